@@ -1,0 +1,74 @@
+# What a developer types. `make` alone lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+ARGS ?=
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+CODE := api graph tools tests $(wildcard bench/*.py)
+PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
+
+# uv does not read pip's configuration, so the index and the certificates that pip was told to use are handed on.
+UV = index="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null || true)}}"; \
+	cert="$${SSL_CERT_FILE:-$${PIP_CERT:-$$($(BIN)/python -m pip config get global.cert 2>/dev/null || true)}}"; \
+	[ -z "$$index" ] || export UV_DEFAULT_INDEX="$$index"; \
+	[ -z "$$cert" ] || export SSL_CERT_FILE="$$cert"; \
+	$(BIN)/uv --quiet pip
+COMPILE := compile --universal --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock"
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(STAMP) ## make .venv with everything in it; quick when nothing changed
+
+.PHONY: run
+run: install ## start the server with the demo agent: embedded Valkey, API and worker in one process
+	@exec $(BIN)/holdfast dev $(ARGS)
+
+.PHONY: test
+test: install ## run the tests (ARGS="-k words" picks some)
+	$(BIN)/pytest $(ARGS)
+
+.PHONY: check
+check: install ## every gate: lint, format, types, import rules, file length, leaked addresses, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m tests.gates
+	git ls-files -z --cached --others --exclude-standard | xargs -0 $(BIN)/codespell
+
+.PHONY: fmt
+fmt: install ## format the code and mend what can be mended
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+.PHONY: lock
+lock: $(BIN)/uv ## write both lock files anew from pyproject.toml (ARGS="--upgrade" for newer versions)
+	$(UV) $(COMPILE) $(ARGS) --all-extras --output-file requirements.lock pyproject.toml
+	$(UV) $(COMPILE) $(ARGS) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+$(STAMP): requirements.lock requirements-dev.lock pyproject.toml | $(BIN)/uv
+	@echo "installing into .venv"
+	@$(UV) install --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock -r requirements-dev.lock
+	@$(UV) install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# hatchling, which builds the project, and uv itself are in the lock: nothing comes in without its hash
+$(BIN)/uv:
+	@for python in $(PYTHONS); do \
+		if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			echo "making .venv with $$("$$python" --version)"; "$$python" -m venv .venv; break; \
+		fi; \
+	done; \
+	if [ ! -x $(BIN)/python ]; then \
+		echo "No Python 3.11 or later with the venv module was found: install one" \
+			"(on Debian: apt-get install python3 python3-venv) or name it: make install PYTHON=/path/to/python3" >&2; exit 1; \
+	fi
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.lock > .venv/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.lock
