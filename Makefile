@@ -10,12 +10,12 @@ STAMP := .venv/.installed
 CODE := api graph tools tests $(wildcard bench/*.py)
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 
-# uv does not read pip's configuration, so the index and the certificates that pip was told to use are handed on.
+# uv does not read pip's configuration: the index and the certificates that pip would use are handed on to it.
 UV = index="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null || true)}}"; \
 	cert="$${SSL_CERT_FILE:-$${PIP_CERT:-$$($(BIN)/python -m pip config get global.cert 2>/dev/null || true)}}"; \
 	[ -z "$$index" ] || export UV_DEFAULT_INDEX="$$index"; \
 	[ -z "$$cert" ] || export SSL_CERT_FILE="$$cert"; \
-	$(BIN)/uv --quiet pip
+	$(BIN)/uv --quiet --system-certs pip
 COMPILE := compile --universal --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock"
 
@@ -50,8 +50,8 @@ fmt: install ## format the code and mend what can be mended
 
 .PHONY: lock
 lock: $(BIN)/uv ## write both lock files anew from pyproject.toml (ARGS="--upgrade" for newer versions)
-	$(UV) $(COMPILE) $(ARGS) --all-extras --output-file requirements.lock pyproject.toml
-	$(UV) $(COMPILE) $(ARGS) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	@$(UV) $(COMPILE) $(ARGS) --all-extras --output-file requirements.lock pyproject.toml
+	@$(UV) $(COMPILE) $(ARGS) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
 $(STAMP): requirements.lock requirements-dev.lock pyproject.toml | $(BIN)/uv
 	@echo "installing into .venv"
