@@ -1,0 +1,160 @@
+"""The tools as a model sees them. Whose orders they read is taken from the run, never from an argument.
+
+Results are JSON: figures and states under `data`; what other people wrote (names, notes, tracking texts) under
+`untrusted_text`; an expected refusal is `{"error": {"code", "message"}}`.
+"""
+
+import json
+from typing import Annotated, Any
+
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool, StructuredTool
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from graph.callers import caller
+from graph.workplace import Doors, Workplace
+from tools.errors import OrderNotFound
+from tools.logistics import Logistics, query_logistics
+from tools.money import Money
+from tools.orders import Order, list_orders, query_order
+from tools.refunds import Quote, quote_refund
+
+REQUEST_REFUND = "request_refund"
+REQUEST_PERSON = "request_person"
+
+
+def _plain(value: Any) -> Any:
+    """Models write numbers where text was asked for; a float's shortest text is the one it was read from."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Text = Annotated[str, BeforeValidator(_plain)]
+
+
+class Arguments(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class OfOrder(Arguments):
+    order_id: Text = Field(description="The order number, for example 12345", max_length=64)
+
+
+class OfOrders(Arguments):
+    limit: int = Field(10, ge=1, le=20, description="How many of the newest orders")
+
+
+class OfRefund(OfOrder):
+    amount: Text | None = Field(
+        None, max_length=64, description='Amount in major units as text, such as "79.99"; leave out for all of it'
+    )
+    reason: str = Field("", max_length=500, description="Why the customer wants the refund, in their words")
+
+
+class OfPerson(Arguments):
+    reason: str = Field("", max_length=500, description="What the customer needs a person for")
+
+
+def dumps(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def major(money: Money) -> str:
+    """The amount in major units without its currency, as tools and approvals carry it."""
+    return str(money).removesuffix(f" {money.currency}")
+
+
+def order_data(order: Order) -> dict[str, Any]:
+    return {
+        "order_id": order.id,
+        "status": str(order.status),
+        "placed_at": order.placed_at.isoformat(),
+        "delivered_at": order.delivered_at and order.delivered_at.isoformat(),
+        "currency": order.paid.currency,
+        "paid": major(order.paid),
+        "refunded": major(order.refunded),
+        "refundable": major(order.refundable),
+    }
+
+
+def order_result(order: Order) -> dict[str, Any]:
+    items = [{"sku": i.sku, "quantity": i.quantity, "price": major(i.price)} for i in order.items]
+    return {
+        "data": {**order_data(order), "items": items},
+        "untrusted_text": {"item_names": [item.name for item in order.items], "note": order.note},
+    }
+
+
+def orders_result(orders: list[Order]) -> dict[str, Any]:
+    return {
+        "data": {"orders": [order_data(order) for order in orders]},
+        "untrusted_text": {"item_names": {order.id: [item.name for item in order.items] for order in orders}},
+    }
+
+
+def logistics_result(logistics: Logistics) -> dict[str, Any]:
+    parcels = [
+        {"carrier": s.carrier, "tracking_no": s.tracking_no, "status": str(s.status)} for s in logistics.shipments
+    ]
+    events = [
+        {"tracking_no": s.tracking_no, "at": e.at.isoformat(), "place": e.place, "text": e.text}
+        for s in logistics.shipments
+        for e in s.events
+    ]
+    return {
+        "data": {"order_id": logistics.order_id, "shipments": parcels},
+        "untrusted_text": {"tracking": events},
+    }
+
+
+def make_tools(doors: Doors) -> list[BaseTool]:
+    """All tools of the agent, reading the shop behind these doors."""
+
+    async def place(config: RunnableConfig) -> tuple[Workplace, str]:
+        workplace = await doors.enter()
+        subject = caller(config, workplace.settings)
+        if subject is None:
+            raise OrderNotFound("?")
+        return workplace, subject
+
+    async def order(order_id: str, config: RunnableConfig) -> tuple[str, dict[str, Any]]:
+        workplace, subject = await place(config)
+        found = order_result(await query_order(workplace.shop, subject, order_id))
+        return dumps(found), found["data"]
+
+    async def logistics(order_id: str, config: RunnableConfig) -> tuple[str, None]:
+        workplace, subject = await place(config)
+        return dumps(logistics_result(await query_logistics(workplace.shop, subject, order_id))), None
+
+    async def orders(limit: int, config: RunnableConfig) -> tuple[str, None]:
+        workplace, subject = await place(config)
+        return dumps(orders_result(await list_orders(workplace.shop, subject, limit=limit))), None
+
+    async def refund(order_id: str, amount: str | None, reason: str, config: RunnableConfig) -> tuple[str, Quote]:
+        workplace, subject = await place(config)
+        quote = await quote_refund(workplace.shop, subject, order_id, amount=amount, reason=reason)
+        return dumps({"amount": major(quote.amount)}), quote
+
+    async def person(reason: str) -> tuple[str, None]:
+        return dumps({"status": "handed_over"}), None
+
+    def tool(coroutine: Any, name: str, schema: type[Arguments], description: str) -> BaseTool:
+        return StructuredTool.from_function(
+            coroutine=coroutine,
+            name=name,
+            description=description,
+            args_schema=schema,
+            response_format="content_and_artifact",
+        )
+
+    return [
+        tool(order, "query_order", OfOrder, "One order of the customer: state, what was paid, what can be refunded."),
+        tool(logistics, "query_logistics", OfOrder, "Where the parcels of an order are, newest event first."),
+        tool(orders, "list_orders", OfOrders, "The customer's newest orders."),
+        tool(
+            refund,
+            REQUEST_REFUND,
+            OfRefund,
+            "Prepare a refund of an order, whole or in part. A person has to confirm it before money moves.",
+        ),
+        tool(person, REQUEST_PERSON, OfPerson, "Ask a human colleague to take over this conversation."),
+    ]

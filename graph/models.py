@@ -1,0 +1,160 @@
+"""The model's client, and one answer of it: retried within bounds, read as it streams, failures named."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, aclosing
+from typing import Any, Literal
+
+import httpx
+import openai
+from langchain_core.exceptions import ContextOverflowError
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCall
+from langchain_core.messages.utils import message_chunk_to_message
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.tools import BaseTool
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
+
+from graph.demo import MODEL, demo_base_url
+from graph.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Model = Runnable[LanguageModelInput, AIMessage]
+Report = Callable[[dict[str, Any]], None]
+Failure = Literal["busy", "unreachable", "empty", "overflow"]
+
+UNREADABLE = "unreadable_arguments"
+"""The one argument of a call whose JSON could not be read: the history stays valid for every server."""
+
+
+class ModelFailed(Exception):
+    """The model gave no answer within the bounds; `kind` names the sentence to say instead."""
+
+    def __init__(self, kind: Failure) -> None:
+        super().__init__(kind)
+        self.kind: Failure = kind
+
+
+async def connect_model(
+    settings: Settings, resources: AsyncExitStack
+) -> Callable[[Sequence[BaseTool]], Model]:
+    """ChatOpenAI for the configured server, or for the demo model. Built off the loop: it reads certificates."""
+    base_url = await demo_base_url() if settings.demo_model else settings.openai_base_url
+    chat, client = await asyncio.to_thread(_build, settings, base_url)
+    await resources.enter_async_context(client)
+    return chat.bind_tools
+
+
+def _build(settings: Settings, base_url: str | None) -> tuple[ChatOpenAI, httpx.AsyncClient]:
+    # Clients of its own: the library's shared ones stay bound to the first event loop that used them. The demo
+    # model is on loopback, where no proxy of the environment may step in.
+    client = httpx.AsyncClient(trust_env=not settings.demo_model, follow_redirects=True)
+    chat = ChatOpenAI(
+        model=MODEL if settings.demo_model else settings.openai_model,
+        base_url=base_url,
+        api_key=SecretStr(settings.openai_api_key or "none"),
+        streaming=True,
+        max_retries=0,
+        timeout=httpx.Timeout(settings.model_idle_s, connect=5.0),
+        stream_chunk_timeout=settings.model_idle_s,
+        http_async_client=client,
+    )
+    return chat, client
+
+
+async def speak(
+    model: Model, messages: list[BaseMessage], settings: Settings, report: Report, config: RunnableConfig
+) -> AIMessage:
+    """One answer of the model. What a failed try had said already is not part of it: `report` gets
+    `{"type": "model_retry", "attempt", "discard": message id}`, so that a client can drop it.
+
+    Raises ModelFailed; `overflow` means the messages are too long for this model.
+    """
+    failure: Failure = "unreachable"
+    for attempt in range(1, settings.model_attempts + 1):
+        heard: list[AIMessageChunk] = []
+        try:
+            async with asyncio.timeout(settings.model_total_s):
+                await _listen(model, messages, settings, config, heard)
+            if answer := _answer(heard):
+                return answer
+            failure, wait = "empty", 0.0
+        except ContextOverflowError as error:
+            raise ModelFailed("overflow") from error
+        except (openai.APIError, httpx.TransportError, TimeoutError) as error:
+            failure, wait = _judge(error, attempt, settings)
+        if attempt < settings.model_attempts:
+            report({"type": "model_retry", "attempt": attempt + 1, "discard": heard[0].id if heard else None})
+            await asyncio.sleep(wait)
+    raise ModelFailed(failure)
+
+
+async def _listen(
+    model: Model,
+    messages: list[BaseMessage],
+    settings: Settings,
+    config: RunnableConfig,
+    heard: list[AIMessageChunk],
+) -> None:
+    said = 0
+    async with aclosing(model.astream(messages, config)) as stream:  # type: ignore[type-var]
+        async for chunk in stream:
+            heard.append(chunk)  # type: ignore[arg-type]
+            said += len(chunk.text)
+            if said > settings.answer_chars:
+                return
+
+
+def _judge(error: Exception, attempt: int, settings: Settings) -> tuple[Failure, float]:
+    """What to call it and how long to wait; raises ModelFailed when another try is of no use."""
+    kind: Failure = "busy" if isinstance(error, openai.RateLimitError) else "unreachable"
+    log.warning("The model did not answer.", extra={"attempt": attempt, "error": f"{type(error).__name__}: {error}"})
+    final = isinstance(error, openai.APIStatusError) and error.status_code < 500
+    if final and not isinstance(error, openai.RateLimitError | openai.ConflictError):
+        raise ModelFailed(kind) from error
+    wait = _retry_after(error)
+    if wait is None:
+        wait = min(0.25 * 2 ** (attempt - 1), settings.retry_wait_s)
+    if wait > settings.retry_wait_s:
+        raise ModelFailed(kind) from error
+    return kind, wait
+
+
+def _retry_after(error: Exception) -> float | None:
+    if not isinstance(error, openai.APIStatusError):
+        return None
+    try:
+        return max(0.0, float(error.response.headers.get("retry-after", "")))
+    except ValueError:
+        return None
+
+
+def _answer(heard: list[AIMessageChunk]) -> AIMessage | None:
+    """The chunks as one message, every call of it readable; None when it says and calls nothing."""
+    if not heard:
+        return None
+    whole = heard[0] + heard[1:] if len(heard) > 1 else heard[0]
+    message = message_chunk_to_message(whole)
+    if not isinstance(message, AIMessage):
+        return None
+    calls = [ToolCall(name=c["name"], args=c["args"], id=c["id"], type="tool_call") for c in message.tool_calls]
+    calls += [
+        ToolCall(name=c["name"] or "", args={UNREADABLE: (c["args"] or "")[:500]}, id=c["id"], type="tool_call")
+        for c in message.invalid_tool_calls
+    ]
+    if not message.text.strip() and not calls:
+        return None
+    ids = [call["id"] for call in calls]
+    for number, call in enumerate(calls):
+        if not call["id"] or ids.index(call["id"]) != number:
+            call["id"] = f"{message.id}-{number}"
+    return AIMessage(
+        content=message.content,
+        id=message.id,
+        tool_calls=calls,
+        response_metadata=message.response_metadata,
+        usage_metadata=message.usage_metadata,
+    )

@@ -1,0 +1,74 @@
+"""What the agent reads from its environment, read once by whoever opens a workplace."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class SettingInvalid(ValueError):
+    """A setting of the agent cannot be used; the sentence says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Limits and addresses of the agent. Times are in seconds, sizes in approximate tokens or characters."""
+
+    data: Path = Path(".holdfast")
+    shop_database_url: str | None = None
+    openai_api_key: str | None = None
+    openai_base_url: str | None = None
+    openai_model: str = "gpt-4.1-mini"
+    context_tokens: int = 12_000
+    model_turns: int = 8
+    tool_calls: int = 16
+    model_attempts: int = 3
+    model_idle_s: float = 20.0
+    model_total_s: float = 120.0
+    retry_wait_s: float = 10.0
+    answer_chars: int = 8_000
+
+    @property
+    def demo_shop(self) -> bool:
+        """Nobody named a database: the demo shop in the data folder is used, and seeded when it is empty."""
+        return self.shop_database_url is None
+
+    @property
+    def demo_model(self) -> bool:
+        return not (self.openai_api_key or self.openai_base_url)
+
+    @property
+    def database_url(self) -> str:
+        return self.shop_database_url or f"sqlite+aiosqlite:///{self.data / 'shop.db'}"
+
+    @classmethod
+    def read(cls, env: Mapping[str, str] = os.environ) -> "Settings":
+        """Raises SettingInvalid when a number is not a positive one."""
+        return cls(
+            data=Path(env.get("HOLDFAST_DATA") or ".holdfast"),
+            shop_database_url=env.get("SHOP_DATABASE_URL") or None,
+            openai_api_key=env.get("OPENAI_API_KEY") or None,
+            openai_base_url=env.get("OPENAI_BASE_URL") or None,
+            openai_model=env.get("OPENAI_MODEL") or cls.openai_model,
+            context_tokens=int(_positive(env, "AGENT_CONTEXT_TOKENS", 12_000)),
+            model_turns=int(_positive(env, "AGENT_MODEL_TURNS", 8)),
+            tool_calls=int(_positive(env, "AGENT_TOOL_CALLS", 16)),
+            model_attempts=int(_positive(env, "AGENT_MODEL_ATTEMPTS", 3)),
+            model_idle_s=_positive(env, "AGENT_MODEL_IDLE_S", 20.0),
+            model_total_s=_positive(env, "AGENT_MODEL_TOTAL_S", 120.0),
+            retry_wait_s=_positive(env, "AGENT_RETRY_WAIT_S", 10.0),
+            answer_chars=int(_positive(env, "AGENT_ANSWER_CHARS", 8_000)),
+        )
+
+
+def _positive(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        raise SettingInvalid(f"{name} must be a number, not {text!r}.") from None
+    if not 0 < value < 10**9 or (isinstance(default, int) and value != int(value)):
+        raise SettingInvalid(f"{name} must be a positive {type(default).__name__}, not {text!r}.")
+    return value
