@@ -1,0 +1,107 @@
+"""The shop's database: one engine, and the only place that knows SQL."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Self, TypeVar
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from tools.errors import LookupFailed, ShopUnavailable
+from tools.shop.engine import create_engine, is_retryable, is_unavailable
+from tools.shop.schema import ANY_CUSTOMER
+from tools.shop.seed import plant
+from tools.shop.upgrade import upgrade
+
+T = TypeVar("T")
+
+WRITE_ATTEMPTS = 10
+# Any number will do, as long as every program that sets up this database takes the same.
+SETUP_LOCK = 7_205_759
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Shop:
+    """An open shop. Share one between all tasks of an event loop and close it as a context manager.
+
+    `clock` says what time it is, for return windows and for the times the shop writes.
+    """
+
+    def __init__(self, engine: AsyncEngine, clock: Callable[[], datetime]) -> None:
+        self.clock = clock
+        self._engine = engine
+        self._writers = engine.execution_options(writes=True)
+
+    @classmethod
+    def open(cls, url: str, *, clock: Callable[[], datetime] = utc_now) -> Self:
+        """No connection is made yet. `url` is sqlite:///path or postgresql://…, with or without our driver's
+        name; raises ValueError for any other database."""
+        return cls(create_engine(url), clock)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection to look things up on; raises LookupFailed when the database cannot be reached."""
+        try:
+            async with self._engine.connect() as connection:
+                yield connection
+        except (DBAPIError, PoolExhausted) as error:
+            if is_unavailable(error):
+                raise LookupFailed from error
+            raise
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Run `work` in one transaction, from the start again after a deadlock or a serialization failure.
+
+        Raises ShopUnavailable when the database cannot be reached. After a connection that broke in the very
+        commit nobody knows whether it was written: work done twice must end like work done once.
+        """
+        for _ in range(WRITE_ATTEMPTS):
+            try:
+                async with self._writers.begin() as connection:
+                    return await work(connection)
+            except (DBAPIError, PoolExhausted) as error:
+                if isinstance(error, DBAPIError) and is_retryable(error):
+                    continue
+                if is_unavailable(error):
+                    raise ShopUnavailable from error
+                raise
+        raise ShopUnavailable
+
+    async def migrate(self) -> None:
+        """Bring the tables up to date. Programs that start together wait for each other."""
+        await self.write(self._set_up(upgrade))
+
+    async def seed(self) -> bool:
+        """Fill an empty database with the demo shop; False, and nothing done, when there is a customer."""
+        return await self.write(self._set_up(self._plant_if_empty))
+
+    async def _plant_if_empty(self, connection: AsyncConnection) -> bool:
+        if (await connection.execute(ANY_CUSTOMER)).first() is not None:
+            return False
+        await plant(connection, self.clock())
+        return True
+
+    def _set_up(
+        self, work: Callable[[AsyncConnection], Awaitable[T]]
+    ) -> Callable[[AsyncConnection], Awaitable[T]]:
+        async def locked(connection: AsyncConnection) -> T:
+            if connection.dialect.name == "postgresql":
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SETUP_LOCK})
+            return await work(connection)
+
+        return locked

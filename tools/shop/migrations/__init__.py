@@ -1,0 +1,1 @@
+"""Alembic's scripts; `tools.shop.upgrade` runs them, there is no alembic.ini."""

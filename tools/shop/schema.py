@@ -1,0 +1,217 @@
+"""The shop's tables and every statement run on them, so that the database can be read in one place.
+
+Migrations build the tables (and the triggers that guard the ledger); a test holds the two together.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Computed,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Row,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    bindparam,
+    insert,
+    select,
+    update,
+)
+
+Record = Row[*tuple[Any, ...]]
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """Aware datetimes in and out; SQLite keeps no zone, so UTC is what is stored."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData()
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("subject", String(200), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("customer_id", ForeignKey("customers.id"), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("placed_at", UtcTime, nullable=False),
+    Column("delivered_at", UtcTime),
+    Column("currency", String(3), nullable=False),
+    Column("paid", BigInteger, nullable=False),
+    Column("refunded", BigInteger, nullable=False, server_default="0"),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("note", Text, nullable=False, server_default=""),
+    UniqueConstraint("id", "currency", name="orders_id_currency"),
+    CheckConstraint("refunded >= 0 AND refunded <= paid", name="refunded_within_paid"),
+    CheckConstraint("status IN ('unpaid', 'paid', 'shipped', 'delivered', 'cancelled')", name="order_status"),
+    CheckConstraint("status <> 'unpaid' OR paid = 0", name="unpaid_has_no_money"),
+    Index("orders_by_customer", "customer_id", "placed_at"),
+)
+
+order_items = Table(
+    "order_items",
+    metadata,
+    Column("order_id", ForeignKey("orders.id"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("sku", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("price", BigInteger, nullable=False),
+    CheckConstraint("quantity > 0 AND price >= 0", name="item_figures"),
+)
+
+# One payment an order; its sum is orders.paid. `account` is where the money came from and goes back to.
+payments = Table(
+    "payments",
+    metadata,
+    Column("order_id", ForeignKey("orders.id"), primary_key=True),
+    Column("reference", String(64), nullable=False, unique=True),
+    Column("method", String(32), nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("paid_at", UtcTime, nullable=False),
+)
+
+shipments = Table(
+    "shipments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("order_id", ForeignKey("orders.id"), nullable=False, index=True),
+    Column("carrier", String(64), nullable=False),
+    Column("tracking_no", String(64), nullable=False, unique=True),
+    Column("status", String(16), nullable=False),
+)
+
+shipment_events = Table(
+    "shipment_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("shipment_id", ForeignKey("shipments.id"), nullable=False, index=True),
+    Column("at", UtcTime, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+# The ledger. Rows are never deleted and their facts never change (triggers); `held` is what a row takes from
+# its order, and triggers keep orders.refunded equal to the sum of it.
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("request_id", String(128), primary_key=True),
+    Column("order_id", String(32), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column(
+        "held",
+        BigInteger,
+        Computed("CASE WHEN status IN ('failed', 'rejected') THEN 0 ELSE amount END", persisted=True),
+    ),
+    Column("reason", Text, nullable=False),
+    Column("order_version", Integer, nullable=False),
+    Column("payee", Text, nullable=False),
+    Column("payee_hash", String(64), nullable=False),
+    Column("decided_by", JSON, nullable=False),
+    Column("decided_at", UtcTime, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("provider", String(32)),
+    Column("provider_reference", String(128)),
+    Column("failure", Text),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    ForeignKeyConstraint(["order_id", "currency"], ["orders.id", "orders.currency"], name="refund_of_order"),
+    CheckConstraint("amount > 0", name="refund_amount"),
+    CheckConstraint(
+        "status IN ('requested', 'submitted', 'settled', 'failed', 'unknown', 'rejected')",
+        name="refund_status",
+    ),
+    Index("refunds_by_order", "order_id", "created_at"),
+)
+
+_orders_of_subject = (
+    select(
+        orders,
+        payments.c.reference.label("payment_reference"),
+        payments.c.method,
+        payments.c.account,
+    )
+    .select_from(orders.join(customers).outerjoin(payments))
+    .where(customers.c.subject == bindparam("subject"))
+)
+ORDER = _orders_of_subject.where(orders.c.id == bindparam("order_id"))
+ORDER_LOCKED = ORDER.with_for_update(of=orders)
+NEWEST_ORDERS = _orders_of_subject.order_by(orders.c.placed_at.desc(), orders.c.id.desc()).limit(
+    bindparam("count", type_=Integer)
+)
+ITEMS = (
+    select(order_items)
+    .where(order_items.c.order_id.in_(bindparam("order_ids", expanding=True)))
+    .order_by(order_items.c.order_id, order_items.c.position)
+)
+TRACKING = (
+    select(
+        shipments.c.id,
+        shipments.c.carrier,
+        shipments.c.tracking_no,
+        shipments.c.status,
+        shipment_events.c.at,
+        shipment_events.c.place,
+        shipment_events.c.text,
+    )
+    .select_from(shipments.outerjoin(shipment_events))
+    .where(shipments.c.order_id == bindparam("order_id"))
+    .order_by(shipments.c.id, shipment_events.c.at.desc(), shipment_events.c.id.desc())
+)
+
+_ledger = select(
+    refunds, customers.c.subject.label("subject"), payments.c.reference.label("payment_reference")
+).select_from(refunds.join(orders, refunds.c.order_id == orders.c.id).join(customers).outerjoin(payments))
+REFUND = _ledger.where(refunds.c.request_id == bindparam("request_id"))
+REFUNDS = _ledger.where(refunds.c.request_id.in_(bindparam("request_ids", expanding=True)))
+REFUNDS_OF_ORDER = _ledger.where(refunds.c.order_id == bindparam("order_id")).order_by(
+    refunds.c.created_at, refunds.c.request_id
+)
+ADD_REFUND = insert(refunds)
+# The first outcome of the provider stays: a slower repeat with the same key finds nothing to change.
+SET_OUTCOME = (
+    update(refunds)
+    .where(refunds.c.request_id == bindparam("key"), refunds.c.status.in_(["submitted", "unknown"]))
+    .values(
+        status=bindparam("outcome"),
+        provider=bindparam("by"),
+        provider_reference=bindparam("reference"),
+        failure=bindparam("why"),
+        updated_at=bindparam("now"),
+    )
+)
+ANY_CUSTOMER = select(customers.c.id).limit(1)

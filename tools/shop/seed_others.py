@@ -1,0 +1,297 @@
+"""The orders of everyone but the demo customer."""
+
+from tools.shop.seed_rows import GivenBack, Parcel, Purchase
+
+LIN_WECHAT = ("WeChat Pay", "wxp_c0Vn1187")
+LIN_UNIONPAY = ("UnionPay", "card_62146630")
+WANG_ALIPAY = ("Alipay", "alp_2088k9935")
+ALICE_VISA = ("Visa", "card_51d01881")
+ALICE_PAYPAL = ("PayPal", "ppl_am7734")
+BOB_MASTERCARD = ("Mastercard", "card_77be5100")
+BOB_SEPA = ("SEPA", "DE02120300000000202051")
+
+
+def delivered(carrier: str, tracking_no: str, sent: float, start: str, arrived: float, end: str) -> Parcel:
+    chinese = not carrier.isascii()
+    texts = ("已揽收", "派送中", "已签收") if chinese else ("Picked up", "Out for delivery", "Delivered")
+    days = (sent, arrived + 0.3, arrived)
+    return Parcel(carrier, tracking_no, "delivered", tuple(zip(days, (start, end, end), texts, strict=True)))
+
+
+OTHER_ORDERS = (
+    # 林志远
+    Purchase(
+        id="20101",
+        customer="lin",
+        status="delivered",
+        placed=5,
+        currency="CNY",
+        items=(("HW-MATE70-256", "华为 Mate 70 256GB 曜石黑", 1, 549900),),
+        paid=LIN_UNIONPAY,
+        parcel=delivered("顺丰速运", "SF1461902244871", 4.5, "东莞市", 2.5, "成都市武侯区"),
+    ),
+    Purchase(
+        id="20102",
+        customer="lin",
+        status="shipped",
+        placed=1.5,
+        currency="CNY",
+        items=(
+            ("BOOK-3BODY-SET", "《三体》全集 典藏版", 1, 16800),
+            ("BOOK-HYPERION", "《海伯利安》", 1, 5900),
+        ),
+        paid=LIN_WECHAT,
+        note="送到单位前台",
+        parcel=Parcel(
+            "中通快递",
+            "ZT78320511092847",
+            "in_transit",
+            ((1.1, "北京市通州区", "快件已揽收"), (0.4, "西安转运中心", "快件已发往成都转运中心")),
+        ),
+    ),
+    Purchase(
+        id="20103",
+        customer="lin",
+        status="unpaid",
+        placed=0.05,
+        currency="CNY",
+        items=(("MLT-KETTLE-15", "美的电热水壶 1.5L", 1, 8900),),
+    ),
+    Purchase(
+        id="20104",
+        customer="lin",
+        status="delivered",
+        placed=40,
+        currency="CNY",
+        items=(("XM-PURIFIER-4", "米家空气净化器 4", 1, 89900), ("XM-FILTER-4", "净化器滤芯", 2, 14900)),
+        paid=LIN_WECHAT,
+        parcel=delivered("京东物流", "JDVB19302775104", 39, "重庆分拣中心", 37, "成都市武侯区"),
+    ),
+    Purchase(
+        id="20105",
+        customer="lin",
+        status="delivered",
+        placed=10,
+        currency="CNY",
+        items=(("LEG-10294", "乐高 泰坦尼克号 10294", 1, 499900),),
+        paid=LIN_UNIONPAY,
+        parcel=delivered("顺丰速运", "SF1458820046173", 9, "嘉兴市", 6.5, "成都市武侯区"),
+        refunds=(GivenBack(30000, 5, "外箱破损,协商部分退款", by="operator-zhou"),),
+    ),
+    Purchase(
+        id="20106",
+        customer="lin",
+        status="cancelled",
+        placed=18,
+        currency="CNY",
+        items=(("HIS-TV-65", "海信 65 英寸电视", 1, 329900),),
+        paid=LIN_UNIONPAY,
+        note="缺货,商家取消",
+        refunds=(GivenBack(329900, 17, "缺货取消,全额退款", by="operator-zhou"),),
+    ),
+    # 王芳
+    Purchase(
+        id="30211",
+        customer="wang",
+        status="delivered",
+        placed=4,
+        currency="CNY",
+        items=(
+            ("EST-ANR-50", "雅诗兰黛 小棕瓶精华 50ml", 1, 72000),
+            ("EST-EYE-15", "抗蓝光眼霜 15ml", 1, 41000),
+        ),
+        paid=WANG_ALIPAY,
+        parcel=delivered("顺丰速运", "SF1463077190355", 3.6, "上海市", 2, "武汉市洪山区"),
+    ),
+    Purchase(
+        id="30212",
+        customer="wang",
+        status="delivered",
+        placed=11,
+        currency="CNY",
+        items=(("PMP-NB84", "帮宝适 一级帮拉拉裤 L84", 3, 18900),),
+        paid=WANG_ALIPAY,
+        parcel=delivered("京东物流", "JDVB20561180927", 10.5, "武汉分拣中心", 9, "武汉市洪山区"),
+    ),
+    Purchase(
+        id="30213",
+        customer="wang",
+        status="paid",
+        placed=0.3,
+        currency="CNY",
+        items=(("CAKE-STRAW-8", "草莓奶油蛋糕 8 寸", 1, 26800),),
+        paid=WANG_ALIPAY,
+        note="生日蛋糕,请写“妈妈生日快乐”",
+    ),
+    Purchase(
+        id="30214",
+        customer="wang",
+        status="shipped",
+        placed=2.5,
+        currency="CNY",
+        items=(("SUP-RICE-4L", "苏泊尔 IH 电饭煲 4L", 1, 59900),),
+        paid=WANG_ALIPAY,
+        parcel=Parcel(
+            "韵达快递",
+            "YD4630118840916",
+            "out_for_delivery",
+            ((2, "绍兴市", "已揽收"), (0.8, "武汉转运中心", "已到达"), (0.1, "武汉市洪山区", "派送中")),
+        ),
+    ),
+    Purchase(
+        id="30215",
+        customer="wang",
+        status="delivered",
+        placed=20,
+        currency="CNY",
+        items=(("ZARA-COAT-S", "羊毛混纺大衣 S", 1, 129900),),
+        paid=WANG_ALIPAY,
+        parcel=delivered("圆通速递", "YT8830955471203", 19, "上海市", 17, "武汉市洪山区"),
+        refunds=(GivenBack(129900, 14, "颜色与图片不符"),),
+    ),
+    Purchase(
+        id="30216",
+        customer="wang",
+        status="cancelled",
+        placed=7,
+        currency="CNY",
+        items=(("PHL-SHAVER-5", "飞利浦电动剃须刀 5 系", 1, 49900),),
+        note="买家拍错,未付款取消",
+    ),
+    # Alice Morgan
+    Purchase(
+        id="A-40301",
+        customer="alice",
+        status="delivered",
+        placed=7,
+        currency="USD",
+        items=(("APL-MBA13-M3", "MacBook Air 13-inch M3, midnight", 1, 109900),),
+        paid=ALICE_VISA,
+        note="Ring the bell twice.",
+        parcel=delivered("FedEx", "774899172137", 6.4, "Memphis, TN", 4, "Portland, OR"),
+    ),
+    Purchase(
+        id="A-40302",
+        customer="alice",
+        status="delivered",
+        placed=14,
+        currency="USD",
+        items=(("HYD-BTL-32", "Hydro Flask 32 oz bottle, olive", 2, 4495),),
+        paid=ALICE_PAYPAL,
+        parcel=delivered("USPS", "9400111899223197428490", 13, "Denver, CO", 10, "Portland, OR"),
+    ),
+    Purchase(
+        id="A-40303",
+        customer="alice",
+        status="shipped",
+        placed=3,
+        currency="USD",
+        items=(
+            ("PTG-TENT-2P", "Two-person trekking tent", 1, 34900),
+            ("PTG-PEGS-10", "Titanium pegs, 10 pcs", 1, 3900),
+        ),
+        paid=ALICE_VISA,
+        parcel=Parcel(
+            "UPS",
+            "1Z999AA10123456784",
+            "in_transit",
+            ((2.2, "Reno, NV", "Departed from facility"), (0.7, "Salem, OR", "Arrived at facility")),
+        ),
+    ),
+    Purchase(
+        id="A-40304",
+        customer="alice",
+        status="unpaid",
+        placed=0.1,
+        currency="USD",
+        items=(("BSE-QC-ULTRA", "Bose QuietComfort Ultra headphones", 1, 42900),),
+    ),
+    Purchase(
+        id="A-40305",
+        customer="alice",
+        status="delivered",
+        placed=9,
+        currency="USD",
+        items=(
+            ("CRF-SHEET-Q", "Linen sheet set, queen", 1, 18900),
+            ("CRF-PILLOW", "Linen pillowcase", 4, 2900),
+        ),
+        paid=ALICE_VISA,
+        parcel=delivered("FedEx", "774902558301", 8.5, "Dallas, TX", 5.5, "Portland, OR"),
+        refunds=(GivenBack(5800, 3, "Two pillowcases arrived stained"),),
+    ),
+    Purchase(
+        id="A-40306",
+        customer="alice",
+        status="delivered",
+        placed=30,
+        currency="USD",
+        items=(("GRM-FR265", "Garmin Forerunner 265", 1, 44999),),
+        paid=ALICE_PAYPAL,
+        parcel=delivered("UPS", "1Z999AA10198765432", 29, "Kansas City, KS", 27, "Portland, OR"),
+        refunds=(GivenBack(44999, 22, "Heart-rate sensor failed", by="operator-reed"),),
+    ),
+    # Bob Fischer
+    Purchase(
+        id="B-50401",
+        customer="bob",
+        status="delivered",
+        placed=6,
+        currency="EUR",
+        items=(("BRV-BARISTA", "Breville Barista Express espresso machine", 1, 59900),),
+        paid=BOB_SEPA,
+        parcel=delivered("DHL", "00340434161094042557", 5.5, "Leipzig", 3.5, "Hamburg"),
+    ),
+    Purchase(
+        id="B-50402",
+        customer="bob",
+        status="paid",
+        placed=0.8,
+        currency="EUR",
+        items=(("COF-ETH-1K", "Ethiopia Guji coffee beans, 1 kg", 2, 3250),),
+        paid=BOB_MASTERCARD,
+        note="Whole beans, please do not grind.",
+    ),
+    Purchase(
+        id="B-50403",
+        customer="bob",
+        status="delivered",
+        placed=12,
+        currency="EUR",
+        items=(("ORT-BAG-25", "Ortlieb commuter bag, 25 l", 1, 15999),),
+        paid=BOB_MASTERCARD,
+        parcel=delivered("Hermes", "H1002730048611201014", 11, "Nuremberg", 7.5, "Hamburg"),
+    ),
+    Purchase(
+        id="B-50404",
+        customer="bob",
+        status="delivered",
+        placed=5,
+        currency="JPY",
+        items=(
+            ("PIL-C823", "Pilot Custom 823 fountain pen, amber", 1, 36300),
+            ("PIL-INK-50", "Iroshizuku ink", 2, 1650),
+        ),
+        paid=BOB_MASTERCARD,
+        note="Gift: no invoice in the parcel.",
+        parcel=delivered("Yamato", "447612345670", 4.6, "Tokyo", 1.5, "Hamburg"),
+    ),
+    Purchase(
+        id="B-50405",
+        customer="bob",
+        status="shipped",
+        placed=1.2,
+        currency="EUR",
+        items=(("BSH-GSR18", "Bosch GSR 18V drill driver", 1, 17900),),
+        paid=BOB_SEPA,
+        parcel=Parcel("DPD", "05308801234567", "in_transit", ((0.9, "Stuttgart", "Parcel handed to DPD"),)),
+    ),
+    Purchase(
+        id="B-50406",
+        customer="bob",
+        status="cancelled",
+        placed=16,
+        currency="EUR",
+        items=(("VTR-CLIMB-M", "Climbing harness, M", 1, 6995),),
+    ),
+)
