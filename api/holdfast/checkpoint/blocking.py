@@ -1,0 +1,102 @@
+"""LangGraph's blocking methods, for code that runs on a thread of its own beside the event loop."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+)
+
+T = TypeVar("T")
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+class BlockingSaver(BaseCheckpointSaver[str]):
+    """Hands each blocking call to the asynchronous method of the same name, on the loop the saver lives on.
+
+    Raises `RuntimeError` when called from that loop's own thread, where waiting would never end, or when the
+    loop is not running.
+    """
+
+    loop: asyncio.AbstractEventLoop | None
+
+    def _wait(self, call: Coroutine[Any, Any, T]) -> T:
+        reason = ""
+        if self.loop is None or not self.loop.is_running():
+            reason = "This checkpointer's event loop is not running: create and use it inside a running loop."
+        elif running_loop() is self.loop:
+            reason = (
+                "A blocking checkpointer call on the event loop's own thread would never end: use ainvoke, "
+                "astream, aget_state and so on, or call from another thread."
+            )
+        if reason or self.loop is None:
+            call.close()
+            raise RuntimeError(reason)
+        return asyncio.run_coroutine_threadsafe(call, self.loop).result()
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        return self._wait(self.aget_tuple(config))
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        found = aiter(self.alist(config, filter=filter, before=before, limit=limit))
+
+        async def following() -> CheckpointTuple | None:
+            return await anext(found, None)
+
+        while (checkpoint := self._wait(following())) is not None:
+            yield checkpoint
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        return self._wait(self.aput(config, checkpoint, metadata, new_versions))
+
+    def put_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        self._wait(self.aput_writes(config, writes, task_id, task_path))
+
+    def delete_thread(self, thread_id: str) -> None:
+        self._wait(self.adelete_thread(thread_id))
+
+    def delete_for_runs(self, run_ids: Sequence[str]) -> None:
+        self._wait(self.adelete_for_runs(run_ids))
+
+    def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        self._wait(self.acopy_thread(source_thread_id, target_thread_id))
+
+    def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        self._wait(self.aprune(thread_ids, strategy=strategy))
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        return self._wait(self.aget_delta_channel_history(config=config, channels=channels))

@@ -1,0 +1,102 @@
+"""Values as bytes: lists element by element, so that what two checkpoints share is stored once."""
+
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from typing import Any
+
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+from holdfast.errors import TooLarge
+
+REF = 17  # bytes of a reference: "e" and a digest of 16 bytes
+CHUNK = 32  # references a chunk; a long list is a tree of chunks, so that appending to it costs O(log n)
+SMALL = 24  # bytes: a list whose elements are smaller on average costs less as one value
+LARGEST_VALUE = 256 * 1024 * 1024  # half of what Redis takes in one argument (proto-max-bulk-len)
+
+Stored = Mapping[bytes, bytes]
+Decoded = dict[tuple[bytes, int], Any]
+
+
+def references(blob: bytes) -> list[bytes]:
+    """The elements and chunks that a value or chunk consists of; none for a value stored whole."""
+    if blob[:1] != b"L":
+        return []
+    return [blob[at : at + REF] for at in range(1, len(blob), REF)]
+
+
+class Encoding:
+    """Encodes values with a serializer and decodes them again."""
+
+    def __init__(self, serde: SerializerProtocol) -> None:
+        self.serde = serde
+        # Only of this serializer is it known that its bytes, one after the other, are the body of an array.
+        self._joinable = isinstance(serde, JsonPlusSerializer)
+
+    def dump(self, value: Any) -> bytes:
+        kind, data = self.serde.dumps_typed(value)
+        if len(data) > LARGEST_VALUE:
+            raise TooLarge(
+                f"A value of {len(data):,} bytes is too large for Redis (limit {LARGEST_VALUE:,}): "
+                "store it elsewhere and keep a reference to it in the state."
+            )
+        return b"V" + kind.encode() + b"\0" + data
+
+    def load(self, blob: bytes) -> Any:
+        kind, _, data = blob[1:].partition(b"\0")
+        return self.serde.loads_typed((kind.decode(), data))
+
+    def encode(self, value: Any, elements: dict[bytes, bytes]) -> bytes:
+        """The bytes of a value; the elements that they refer to are added to `elements`."""
+        if type(value) is not list or not value or type(value[0]) in (bool, int, float):
+            return self.dump(value)
+        dumped = [self.dump(element) for element in value]
+        if sum(map(len, dumped)) < SMALL * len(dumped):
+            return self.dump(value)
+        level = [_add(blob, elements) for blob in dumped]
+        tails: list[bytes] = []
+        while len(level) > 2 * CHUNK:
+            full = len(level) // CHUNK * CHUNK
+            tails = level[full:] + tails
+            level = [_add(b"L" + b"".join(level[at : at + CHUNK]), elements) for at in range(0, full, CHUNK)]
+        return b"L" + b"".join(level + tails)
+
+    def decode(self, blob: bytes, stored: Stored, decoded: Decoded) -> Any:
+        """The value of these bytes.
+
+        `decoded` holds elements that are ready: values decoded with the same one share equal elements, but
+        equal elements within one value stay different objects.
+        """
+        if blob[:1] != b"L":
+            return self.load(blob)
+        counts: dict[bytes, int] = {}
+        wanted: list[tuple[bytes, int]] = []
+        for ref in _flat(references(blob), stored):
+            counts[ref] = count = counts.get(ref, -1) + 1
+            wanted.append((ref, count))
+        fresh = [key for key in wanted if key not in decoded]
+        decoded.update(zip(fresh, self._load_all([stored[ref] for ref, _ in fresh]), strict=True))
+        return [decoded[key] for key in wanted]
+
+    def _load_all(self, blobs: list[bytes]) -> list[Any]:
+        head = b"Vmsgpack\0"
+        if not self._joinable or not all(blob.startswith(head) for blob in blobs):
+            return [self.load(blob) for blob in blobs]
+        # One array instead of many values: three times faster for a few hundred messages.
+        array = b"\xdd" + len(blobs).to_bytes(4, "big") + b"".join([blob[len(head) :] for blob in blobs])
+        values: list[Any] = self.serde.loads_typed(("msgpack", array))
+        return values
+
+
+def _add(blob: bytes, elements: dict[bytes, bytes]) -> bytes:
+    ref = b"e" + blake2b(blob, digest_size=REF - 1).digest()
+    elements[ref] = blob
+    return ref
+
+
+def _flat(refs: Iterable[bytes], stored: Stored) -> Iterable[bytes]:
+    for ref in refs:
+        if stored[ref][:1] == b"L":
+            yield from _flat(references(stored[ref]), stored)
+        else:
+            yield ref

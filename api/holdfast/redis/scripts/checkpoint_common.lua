@@ -1,0 +1,121 @@
+-- Shared by the checkpoint scripts.
+--
+-- A thread has two keys. The hash VALUES holds, each under a name of NUL-separated parts,
+--   c ns id            a checkpoint: an envelope (parent, run, kind, names of its values, ...)
+--   b ns channel ver   the value of a channel in one version
+--   w ns id task idx   a write that waits for the next step: 'W' path NUL channel NUL value
+--   e<16 byte digest>  an element of a list, or a chunk of such references, named by its content
+-- and the sorted set INDEX holds the names c... and w... in order (all scores are 0).
+-- A value starts with V (serialized bytes) or L (a list: a row of 17-byte references).
+local FENCE, VALUES, INDEX, REGISTRY = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local RS, US = '\30', '\31'
+local BATCH = 1000 -- unpack() puts its results on the Lua stack, which is bounded
+
+local function stale(token)
+  if (redis.call('HGET', FENCE, 'token') or '') ~= token then
+    return redis.error_reply('FENCED the thread has been claimed by another worker')
+  end
+end
+
+local function batches(list, command)
+  for first = 1, #list, BATCH do
+    command(unpack(list, first, math.min(first + BATCH - 1, #list)))
+  end
+end
+
+-- Adds the named fields to `out` (name, value, name, value...), each once; returns the values that were new.
+local function fetch(names, out, seen)
+  local wanted, fresh = {}, {}
+  for _, name in ipairs(names) do
+    if not seen[name] then
+      seen[name] = true
+      wanted[#wanted + 1] = name
+    end
+  end
+  for first = 1, #wanted, BATCH do
+    local last = math.min(first + BATCH - 1, #wanted)
+    local found = redis.call('HMGET', VALUES, unpack(wanted, first, last))
+    for offset = 0, last - first do
+      local value = found[offset + 1]
+      if value then
+        out[#out + 1] = wanted[first + offset]
+        out[#out + 1] = value
+        fresh[#fresh + 1] = value
+      end
+    end
+  end
+  return fresh
+end
+
+-- The names that these values refer to.
+local function references(values)
+  local names = {}
+  for _, value in ipairs(values) do
+    local start = 1
+    if string.sub(value, 1, 1) == 'W' then
+      start = string.match(value, '^W[^%z]*%z[^%z]*%z()') or #value + 1
+    end
+    if string.sub(value, start, start) == 'L' then
+      for at = start + 1, #value, 17 do
+        names[#names + 1] = string.sub(value, at, at + 16)
+      end
+    end
+  end
+  return names
+end
+
+-- Adds the named fields and all they refer to, level by level.
+local function fetch_whole(names, out, seen)
+  while #names > 0 do
+    names = references(fetch(names, out, seen))
+  end
+end
+
+local function envelope(bytes)
+  local parent, run, kind, held = string.match(bytes, '^([^\30]*)\30([^\30]*)\30([^\30]*)\30([^\30]*)\30')
+  local names = {}
+  for name in string.gmatch(held, '[^\31]+') do
+    names[#names + 1] = name
+  end
+  return { parent = parent, run = run, kind = kind, names = names }
+end
+
+local function members(prefix)
+  return redis.call('ZRANGEBYLEX', INDEX, '[' .. prefix, '(' .. prefix .. '\255')
+end
+
+-- 'c ns id' -> the prefix of the names of its writes
+local function writes_of(checkpoint)
+  return 'w' .. string.sub(checkpoint, 2) .. '\0'
+end
+
+local function extend(ttl)
+  if ttl > 0 then
+    redis.call('EXPIRE', VALUES, ttl)
+    redis.call('EXPIRE', INDEX, ttl)
+  end
+end
+
+-- The thread lives on, and is on the list of threads. A list that is new expires with its last thread;
+-- one that also names threads without an end must not.
+local function keep(thread_id, ttl)
+  extend(ttl)
+  local fresh = redis.call('SADD', REGISTRY, thread_id) == 1 and redis.call('SCARD', REGISTRY) == 1
+  if ttl == 0 then
+    redis.call('PERSIST', REGISTRY)
+  elseif fresh then
+    redis.call('EXPIRE', REGISTRY, ttl)
+  else
+    redis.call('EXPIRE', REGISTRY, ttl, 'GT')
+  end
+end
+
+local function absent(first, last)
+  local names = {}
+  for i = first, last do
+    if redis.call('HEXISTS', VALUES, ARGV[i]) == 0 then
+      names[#names + 1] = ARGV[i]
+    end
+  end
+  return names
+end
