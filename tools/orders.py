@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tools.errors import OrderNotFound
+from tools.errors import OrderNotFound, RefundRefused
 from tools.money import Money
 from tools.policy import find_refusal
 from tools.shop import Shop
@@ -113,13 +113,7 @@ async def fetch_items(connection: AsyncConnection, order_ids: Iterable[str]) -> 
 
 
 def order_from(row: Record, items: Iterable[Record], now: datetime) -> Order:
-    refusal = find_refusal(
-        cancelled=row.status == OrderStatus.CANCELLED,
-        paid=row.paid,
-        refunded=row.refunded,
-        delivered_at=row.delivered_at,
-        now=now,
-    )
+    left = 0 if refusal_of(row, now) else row.paid - row.refunded
     return Order(
         id=row.id,
         status=status_of(row),
@@ -127,10 +121,20 @@ def order_from(row: Record, items: Iterable[Record], now: datetime) -> Order:
         delivered_at=row.delivered_at,
         paid=Money(row.paid, row.currency),
         refunded=Money(row.refunded, row.currency),
-        refundable=Money(0 if refusal else row.paid - row.refunded, row.currency),
+        refundable=Money(left, row.currency),
         items=tuple(Item(i.name, i.sku, i.quantity, Money(i.price, row.currency)) for i in items),
         note=row.note,
         version=row.version,
+    )
+
+
+def refusal_of(row: Record, now: datetime) -> RefundRefused | None:
+    return find_refusal(
+        cancelled=row.status == OrderStatus.CANCELLED,
+        paid=row.paid,
+        refunded=row.refunded,
+        delivered_at=row.delivered_at,
+        now=now,
     )
 
 
