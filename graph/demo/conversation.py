@@ -56,6 +56,12 @@ class Conversation:
         return next(said, "")
 
     @property
+    def answered(self) -> bool:
+        """The customer has not spoken since the assistant's last words."""
+        spoken = [message for message in self.messages if message.role != "system"]
+        return bool(spoken) and spoken[-1].role == "assistant"
+
+    @property
     def characters(self) -> int:
         said = sum(len(message.text) for message in self.messages)
         return said + sum(len(call.arguments) for call in self.calls)

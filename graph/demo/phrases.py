@@ -15,6 +15,10 @@ THANKS: Phrase = {
     "zh": "不客气!还有其他需要随时告诉我。",
     "en": "You're welcome! Let me know if there is anything else.",
 }
+ANYTHING_ELSE: Phrase = {
+    "zh": "还有什么可以帮您?",
+    "en": "Is there anything else I can do for you?",
+}
 FAREWELL: Phrase = {"zh": "再见,祝您生活愉快!", "en": "Goodbye, and have a nice day!"}
 DEMO: Phrase = {
     "zh": "我是演示模型,只听得懂订单、物流和退款方面的问题。配置真实的模型后我会懂得更多。",
@@ -65,11 +69,11 @@ CANNOT: Phrase = {
 ORDER: Phrase = {"zh": "订单 #{id}{items}:{facts}。", "en": "Order #{id}{items}: {facts}."}
 ITEMS: Phrase = {"zh": "({items})", "en": " ({items})"}
 ASK_REFUND: Phrase = {
-    "zh": "可退 {refundable}。需要我为您办理退款吗?",
+    "zh": " 可退 {refundable}。需要我为您办理退款吗?",
     "en": " {refundable} can be refunded. Shall I arrange the refund?",
 }
 NOT_REFUNDABLE: Phrase = {
-    "zh": "这笔订单没有可退的金额。",
+    "zh": " 这笔订单没有可退的金额。",
     "en": " Nothing of it can be refunded.",
 }
 FACTS: Mapping[str, Phrase] = {
@@ -101,7 +105,7 @@ SHIPMENT: Phrase = {
     "zh": "订单 #{order}:{carrier} {tracking_no},{status}。",
     "en": "Order #{order}: {carrier} {tracking_no}, {status}.",
 }
-LATEST_EVENT: Phrase = {"zh": "最新动态:{event}。", "en": " Latest: {event}."}
+LATEST_EVENT: Phrase = {"zh": " 最新动态:{event}。", "en": " Latest: {event}."}
 
 REFUNDS: Mapping[str, Phrase] = {
     "settled": {
@@ -126,6 +130,11 @@ REFUNDS: Mapping[str, Phrase] = {
         "zh": "订单 #{order} 的退款 {amount}正在等待确认,确认之前不会退款。",
         "en": "The refund {amount}for order #{order} is waiting for confirmation; "
         "nothing is paid before that.",
+    },
+    "superseded": {
+        "zh": "订单 #{order} 有变化,之前的退款申请 {amount}已作废,没有退款。",
+        "en": "Order #{order} has changed: the earlier request for a refund {amount}is void, "
+        "no money has been moved.",
     },
     "refused": {
         "zh": "订单 #{order} 无法退款。",

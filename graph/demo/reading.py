@@ -9,7 +9,7 @@ from typing import Literal
 Language = Literal["en", "zh"]
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
-_LATIN = re.compile(r"[A-Za-z]{2}")
+_LATIN_WORD = re.compile(r"[A-Za-z]{2,}")
 _ORDER = re.compile(
     r"#\s?([A-Za-z0-9-]{1,32})"
     r"|(?<![\w.,-])([A-Za-z]{1,4}-?\d{3,12}|\d{4,12})(?![\w-]|[.,]\d)",
@@ -38,12 +38,11 @@ def normal(text: str) -> str:
 
 
 def language_of(texts: Iterable[str]) -> Language:
-    """The language of the last text that shows one; Chinese as soon as it holds a Chinese character."""
+    """The language of the last text that shows one: Chinese characters are weighed against words."""
     for text in reversed(list(texts)):
-        if _HAN.search(text):
-            return "zh"
-        if _LATIN.search(text):
-            return "en"
+        characters, words = len(_HAN.findall(text)), len(_LATIN_WORD.findall(text))
+        if characters or words:
+            return "zh" if characters >= words else "en"
     return "en"
 
 

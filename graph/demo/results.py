@@ -1,4 +1,8 @@
-"""How the demo model speaks about what the tools gave it. A tool's result is data, whatever it says."""
+"""How the demo model speaks about what the tools gave it. A tool's result is data, whatever it says.
+
+Results are JSON: figures under `data`, other people's words under `untrusted_text`, or
+`{"error": {"code", "message"}}`. What is no JSON is passed on as it is.
+"""
 
 import json
 import re
@@ -12,22 +16,15 @@ from graph.demo.replies import Call
 Fields = Mapping[str, Any]
 LISTED = 10
 
-_NO_MINOR_UNIT = {"JPY", "KRW", "VND"}
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_REFUND_STATUS = {
+_REFUND_KINDS = {
     "settled": "settled",
-    "approved": "processing",
     "submitted": "processing",
     "unknown": "processing",
     "failed": "failed",
     "rejected": "rejected",
-    "requested": "waiting",
-    "pending": "waiting",
-    "waiting": "waiting",
-    "waiting_for_approval": "waiting",
-    "waiting_for_confirmation": "waiting",
     "refused": "refused",
-    "error": "refused",
+    "superseded": "superseded",
 }
 
 
@@ -47,138 +44,127 @@ def read_result(text: str) -> Any:
 
 def _tell_one(call: Call, text: str, language: Language, refund_wanted: bool) -> str:
     result = read_result(text)
-    if call.name == "request_person":
-        return phrases.PERSON[language]
-    if call.name == "list_orders":
-        return _tell_list(_rows(result), language) if not _failure(result) else _failure(result)
     if not isinstance(result, dict):
-        return str(result)
+        return text
     if call.name == "request_refund":
         return _tell_refund(call, result, language)
-    if failure := _failure(result):
-        return failure
+    if result.get("error"):
+        return _failure(result)
+    data, words = result.get("data", result), result.get("untrusted_text") or {}
     tellers: Mapping[str, Callable[[], str]] = {
-        "query_order": lambda: _tell_order(result, language, refund_wanted),
-        "query_logistics": lambda: _tell_logistics(call, result, language),
+        "query_order": lambda: _tell_order(data, words, language, refund_wanted),
+        "query_logistics": lambda: _tell_logistics(data, words, language),
+        "list_orders": lambda: _tell_list(data, words, language),
+        "request_person": lambda: phrases.PERSON[language],
     }
     return tellers[call.name]() if call.name in tellers else text
 
 
-def _failure(result: Any) -> str:
-    """The tool's own sentence when it reports an error."""
-    if not isinstance(result, dict) or not result.get("error"):
-        return ""
-    error = result["error"]
-    if isinstance(error, dict):
-        return str(error.get("message") or error.get("code"))
-    return str(result.get("message") or error)
+def _failure(result: Fields) -> str:
+    """The tool's own sentence about its error; empty when there is none."""
+    error = result.get("error") or ""
+    return str(error.get("message") or error.get("code") or "") if isinstance(error, dict) else str(error)
 
 
-def _tell_order(order: Fields, language: Language, refund_wanted: bool) -> str:
-    said = _order_line(order, language, ("status", "paid", "refunded", "delivered_at"))
+def _tell_order(order: Fields, words: Fields, language: Language, refund_wanted: bool) -> str:
+    said = _order_line(
+        order, words.get("item_names") or (), language, "status", "paid", "refunded", "delivered_at"
+    )
     if not refund_wanted:
         return said
-    refundable = _money(order.get("refundable"))
-    if not _is_positive(refundable):
+    if not _is_positive(order.get("refundable")):
         return said + phrases.NOT_REFUNDABLE[language]
-    return said + phrases.ASK_REFUND[language].format(refundable=refundable)
+    return said + phrases.ASK_REFUND[language].format(refundable=_money(order, "refundable"))
 
 
-def _order_line(order: Fields, language: Language, keys: Iterable[str]) -> str:
-    names = [str(item.get("name")) for item in order.get("items") or () if isinstance(item, dict)]
-    names = names or [str(item) for item in order.get("items") or () if isinstance(item, str)]
-    comma = "、" if language == "zh" else ", "
-    items = phrases.ITEMS[language].format(items=comma.join(names)) if names else ""
-    facts = [_fact(key, order[key], language) for key in keys if _worth_telling(key, order.get(key))]
-    joined = (",", ", ")[language == "en"].join(facts)
-    return phrases.ORDER[language].format(id=_order_id(order), items=items, facts=joined)
-
-
-def _worth_telling(key: str, value: Any) -> bool:
-    return value is not None and (key != "refunded" or _is_positive(_money(value)))
-
-
-def _fact(key: str, value: Any, language: Language) -> str:
-    if key == "status":
-        said = _status(value, language)
-    elif key.endswith("_at"):
-        said = _day(value)
-    else:
-        said = _money(value)
-    return phrases.FACTS[key][language].format(said)
-
-
-def _tell_list(orders: list[Any], language: Language) -> str:
-    known = [order for order in orders if isinstance(order, dict)]
-    if not known:
+def _tell_list(data: Fields, words: Fields, language: Language) -> str:
+    orders, names = data.get("orders") or (), words.get("item_names") or {}
+    if not orders:
         return phrases.NO_ORDERS[language]
-    lines = [_order_line(order, language, ("status", "paid", "placed_at")) for order in known[:LISTED]]
+    lines = [
+        _order_line(order, names.get(order.get("order_id")) or (), language, "status", "paid", "placed_at")
+        for order in orders[:LISTED]
+    ]
     return "\n".join([phrases.ORDERS[language], *lines, phrases.WHICH_OF_THESE[language]])
 
 
-def _rows(result: Any) -> list[Any]:
-    rows = result.get("orders") if isinstance(result, dict) else result
-    return rows if isinstance(rows, list) else []
+def _order_line(order: Fields, names: Iterable[Any], language: Language, *keys: str) -> str:
+    pause, comma = ("、", ",") if language == "zh" else (", ", ", ")
+    items = pause.join(str(name) for name in names)
+    return phrases.ORDER[language].format(
+        id=order.get("order_id") or order.get("id"),
+        items=phrases.ITEMS[language].format(items=items) if items else "",
+        facts=comma.join(_fact(order, key, language) for key in keys if _worth_telling(order, key)),
+    )
 
 
-def _tell_logistics(call: Call, logistics: Fields, language: Language) -> str:
-    order = str(logistics.get("order_id") or call.read().get("order_id") or "")
-    shipments = [shipment for shipment in logistics.get("shipments") or () if isinstance(shipment, dict)]
+def _worth_telling(order: Fields, key: str) -> bool:
+    return order.get(key) is not None and (key != "refunded" or _is_positive(order[key]))
+
+
+def _fact(order: Fields, key: str, language: Language) -> str:
+    if key == "status":
+        said = _status(order[key], language)
+    else:
+        said = _day(order[key]) if key.endswith("_at") else _money(order, key)
+    return phrases.FACTS[key][language].format(said)
+
+
+def _tell_logistics(data: Fields, words: Fields, language: Language) -> str:
+    order, shipments = data.get("order_id"), data.get("shipments") or ()
     if not shipments:
         return phrases.NO_SHIPMENT[language].format(order=order)
-    return "\n".join(_tell_shipment(order, shipment, language) for shipment in shipments)
+    newest: dict[str, Fields] = {}
+    for event in words.get("tracking") or ():
+        newest.setdefault(event.get("tracking_no"), event)
+    return "\n".join(
+        _tell_shipment(order, shipment, newest.get(shipment.get("tracking_no")), language)
+        for shipment in shipments
+    )
 
 
-def _tell_shipment(order: str, shipment: Fields, language: Language) -> str:
+def _tell_shipment(order: Any, shipment: Fields, newest: Fields | None, language: Language) -> str:
     said = phrases.SHIPMENT[language].format(
         order=order,
-        carrier=shipment.get("carrier") or "",
-        tracking_no=shipment.get("tracking_no") or "",
+        carrier=shipment.get("carrier"),
+        tracking_no=shipment.get("tracking_no"),
         status=_status(shipment.get("status"), language),
     )
-    events = shipment.get("events") or ()
-    if not events or not isinstance(events[0], dict):
+    if newest is None:
         return said
-    newest = (_day(events[0].get("at")), events[0].get("place"), events[0].get("text"))
-    return said + phrases.LATEST_EVENT[language].format(event=" ".join(str(part) for part in newest if part))
+    parts = (_day(newest.get("at")), newest.get("place"), newest.get("text"))
+    return said + phrases.LATEST_EVENT[language].format(event=" ".join(str(part) for part in parts if part))
 
 
 def _tell_refund(call: Call, result: Fields, language: Language) -> str:
-    status = str(
-        result.get("status") or result.get("outcome") or ("error" if result.get("error") else "waiting")
-    )
-    kind = _REFUND_STATUS.get(status.lower(), "processing")
-    order = str(result.get("order_id") or call.read().get("order_id") or "")
-    amount = _money(result.get("amount"))
-    space = amount and f"{amount} " if language == "zh" else amount and f"of {amount} "
-    said = phrases.REFUNDS[kind][language].format(order=order, amount=space)
-    why = _failure(result) or str(result.get("message") or "")
+    """Only a status that says so makes it a refund; without one it waits for somebody."""
+    data = result.get("data", result)
+    kind = "refused" if result.get("error") else _REFUND_KINDS.get(str(data.get("status")), "waiting")
+    order = data.get("order_id") or call.read().get("order_id")
+    said = phrases.REFUNDS[kind][language].format(order=order, amount=_refund_amount(data, language))
+    why = _failure(result) or str(data.get("message") or "")
     return f"{said} {why}" if why and kind in ("refused", "rejected", "failed") else said
 
 
-def _order_id(order: Fields) -> str:
-    return str(order.get("id") or order.get("order_id") or "")
+def _refund_amount(data: Fields, language: Language) -> str:
+    if data.get("amount") is None:
+        return ""
+    return f"{_money(data, 'amount')} " if language == "zh" else f"of {_money(data, 'amount')} "
+
+
+def _money(fields: Fields, key: str) -> str:
+    return f"{fields.get(key)} {fields.get('currency') or ''}".strip()
+
+
+def _is_positive(amount: Any) -> bool:
+    return bool(re.search(r"[1-9]", str(amount)))
 
 
 def _status(value: Any, language: Language) -> str:
-    text = str(value)
-    return STATUS[language] if (STATUS := phrases.STATUSES.get(text)) else text.replace("_", " ")
+    phrase = phrases.STATUSES.get(str(value))
+    return phrase[language] if phrase else str(value).replace("_", " ")
 
 
 def _day(value: Any) -> str:
     found = _DATE.search(str(value))
     return found[0] if found else str(value or "")
-
-
-def _money(value: Any) -> str:
-    """Money as the tools may write it: text, or an object of minor units and currency."""
-    if not isinstance(value, dict):
-        return str(value or "")
-    amount, currency = value.get("amount"), str(value.get("currency") or "")
-    if not isinstance(amount, int):
-        return f"{amount} {currency}".strip()
-    return f"{amount if currency in _NO_MINOR_UNIT else f'{amount / 100:.2f}'} {currency}".strip()
-
-
-def _is_positive(money: str) -> bool:
-    return bool(re.search(r"[1-9]", money))

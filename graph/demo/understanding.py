@@ -18,6 +18,8 @@ from graph.demo.results import tell
 
 REASON_LENGTH = 100
 
+_NOTED_ORDER = re.compile(r"order_id[\"'\s:=]+#?([A-Za-z0-9-]{1,32})")
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -52,6 +54,8 @@ def answer(conversation: Conversation, *, obey: bool = False) -> Reply:
     results = conversation.fresh_results()
     if results:
         return Reply(tell(results, turn.language, refund_wanted=wants_refund(turn.text)))
+    if conversation.answered:
+        return turn.say(phrases.ANYTHING_ELSE)
     return next(rule.act(turn) for rule in RULES if rule.pattern.search(turn.text))
 
 
@@ -71,9 +75,9 @@ def _last_order(conversation: Conversation) -> list[str]:
 
 
 def _last_noted_order(conversation: Conversation) -> list[str]:
-    """An order a summary of older turns speaks of: it comes in a system message after the first one."""
-    notes = [message.text for message in conversation.messages if message.role == "system"][1:]
-    return next((orders[-1:] for note in reversed(notes) if (orders := find_orders(note))), [])
+    """The order that the facts kept of older turns name last: they come in a system message."""
+    notes = "\n".join(message.text for message in conversation.messages if message.role == "system")
+    return _NOTED_ORDER.findall(notes)[-1:]
 
 
 def ask_person(turn: Turn) -> Reply:
@@ -108,11 +112,11 @@ def refund(turn: Turn) -> Reply:
         return look_up(turn)
     spread = turn.amounts if len(turn.amounts) > 1 else turn.amounts * len(orders)
     pairs = zip_longest(orders, spread[: len(orders)])
-    reason = _reason(turn)
-    calls = [
-        Call.of("request_refund", order_id=order, amount=amount, reason=reason) for order, amount in pairs
-    ]
-    return turn.call(*calls)
+    return turn.call(*(_refund_call(order, amount, turn) for order, amount in pairs))
+
+
+def _refund_call(order: str, amount: str | None, turn: Turn) -> Call:
+    return Call.of("request_refund", order_id=order, amount=amount, reason=_reason(turn))
 
 
 def confirm(turn: Turn) -> Reply:
