@@ -1,4 +1,4 @@
-"""Whose conversation it is and who decided, read from what the server stamped on the run; never from a model or a client's words."""
+"""Whose conversation it is and who decided: what the server stamped on the run, never a client's words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +42,9 @@ def deciders(config: RunnableConfig, request_id: str, subject: str) -> Deciders:
     """Who answered this request: as the server stamped it, else the customer, now."""
     decision = configurable(config).get("holdfast_decision")
     if isinstance(decision, Mapping) and decision.get("request_id") == request_id:
-        return Deciders(tuple(str(name) for name in decision.get("by") or ()), _moment(decision.get("at")), True)
+        return Deciders(
+            tuple(str(name) for name in decision.get("by") or ()), _moment(decision.get("at")), True
+        )
     return Deciders((subject,), datetime.now(UTC), False)
 
 

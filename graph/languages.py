@@ -14,8 +14,10 @@ _LOOKED_AT = 2_000
 
 
 def language_of(text: str) -> Language | None:
-    """The language of one message; None when it has no words ("#12345", "👍"). A name in the other script does
-    not change it: Chinese characters are weighed against words."""
+    """The language of one message; None when it has no words ("#12345", "👍").
+
+    A name in the other script does not change it: Chinese characters are weighed against words.
+    """
     head = text[:_LOOKED_AT]
     han, words = len(_HAN.findall(head)), len(_WORD.findall(head))
     if not han and not words:

@@ -1,7 +1,7 @@
 """The tools as a model sees them. Whose orders they read is taken from the run, never from an argument.
 
-Results are JSON: figures and states under `data`; what other people wrote (names, notes, tracking texts) under
-`untrusted_text`; an expected refusal is `{"error": {"code", "message"}}`.
+Results are JSON: figures and states under `data`; what other people wrote (names, notes, tracking texts)
+under `untrusted_text`; an expected refusal is `{"error": {"code", "message"}}`.
 """
 
 import json
@@ -45,7 +45,9 @@ class OfOrders(Arguments):
 
 class OfRefund(OfOrder):
     amount: Text | None = Field(
-        None, max_length=64, description='Amount in major units as text, such as "79.99"; leave out for all of it'
+        None,
+        max_length=64,
+        description='Amount in major units as text, such as "79.99"; leave out for all of it',
     )
     reason: str = Field("", max_length=500, description="Why the customer wants the refund, in their words")
 
@@ -93,7 +95,8 @@ def orders_result(orders: list[Order]) -> dict[str, Any]:
 
 def logistics_result(logistics: Logistics) -> dict[str, Any]:
     parcels = [
-        {"carrier": s.carrier, "tracking_no": s.tracking_no, "status": str(s.status)} for s in logistics.shipments
+        {"carrier": s.carrier, "tracking_no": s.tracking_no, "status": str(s.status)}
+        for s in logistics.shipments
     ]
     events = [
         {"tracking_no": s.tracking_no, "at": e.at.isoformat(), "place": e.place, "text": e.text}
@@ -129,7 +132,9 @@ def make_tools(doors: Doors) -> list[BaseTool]:
         workplace, subject = await place(config)
         return dumps(orders_result(await list_orders(workplace.shop, subject, limit=limit))), None
 
-    async def refund(order_id: str, amount: str | None, reason: str, config: RunnableConfig) -> tuple[str, Quote]:
+    async def refund(
+        order_id: str, amount: str | None, reason: str, config: RunnableConfig
+    ) -> tuple[str, Quote]:
         workplace, subject = await place(config)
         quote = await quote_refund(workplace.shop, subject, order_id, amount=amount, reason=reason)
         return dumps({"amount": major(quote.amount)}), quote
@@ -147,7 +152,12 @@ def make_tools(doors: Doors) -> list[BaseTool]:
         )
 
     return [
-        tool(order, "query_order", OfOrder, "One order of the customer: state, what was paid, what can be refunded."),
+        tool(
+            order,
+            "query_order",
+            OfOrder,
+            "One order of the customer: state, what was paid, what can be refunded.",
+        ),
         tool(logistics, "query_logistics", OfOrder, "Where the parcels of an order are, newest event first."),
         tool(orders, "list_orders", OfOrders, "The customer's newest orders."),
         tool(

@@ -13,7 +13,6 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCall
 from langchain_core.messages.utils import message_chunk_to_message
 from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_core.tools import BaseTool
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
@@ -23,6 +22,7 @@ from graph.settings import Settings
 log = logging.getLogger(__name__)
 
 Model = Runnable[LanguageModelInput, AIMessage]
+Connect = Callable[[Sequence[dict[str, Any]]], Model]
 Report = Callable[[dict[str, Any]], None]
 Failure = Literal["busy", "unreachable", "empty", "overflow"]
 
@@ -38,10 +38,8 @@ class ModelFailed(Exception):
         self.kind: Failure = kind
 
 
-async def connect_model(
-    settings: Settings, resources: AsyncExitStack
-) -> Callable[[Sequence[BaseTool]], Model]:
-    """ChatOpenAI for the configured server, or for the demo model. Built off the loop: it reads certificates."""
+async def connect_model(settings: Settings, resources: AsyncExitStack) -> Connect:
+    """ChatOpenAI for the configured server or the demo model, built off the loop: it reads certificates."""
     base_url = await demo_base_url() if settings.demo_model else settings.openai_base_url
     chat, client = await asyncio.to_thread(_build, settings, base_url)
     await resources.enter_async_context(client)
@@ -49,7 +47,7 @@ async def connect_model(
 
 
 def _build(settings: Settings, base_url: str | None) -> tuple[ChatOpenAI, httpx.AsyncClient]:
-    # Clients of its own: the library's shared ones stay bound to the first event loop that used them. The demo
+    # A client of its own: the library's shared one stays bound to the first event loop that used it. The demo
     # model is on loopback, where no proxy of the environment may step in.
     client = httpx.AsyncClient(trust_env=not settings.demo_model, follow_redirects=True)
     chat = ChatOpenAI(
@@ -111,7 +109,9 @@ async def _listen(
 def _judge(error: Exception, attempt: int, settings: Settings) -> tuple[Failure, float]:
     """What to call it and how long to wait; raises ModelFailed when another try is of no use."""
     kind: Failure = "busy" if isinstance(error, openai.RateLimitError) else "unreachable"
-    log.warning("The model did not answer.", extra={"attempt": attempt, "error": f"{type(error).__name__}: {error}"})
+    log.warning(
+        "The model did not answer.", extra={"attempt": attempt, "error": f"{type(error).__name__}: {error}"}
+    )
     final = isinstance(error, openai.APIStatusError) and error.status_code < 500
     if final and not isinstance(error, openai.RateLimitError | openai.ConflictError):
         raise ModelFailed(kind) from error
@@ -140,9 +140,13 @@ def _answer(heard: list[AIMessageChunk]) -> AIMessage | None:
     message = message_chunk_to_message(whole)
     if not isinstance(message, AIMessage):
         return None
-    calls = [ToolCall(name=c["name"], args=c["args"], id=c["id"], type="tool_call") for c in message.tool_calls]
+    calls = [
+        ToolCall(name=c["name"], args=c["args"], id=c["id"], type="tool_call") for c in message.tool_calls
+    ]
     calls += [
-        ToolCall(name=c["name"] or "", args={UNREADABLE: (c["args"] or "")[:500]}, id=c["id"], type="tool_call")
+        ToolCall(
+            name=c["name"] or "", args={UNREADABLE: (c["args"] or "")[:500]}, id=c["id"], type="tool_call"
+        )
         for c in message.invalid_tool_calls
     ]
     if not message.text.strip() and not calls:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+DEFAULT_MODEL = "gpt-4.1-mini"
+
 
 class SettingInvalid(ValueError):
     """A setting of the agent cannot be used; the sentence says which and why."""
@@ -18,7 +20,7 @@ class Settings:
     shop_database_url: str | None = None
     openai_api_key: str | None = None
     openai_base_url: str | None = None
-    openai_model: str = "gpt-4.1-mini"
+    openai_model: str = DEFAULT_MODEL
     context_tokens: int = 12_000
     model_turns: int = 8
     tool_calls: int = 16
@@ -49,7 +51,7 @@ class Settings:
             shop_database_url=env.get("SHOP_DATABASE_URL") or None,
             openai_api_key=env.get("OPENAI_API_KEY") or None,
             openai_base_url=env.get("OPENAI_BASE_URL") or None,
-            openai_model=env.get("OPENAI_MODEL") or cls.openai_model,
+            openai_model=env.get("OPENAI_MODEL") or DEFAULT_MODEL,
             context_tokens=int(_positive(env, "AGENT_CONTEXT_TOKENS", 12_000)),
             model_turns=int(_positive(env, "AGENT_MODEL_TURNS", 8)),
             tool_calls=int(_positive(env, "AGENT_TOOL_CALLS", 16)),

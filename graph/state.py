@@ -1,11 +1,11 @@
 """What a conversation remembers. Plain JSON-able data, so that every checkpointer keeps it as it is."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
 from langgraph.managed import RemainingSteps
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 UNDECIDED = "undecided"
 SUPERSEDED = "superseded"

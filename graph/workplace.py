@@ -1,22 +1,15 @@
 """What the agent works with (shop, payment provider, model), opened by the first run that needs it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage
-from langchain_core.runnables import Runnable
-from langchain_core.tools import BaseTool
-
-from graph.models import connect_model
+from graph.models import Connect, connect_model
 from graph.settings import Settings
 from tools.payments import PaymentProvider, SimulatedProvider
 from tools.shop import Shop
-
-Model = Runnable[LanguageModelInput, AIMessage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +17,28 @@ class Workplace:
     settings: Settings
     shop: Shop
     provider: PaymentProvider
-    connect: Callable[[Sequence[BaseTool]], Model]
-    """A model that may call these tools."""
+    connect: Connect
+    """A model that may call these tools (their JSON specifications)."""
     resources: AsyncExitStack = field(default_factory=AsyncExitStack)
 
 
-async def open_workplace(settings: Settings | None = None) -> Workplace:
-    """The workplace the environment describes. The demo shop is migrated and, when empty, filled; a database
-    somebody named is migrated only."""
-    settings = settings or await asyncio.to_thread(Settings.read)
-    async with AsyncExitStack() as resources:
-        shop = await resources.enter_async_context(await asyncio.to_thread(Shop.open, settings.database_url))
+async def open_workplace() -> Workplace:
+    """The workplace the environment describes. Raises SettingInvalid."""
+    return await furnish(await asyncio.to_thread(Settings.read))
+
+
+async def furnish(settings: Settings) -> Workplace:
+    """Shop, provider and model of these settings. The demo shop is filled when it is empty; a database
+    somebody named is brought up to date and otherwise left alone."""
+    resources = AsyncExitStack()
+    async with AsyncExitStack() as opening:
+        shop = await opening.enter_async_context(await asyncio.to_thread(Shop.open, settings.database_url))
         await shop.migrate()
         if settings.demo_shop:
             await shop.seed()
-        connect = await connect_model(settings, resources)
-        return Workplace(settings, shop, SimulatedProvider(), connect, resources.pop_all())
-    raise AssertionError("unreachable")
+        connect = await connect_model(settings, opening)
+        resources = opening.pop_all()
+    return Workplace(settings, shop, SimulatedProvider(), connect, resources)
 
 
 class Doors:

@@ -1,0 +1,249 @@
+"""A refund request as it is asked, and the answers to it as they may come back."""
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from graph.lookups import REQUEST_REFUND, major
+from graph.prompts import label, sentence
+from graph.state import UNDECIDED, Request
+from tools.errors import RefundRefused
+from tools.money import Money, parse_amount
+from tools.orders import Order
+from tools.refunds import Quote
+
+POLICY_VERSION = 1
+_FAMILY = len("xxxxxxxx-xxxx-xxxx")
+
+
+class AnswerRefused(Exception):
+    """The answer cannot be acted on: nothing is paid, and the question is asked again with `sentence`."""
+
+    def __init__(self, key: str, language: str, **fields: object) -> None:
+        self.sentence = sentence(key, language, **fields)
+        super().__init__(self.sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    outcome: Literal["approve", "reject"]
+    amount: Money
+    message: str = ""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Approve(_Strict):
+    type: Literal["approve"]
+
+
+class _Reject(_Strict):
+    type: Literal["reject"]
+    message: str = Field("", max_length=2_000)
+
+
+class _Arguments(_Strict):
+    amount: str | int
+    order_id: str | None = None
+    currency: str | None = None
+    reason: str | None = None
+
+
+class _Action(_Strict):
+    name: Literal["request_refund"]
+    args: _Arguments
+
+
+class _Edit(_Strict):
+    type: Literal["edit"]
+    edited_action: _Action
+
+
+class _Answer(_Strict):
+    decisions: list[_Approve | _Edit | _Reject] = Field(min_length=1, max_length=1)
+
+
+_ANSWER = TypeAdapter(_Answer)
+RESPONSE_SCHEMA: dict[str, Any] = _ANSWER.json_schema()
+
+
+def amount_of(request: Request) -> Money:
+    return Money(request["amount"], request["currency"])
+
+
+def read_answer(value: Any, request: Request) -> Answer:
+    """LangChain's `{"decisions": [one]}` and nothing else. Raises AnswerRefused."""
+    language = request["language"]
+    try:
+        decision = _ANSWER.validate_python(value).decisions[0]
+    except ValidationError:
+        raise AnswerRefused("answer_malformed", language) from None
+    match decision:
+        case _Approve():
+            return Answer("approve", amount_of(request))
+        case _Reject(message=message):
+            return Answer("reject", amount_of(request), message)
+        case _Edit(edited_action=action):
+            return Answer("approve", _lowered(action.args, request))
+
+
+def _lowered(edited: _Arguments, request: Request) -> Money:
+    language, asked = request["language"], amount_of(request)
+    unchanged = ("order_id", "currency", "reason")
+    if any(getattr(edited, name) not in (None, request[name]) for name in unchanged):  # type: ignore[literal-required]
+        raise AnswerRefused("answer_edit", language)
+    try:
+        amount = parse_amount(edited.amount, asked.currency)
+    except RefundRefused as refusal:
+        raise AnswerRefused("answer_malformed", language) from refusal
+    if amount.amount > asked.amount:
+        raise AnswerRefused("answer_too_high", language, amount=asked)
+    return amount
+
+
+def mint(quote: Quote, *, tool_call_id: str, language: str, whole: bool, supersedes: str | None) -> Request:
+    request: Any = {
+        "request_id": str(uuid.uuid4()),
+        "tool_call_id": tool_call_id,
+        "status": UNDECIDED,
+        "language": language,
+        **figures(quote),
+        "reason": quote.reason,
+        "whole": whole,
+        "supersedes": supersedes,
+    }
+    return cast("Request", request)
+
+
+def figures(quote: Quote) -> dict[str, Any]:
+    """What an approval binds, and what is shown of it."""
+    return {
+        "order_id": quote.order_id,
+        "order_version": quote.order_version,
+        "amount": quote.amount.amount,
+        "paid": quote.paid.amount,
+        "refunded": quote.refunded.amount,
+        "currency": quote.amount.currency,
+        "items": list(quote.items),
+        "payee": quote.payee,
+        "payee_hash": quote.payee_hash,
+    }
+
+
+def same_figures(request: Request, order: Order) -> bool:
+    """Whether the order still stands as it was when this was asked."""
+    asked = (request["order_version"], request["paid"], request["refunded"], request["currency"])
+    return asked == (order.version, order.paid.amount, order.refunded.amount, order.paid.currency)
+
+
+def quote_of(request: Request, amount: Money | None = None) -> Quote:
+    """The quote this request was asked with, or a lower amount of it."""
+    currency = request["currency"]
+    return Quote(
+        order_id=request["order_id"],
+        order_version=request["order_version"],
+        amount=amount or amount_of(request),
+        paid=Money(request["paid"], currency),
+        refunded=Money(request["refunded"], currency),
+        items=tuple(request["items"]),
+        reason=request["reason"],
+        payee=request["payee"],
+        payee_hash=request["payee_hash"],
+    )
+
+
+def family(request_id: str) -> str:
+    """What a request and those that superseded it because its figures moved have in common."""
+    return request_id[:_FAMILY]
+
+
+def successor(request: Request, **changed: Any) -> Request:
+    """The request that takes this one's place. Its id follows from the old id and the new figures: made again
+    after a crash, it is the same request; with other figures, another one."""
+    new: Any = {**request, **changed, "status": UNDECIDED, "supersedes": request["request_id"]}
+    bound = [new[name] for name in ("order_version", "amount", "refunded", "currency", "payee_hash")]
+    digest = hashlib.sha256(repr((request["request_id"], bound)).encode()).hexdigest()
+    new["request_id"] = f"{family(request['request_id'])}-8{digest[:3]}-{digest[3:15]}"
+    return cast("Request", new)
+
+
+def payload(request: Request, problem: str = "") -> dict[str, Any]:
+    """LangChain's HITL request, with what a desk shows (`display`) and who may answer (`policy`)."""
+    language, amount = request["language"], amount_of(request)
+    args = {
+        "order_id": request["order_id"],
+        "amount": major(amount),
+        "currency": request["currency"],
+        "reason": request["reason"],
+    }
+    text = label("description", language, order_id=request["order_id"], amount=amount, payee=request["payee"])
+    return {
+        "action_requests": [{"name": REQUEST_REFUND, "args": args, "description": text}],
+        "review_configs": [
+            {"action_name": REQUEST_REFUND, "allowed_decisions": ["approve", "edit", "reject"]}
+        ],
+        "display": display(request, problem),
+        "policy": policy(request),
+    }
+
+
+def display(request: Request, problem: str) -> dict[str, Any]:
+    """Figures from the shop's database are facts; words of people and of the model are quotes."""
+    language, currency = request["language"], request["currency"]
+    facts = [
+        ("order", request["order_id"], "id"),
+        ("amount", str(amount_of(request)), "money"),
+        ("paid", str(Money(request["paid"], currency)), "money"),
+        ("refunded", str(Money(request["refunded"], currency)), "money"),
+        ("payee", request["payee"], "text"),
+    ]
+    if problem:
+        facts.append(("problem", problem, "notice"))
+    quotes = [("items", item) for item in request["items"]]
+    if request["reason"]:
+        quotes.append(("reason", request["reason"]))
+    return {
+        "title": label("title", language, order_id=request["order_id"]),
+        "facts": [
+            {"label": label(key, language), "value": value, "kind": kind} for key, value, kind in facts
+        ],
+        "tables": [],
+        "quotes": [{"source": label(key, language), "text": text} for key, text in quotes],
+    }
+
+
+def policy(request: Request) -> dict[str, Any]:
+    """The customer confirms; only the amount may be changed, and only downwards."""
+    amount = amount_of(request)
+    fixed = {name: {"const": request[name]} for name in ("order_id", "currency", "reason")}
+    return {
+        "request_id": request["request_id"],
+        "version": POLICY_VERSION,
+        "reason": "customer_confirms",
+        "roles": ["owner"],
+        "deciders": 1,
+        "exclude_requester": False,
+        "expires_at": None,
+        "remind_at": None,
+        "on_expiry": "reject",
+        "edit_schema": {
+            "type": "object",
+            "properties": {
+                **fixed,
+                "amount": {
+                    "type": ["string", "integer"],
+                    "pattern": r"^[0-9]{1,13}(\.[0-9]{1,3})?$",
+                    # For the decimal text as for a number: whoever reads the schema compares values.
+                    "maximum": float(major(amount)),
+                },
+            },
+            "required": ["amount"],
+            "additionalProperties": False,
+        },
+        "supersedes": request["supersedes"],
+    }

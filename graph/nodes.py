@@ -1,0 +1,226 @@
+"""The steps of a turn: who is there, what the model says, what its calls give."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from langchain_core.messages import AIMessage, HumanMessage, ToolCall, ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from langgraph.config import get_stream_writer
+from langgraph.types import Command
+from pydantic import ValidationError
+
+from graph.approvals import amount_of, mint
+from graph.callers import caller, held
+from graph.context import compose, describe
+from graph.languages import language_of_dialogue
+from graph.lookups import REQUEST_PERSON, dumps, major, make_tools
+from graph.models import ModelFailed, speak
+from graph.prompts import ANSWER_IN, SYSTEM, sentence
+from graph.refund import Refunds
+from graph.settings import Settings
+from graph.state import SUPERSEDED, Request, State, undecided
+from graph.workplace import Doors, Workplace
+from tools.errors import ShopError
+from tools.refunds import Quote
+
+MAX_REPAIRS = 2
+STEPS_FOR_ANOTHER_TURN = 5
+HOLDER = "operator"
+
+
+@dataclass(slots=True)
+class Result:
+    """What one call gave. `say` is what the customer is told when no call needs the model's words."""
+
+    message: ToolMessage
+    say: str | None = None
+    quote: Quote | None = None
+    malformed: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Turn:
+    """The nodes of a customer's turn, up to the way out."""
+
+    def __init__(self, doors: Doors, refunds: Refunds) -> None:
+        self._doors = doors
+        self._refunds = refunds
+        self._tools = {tool.name: tool for tool in make_tools(doors)}
+        self._specs = [convert_to_openai_tool(tool) for tool in self._tools.values()]
+
+    async def enter(
+        self, state: State, config: RunnableConfig
+    ) -> Command[Literal["model", "settle", "__end__"]]:
+        """A run begins: count from zero, put back what was decided meanwhile, and skip the model while a
+        person holds the conversation or the customer said nothing."""
+        workplace = await self._doors.enter()
+        fresh: dict[str, Any] = {"model_turns": 0, "tool_calls": 0, "repairs": 0}
+        if caller(config, workplace.settings) is None:
+            text = sentence("nobody", language_of_dialogue(state["messages"]))
+            return Command(update={**fresh, "messages": [AIMessage(text)]}, goto="__end__")
+        update = {**fresh, **await self._refunds.settle(state, config)}
+        asked = bool(state["messages"]) and isinstance(state["messages"][-1], HumanMessage)
+        return Command(update=update, goto="model" if asked and not held(config) else "settle")
+
+    async def model(self, state: State, config: RunnableConfig) -> dict[str, Any]:
+        """One answer; when there is none, the sentence for it."""
+        workplace = await self._doors.enter()
+        language = language_of_dialogue(state["messages"])
+        try:
+            message = await self._speak(workplace, state, config, workplace.settings.context_tokens)
+        except ModelFailed as failure:
+            message = AIMessage(sentence(failure.kind, language))
+        limit = workplace.settings.answer_chars
+        if not message.tool_calls and len(message.text) > limit:
+            message = message.model_copy(update={"content": message.text[:limit] + sentence("cut", language)})
+        return {"messages": [message], "model_turns": state.get("model_turns", 0) + 1}
+
+    async def _speak(
+        self, workplace: Workplace, state: State, config: RunnableConfig, budget: int
+    ) -> AIMessage:
+        system = f"{SYSTEM}- {ANSWER_IN[language_of_dialogue(state['messages'])]}\n"
+        note = describe(state.get("facts") or {}, state.get("requests") or {})
+        prompt = compose(state["messages"], system=system, note=note, budget=budget)
+        model = workplace.connect(self._specs)
+        try:
+            return await speak(model, prompt, workplace.settings, get_stream_writer(), config)
+        except ModelFailed as failure:
+            if failure.kind != "overflow" or budget < workplace.settings.context_tokens:
+                raise
+        return await self._speak(workplace, state, config, budget // 4)
+
+    async def tools(self, state: State, config: RunnableConfig) -> Command[Literal["model", "settle"]]:
+        """Carry out the calls of the last message. Look-ups run at once; refunds are only quoted, and each
+        good quote becomes a request that is checkpointed with this step, before anybody is asked."""
+        workplace = await self._doors.enter()
+        language = language_of_dialogue(state["messages"])
+        calls = _calls_of(state)
+        room = workplace.settings.tool_calls - state.get("tool_calls", 0)
+        results = await asyncio.gather(*(self._carry_out(call, language, config) for call in calls[:room]))
+        results += [_failed(call, "tool_limit", "Too many tool calls in one turn.") for call in calls[room:]]
+        requests = _request_each(calls, results, state.get("requests") or {}, language)
+        counts = {
+            "tool_calls": state.get("tool_calls", 0) + len(calls),
+            "repairs": state.get("repairs", 0) + any(result.malformed for result in results),
+        }
+        farewell = _last_word(results, {**state, **counts}, workplace.settings, language)  # type: ignore[typeddict-item]
+        messages = [result.message for result in results] + ([AIMessage(farewell)] if farewell else [])
+        facts = {key: value for result in results for key, value in result.facts.items()}
+        update = {"messages": messages, "requests": requests, "facts": facts, **counts}
+        return Command(update=update, goto="settle" if farewell else "model")
+
+    async def _carry_out(self, call: ToolCall, language: str, config: RunnableConfig) -> Result:
+        emit = get_stream_writer()
+        about = {"tool": call["name"], "tool_call_id": call["id"]}
+        emit({"type": "tool_started", **about})
+        result = await self._try(call, language, config)
+        emit({"type": "tool_finished", **about, "ok": result.message.status == "success"})
+        if call["name"] == REQUEST_PERSON and result.message.status == "success":
+            emit({"holdfast_hold": {"role": HOLDER}})
+            result.say = sentence("person", language)
+        return result
+
+    async def _try(self, call: ToolCall, language: str, config: RunnableConfig) -> Result:
+        tool = self._tools.get(call["name"])
+        if tool is None:
+            known = ", ".join(self._tools)
+            return _failed(
+                call, "unknown_tool", f"There is no such tool. There are: {known}.", malformed=True
+            )
+        try:
+            message: ToolMessage = await tool.ainvoke({**call, "type": "tool_call"}, config)
+        except ValidationError as error:
+            return _failed(call, "arguments_invalid", _faults(error), malformed=True)
+        except ShopError as error:
+            return _failed(call, error.code, error.sentence(language))
+        found, message.artifact = message.artifact, None
+        if isinstance(found, Quote):
+            return Result(message, quote=found)
+        return Result(message, facts={found["order_id"]: found} if found else {})
+
+
+def _calls_of(state: State) -> list[ToolCall]:
+    last = state["messages"][-1]
+    return last.tool_calls if isinstance(last, AIMessage) else []
+
+
+def _failed(call: ToolCall, code: str, text: str, *, malformed: bool = False) -> Result:
+    content = dumps({"error": {"code": code, "message": text}})
+    message = ToolMessage(content, tool_call_id=str(call["id"]), name=call["name"], status="error")
+    return Result(message, malformed=malformed)
+
+
+def _faults(error: ValidationError) -> str:
+    faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+    return "The arguments do not fit the tool. " + "; ".join(faults)
+
+
+def _request_each(
+    calls: list[ToolCall], results: list[Result], known: dict[str, Request], language: str
+) -> dict[str, Request]:
+    """A request for each quote. The same refund again is the one that waits already; another amount, asked
+    later, takes its place."""
+    earlier = undecided(known)
+    changed: dict[str, Request] = {}
+    for call, result in zip(calls, results, strict=True):
+        if result.quote is None:
+            continue
+        waiting = [*earlier, *undecided(changed)]
+        request = next((old for old in waiting if _same(old, result.quote)), None)
+        if request is None:
+            old = next((old for old in earlier if old["order_id"] == result.quote.order_id), None)
+            request = _mint(call, result.quote, language, old)
+            changed[request["request_id"]] = request
+            if old is not None:
+                earlier.remove(old)
+                changed[old["request_id"]] = {**old, "status": SUPERSEDED}
+        result.message = result.message.model_copy(update={"content": _waiting(request)})
+        result.say = sentence("confirm", language, order_id=request["order_id"], amount=amount_of(request))
+    return changed
+
+
+def _same(request: Request, quote: Quote) -> bool:
+    return request["order_id"] == quote.order_id and amount_of(request) == quote.amount
+
+
+def _mint(call: ToolCall, quote: Quote, language: str, old: Request | None) -> Request:
+    return mint(
+        quote,
+        tool_call_id=str(call["id"]),
+        language=language,
+        whole=call["args"].get("amount") is None,
+        supersedes=old and old["request_id"],
+    )
+
+
+def _waiting(request: Request) -> str:
+    return dumps(
+        {
+            "request_id": request["request_id"],
+            "status": "waiting_for_confirmation",
+            "order_id": request["order_id"],
+            "amount": major(amount_of(request)),
+            "currency": request["currency"],
+        }
+    )
+
+
+def _last_word(results: list[Result], state: State, settings: Settings, language: str) -> str | None:
+    """What ends the turn without the model: all is said by the shop itself, or a limit is reached."""
+    said = [result.say for result in results if result.say]
+    if len(said) == len(results):
+        return "\n".join(dict.fromkeys(said))
+    if state.get("repairs", 0) > MAX_REPAIRS:
+        return sentence("repairs", language)
+    spent = (
+        state.get("model_turns", 0) >= settings.model_turns
+        or state.get("tool_calls", 0) >= settings.tool_calls
+        or state["remaining_steps"] < STEPS_FOR_ANOTHER_TURN
+    )
+    return sentence("limit", language) if spent else None
+
+
+def after_model(state: State) -> Literal["tools", "settle"]:
+    return "tools" if _calls_of(state) else "settle"
