@@ -1,0 +1,145 @@
+"""Every error of the platform: the tree first, each docstring the sentence that a caller reads.
+
+HoldfastError
+├── BadRequest 400
+├── Unauthorized 401
+├── Forbidden 403
+├── NotFound 404
+│   ├── ThreadNotFound
+│   ├── RunNotFound
+│   └── AssistantNotFound
+├── Conflict 409
+│   ├── ThreadExists
+│   ├── ThreadBusy
+│   └── NothingPending
+├── TooLarge 413
+├── Invalid 422
+├── TooMany 429
+├── Unavailable 503
+├── Fenced            (never reaches a caller: the worker lost its thread)
+└── StartError        (one sentence for the terminal, exit code 2)
+"""
+
+from typing import ClassVar
+
+
+class HoldfastError(Exception):
+    """Something went wrong."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, detail: str | None = None) -> None:
+        self.detail = detail or (type(self).__doc__ or "").strip()
+        super().__init__(self.detail)
+
+
+class BadRequest(HoldfastError):
+    """The request cannot be carried out as it stands."""
+
+    status = 400
+    code = "bad_request"
+
+
+class Unauthorized(HoldfastError):
+    """Who is calling is not known: send a valid token."""
+
+    status = 401
+    code = "unauthorized"
+
+
+class Forbidden(HoldfastError):
+    """The caller may not do this."""
+
+    status = 403
+    code = "forbidden"
+
+
+class NotFound(HoldfastError):
+    """There is no such thing."""
+
+    status = 404
+    code = "not_found"
+
+
+class ThreadNotFound(NotFound):
+    """Thread not found: create it first or check its id."""
+
+    code = "thread_not_found"
+
+
+class RunNotFound(NotFound):
+    """Run not found on this thread."""
+
+    code = "run_not_found"
+
+
+class AssistantNotFound(NotFound):
+    """Assistant not found: use an assistant id, or the name of a graph in langgraph.json."""
+
+    code = "assistant_not_found"
+
+
+class Conflict(HoldfastError):
+    """The thing is not in a state that allows this."""
+
+    status = 409
+    code = "conflict"
+
+
+class ThreadExists(Conflict):
+    """A thread with this id exists already: send if_exists=do_nothing to use it."""
+
+    code = "thread_exists"
+
+
+class ThreadBusy(Conflict):
+    """A run is active on this thread: wait for it, cancel it, or choose another multitask_strategy."""
+
+    code = "thread_busy"
+
+
+class NothingPending(Conflict):
+    """The request that this answers is not waiting any more."""
+
+    code = "no_such_interrupt"
+
+
+class TooLarge(HoldfastError):
+    """The request body is too large."""
+
+    status = 413
+    code = "too_large"
+
+
+class Invalid(HoldfastError):
+    """The request is not well formed."""
+
+    status = 422
+    code = "invalid"
+
+
+class TooMany(HoldfastError):
+    """Too many requests: try again later."""
+
+    status = 429
+    code = "too_many"
+
+
+class Unavailable(HoldfastError):
+    """Redis cannot be reached: nothing was changed, try again in a moment."""
+
+    status = 503
+    code = "unavailable"
+
+
+class Fenced(HoldfastError):
+    """This worker no longer holds the thread: another one has claimed it."""
+
+    code = "fenced"
+
+
+class StartError(HoldfastError):
+    """Holdfast cannot start."""
+
+    code = "start_error"

@@ -1,0 +1,204 @@
+"""LangGraph's stream, turned into the events of the log: text that both wires and every reader agree on.
+
+An event is `run, mode, namespace, time (ms), data (JSON)` joined by the unit separator, which JSON escapes.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, is_dataclass
+from dataclasses import fields as dataclass_fields
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from langchain_core.messages import BaseMessage, BaseMessageChunk, message_chunk_to_message
+from langgraph.types import Interrupt
+
+SEPARATOR = b"\x1f"
+
+# What a client may ask for, and what LangGraph calls it.
+LANGGRAPH_MODES = {
+    "values": "values",
+    "updates": "updates",
+    "messages": "messages",
+    "messages-tuple": "messages",
+    "custom": "custom",
+    "tasks": "tasks",
+    "checkpoints": "checkpoints",
+    "debug": "debug",
+}
+
+# The modes that a reader gets whatever it asked for.
+ALWAYS = frozenset({"metadata", "error"})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    run_id: str
+    mode: str
+    namespace: str
+    at_ms: int
+    data: bytes
+
+    def encode(self) -> bytes:
+        head = f"{self.run_id}\x1f{self.mode}\x1f{self.namespace}\x1f{self.at_ms}\x1f"
+        return head.encode() + self.data
+
+    @classmethod
+    def decode(cls, text: bytes) -> "Event":
+        run_id, mode, namespace, at_ms, data = text.split(SEPARATOR, 4)
+        return cls(run_id.decode(), mode.decode(), namespace.decode(), int(at_ms), data)
+
+    @property
+    def name(self) -> str:
+        """The event's name on the classic wire: `values`, or `values|child:<task>` from a subgraph."""
+        return f"{self.mode}|{self.namespace}" if self.namespace else self.mode
+
+
+def encode_interrupt(interrupt: Interrupt) -> dict[str, Any]:
+    return {
+        "value": interrupt.value,
+        "id": interrupt.id,
+        "response_schema": getattr(interrupt, "response_schema", None),
+    }
+
+
+def to_json(value: Any) -> Any:
+    """What JSON has no form for: messages, models, interrupts and the like. Used by `dump`."""
+    if isinstance(value, Interrupt):
+        return encode_interrupt(value)
+    if hasattr(value, "model_dump"):
+        return value.model_dump()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclass_fields(value)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset | tuple) or hasattr(value, "__iter__"):
+        return list(value)
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, BaseException):
+        return {"error": type(value).__name__, "message": str(value)}
+    return str(value)
+
+
+def plain(value: Any) -> Any:
+    """The slow way for what orjson refuses: huge integers, lone surrogates, odd keys."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if -(2**63) <= value < 2**64 else float(value) if abs(value) < 2**1023 else str(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return plain(to_json(value))
+
+
+OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
+
+
+def dump(value: Any) -> bytes:
+    """JSON as the clients expect it: a message is its `model_dump()`, an interrupt has value and id."""
+    try:
+        return orjson.dumps(value, to_json, OPTIONS)
+    except (TypeError, orjson.JSONEncodeError):
+        return orjson.dumps(plain(value))
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Encoder:
+    """Turns the chunks of one attempt at a run into events, in the modes that the run asked for."""
+
+    def __init__(self, run_id: str, modes: list[str]) -> None:
+        self.run_id = run_id
+        self.modes = frozenset(modes)
+        self.seen_values = False
+        self._whole: dict[str, BaseMessage] = {}
+
+    @property
+    def langgraph_modes(self) -> list[str]:
+        """`values` is always among them: it is the answer of `wait` and `join`."""
+        return sorted({"values", *(LANGGRAPH_MODES[mode] for mode in self.modes)})
+
+    def event(self, mode: str, data: Any, namespace: str = "") -> Event:
+        return Event(self.run_id, mode, namespace, now_ms(), dump(data))
+
+    def encode(self, mode: str, chunk: Any, namespace: str = "") -> Iterator[Event]:
+        self.seen_values |= mode == "values"
+        if mode == "messages":
+            if "messages-tuple" in self.modes:
+                yield self.event("messages", chunk, namespace)
+            if "messages" in self.modes:
+                for name, data in self._accumulate(*chunk):
+                    yield self.event(name, data, namespace)
+        elif mode in ("checkpoints", "debug"):
+            yield self.event(mode, DESCRIBE[mode](chunk), namespace)
+        else:
+            yield self.event(mode, chunk, namespace)
+
+    def _accumulate(self, message: BaseMessage, metadata: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """The `messages` mode: each message as it stands so far, and once what produced it."""
+        key = str(message.id)
+        before = self._whole.get(key)
+        if before is None:
+            yield "messages/metadata", {key: {"metadata": metadata}}
+        if not isinstance(message, BaseMessageChunk):
+            self._whole[key] = message
+            yield "messages/complete", [message]
+            return
+        whole = before + message if isinstance(before, BaseMessageChunk) else message
+        self._whole[key] = whole
+        yield "messages/partial", [message_chunk_to_message(whole)]
+
+
+def describe_config(config: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A checkpoint's address, from the config that LangGraph gives."""
+    configurable = (config or {}).get("configurable")
+    if not configurable or "checkpoint_id" not in configurable:
+        return None
+    return {
+        "checkpoint_id": configurable["checkpoint_id"],
+        "thread_id": configurable.get("thread_id"),
+        "checkpoint_ns": configurable.get("checkpoint_ns", ""),
+    }
+
+
+def public_config(config: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A config without what LangGraph and the server put into it for themselves."""
+    if config is None:
+        return None
+    configurable = {
+        key: value for key, value in config.get("configurable", {}).items() if not key.startswith("__")
+    }
+    return {"configurable": configurable}
+
+
+def describe_checkpoint(payload: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **payload,
+        "config": public_config(payload.get("config")),
+        "parent_config": public_config(payload.get("parent_config")),
+        "checkpoint": describe_config(payload.get("config")),
+        "parent_checkpoint": describe_config(payload.get("parent_config")),
+    }
+
+
+def describe_debug(chunk: dict[str, Any]) -> dict[str, Any]:
+    if chunk.get("type") != "checkpoint":
+        return chunk
+    return {**chunk, "payload": describe_checkpoint(chunk["payload"])}
+
+
+DESCRIBE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "checkpoints": describe_checkpoint,
+    "debug": describe_debug,
+}

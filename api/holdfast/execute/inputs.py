@@ -1,0 +1,75 @@
+"""Between the record of a run and LangGraph: what a graph is given besides its input, what its state says."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.types import Send, StateSnapshot
+
+from holdfast.events import encode_interrupt
+from holdfast.redis.lua import Claim
+
+Answers = Mapping[str, Mapping[str, Any]]  # decisions {value, by, at} by request id
+
+
+def run_config(claim: Claim) -> RunnableConfig:
+    """The graph's config: what the client asked for, and what only the server may say."""
+    request = claim.request
+    asked = request["kwargs"].get("config") or {}
+    identity = {
+        "identity": claim.owner,
+        "tenant": claim.tenant,
+        "roles": list(request["roles"]) if request["caller"] == claim.owner else [],
+        "is_authenticated": True,
+    }
+    own = {
+        "run_id": claim.run_id,
+        "thread_id": claim.thread_id,
+        "graph_id": request["graph_id"],
+        "assistant_id": request["assistant_id"],
+        "langgraph_auth_user": identity,
+        "langgraph_auth_user_id": claim.owner,
+    }
+    if claim.hold:
+        own["holdfast_hold"] = claim.hold
+    metadata = {
+        "graph_id": request["graph_id"],
+        "assistant_id": request["assistant_id"],
+        **request["metadata"],
+        "run_id": claim.run_id,
+        "thread_id": claim.thread_id,
+        "run_attempt": claim.attempt,
+    }
+    config: RunnableConfig = {
+        "configurable": {**(asked.get("configurable") or {}), **own},
+        "metadata": {**(asked.get("metadata") or {}), **metadata},
+        "tags": list(asked.get("tags") or []),
+    }
+    if asked.get("recursion_limit"):
+        config["recursion_limit"] = asked["recursion_limit"]
+    return config
+
+
+def read_goto(goto: Any) -> Any:
+    """`command.goto` as LangGraph takes it; a Send comes as {node, input}."""
+    if goto is None:
+        return ()
+    if isinstance(goto, list):
+        return [read_goto(one) for one in goto]
+    return Send(goto["node"], goto.get("input")) if isinstance(goto, dict) else goto
+
+
+def read_request_id(value: Any) -> str | None:
+    """The id of the request that an interrupt asks about, when its payload carries a policy."""
+    policy = value.get("policy") if isinstance(value, dict) else None
+    request_id = policy.get("request_id") if isinstance(policy, dict) else None
+    return request_id if isinstance(request_id, str) and request_id else None
+
+
+def read_interrupts(snapshot: StateSnapshot) -> dict[str, list[dict[str, Any]]]:
+    """What waits, by task, in the form of a thread's `interrupts`."""
+    return {
+        task.id: [encode_interrupt(interrupt) for interrupt in task.interrupts]
+        for task in snapshot.tasks
+        if task.interrupts
+    }

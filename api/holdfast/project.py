@@ -1,0 +1,175 @@
+"""langgraph.json: what is served here. The only joint between the platform and a project."""
+
+import importlib
+import inspect
+import logging
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph import StateGraph
+from langgraph.pregel import Pregel
+
+from holdfast.errors import AssistantNotFound, StartError
+
+logger = logging.getLogger(__name__)
+
+# The namespace in which Agent Servers derive the id of a graph's own assistant from the graph's name.
+ASSISTANTS = uuid.UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
+
+# Every key that the official tools know; not all of them mean something here.
+KNOWN = frozenset(
+    {
+        *("$schema", "api_version", "auth", "base_image", "checkpointer", "dependencies", "dockerfile_lines"),
+        *(
+            "env",
+            "graphs",
+            "holdfast",
+            "http",
+            "image_distro",
+            "keep_pkg_tools",
+            "node_version",
+            "store",
+            "ui",
+        ),
+        *("pip_config_file", "pip_installer", "python_version", "ui_config", "webhooks"),
+    }
+)
+
+Factory = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class GraphSpec:
+    """A graph of langgraph.json: compiled, to be compiled, or made for each run by a factory."""
+
+    graph_id: str
+    target: Any
+    description: str | None = None
+
+    @property
+    def assistant_id(self) -> str:
+        return str(uuid.uuid5(ASSISTANTS, self.graph_id))
+
+    @asynccontextmanager
+    async def open(self, config: RunnableConfig) -> AsyncIterator[Pregel[Any, Any, Any, Any]]:
+        """The graph, compiled; for as long as the context of a factory lasts."""
+        made = self.target
+        if not isinstance(made, Pregel | StateGraph):
+            made = made(config) if inspect.signature(made).parameters else made()
+        if isinstance(made, AbstractAsyncContextManager):
+            async with made as graph:
+                yield compiled(self.graph_id, graph)
+            return
+        if inspect.isawaitable(made):
+            made = await made
+        yield compiled(self.graph_id, made)
+
+
+def compiled(graph_id: str, graph: Any) -> Pregel[Any, Any, Any, Any]:
+    if isinstance(graph, StateGraph):
+        graph = graph.compile()
+    if not isinstance(graph, Pregel):
+        raise StartError(
+            f"Graph {graph_id!r} is a {type(graph).__name__}: langgraph.json must name a compiled graph, a "
+            "StateGraph, or a function that returns one."
+        )
+    return graph
+
+
+@dataclass(frozen=True)
+class Project:
+    folder: Path
+    graphs: dict[str, GraphSpec]
+    ttl_minutes: float | None
+    env_file: Path | None
+
+    @property
+    def first_graph(self) -> GraphSpec:
+        return next(iter(self.graphs.values()))
+
+    def graph(self, graph_id: str) -> GraphSpec:
+        try:
+            return self.graphs[graph_id]
+        except KeyError:
+            raise AssistantNotFound(f"Graph {graph_id!r} is not served here.") from None
+
+    @property
+    def ttl_s(self) -> int:
+        return round((self.ttl_minutes or 0) * 60)
+
+
+def read_project(path: Path) -> dict[str, Any]:
+    """langgraph.json as it stands. Raises `StartError` with what is wrong with it."""
+    try:
+        config = orjson.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise StartError(f"{path} does not exist: name your langgraph.json with --config.") from None
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise StartError(f"{path} cannot be read: {error}.") from error
+    if not isinstance(config, dict):
+        raise StartError(f"{path} must hold a JSON object.")
+    graphs = config.get("graphs")
+    if not isinstance(graphs, dict) or not graphs:
+        raise StartError(f'{path} names no graphs: add "graphs": {{"agent": "./agent.py:graph"}}.')
+    for key in sorted(config.keys() - KNOWN):
+        logger.warning("unknown key in langgraph.json", extra={"key": key})
+    return config
+
+
+def env_file(path: Path) -> Path | None:
+    """The file with the project's environment, when langgraph.json names one."""
+    env = read_project(path).get("env")
+    return path.parent / env if isinstance(env, str) and env else None
+
+
+def load_project(path: Path) -> Project:
+    """Imports every graph of langgraph.json. Raises `StartError`."""
+    config = read_project(path)
+    folder = path.resolve().parent
+    # The folder goes on the path and graphs are imported under their dotted names: a graph loaded by its file
+    # would be a second copy of its module, and could not use relative imports.
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    graphs = {name: load_graph(folder, name, entry) for name, entry in config["graphs"].items()}
+    ttl = (config.get("checkpointer") or {}).get("ttl") or {}
+    return Project(folder, graphs, ttl.get("default_ttl"), env_file(path))
+
+
+def load_graph(folder: Path, name: str, entry: Any) -> GraphSpec:
+    described = entry if isinstance(entry, dict) else {"path": entry}
+    source, _, attribute = str(described.get("path") or described.get("graph") or "").rpartition(":")
+    if not source or not attribute:
+        raise StartError(
+            f'Graph {name!r} must be named as "./file.py:variable" or "package.module:variable".'
+        )
+    module = module_name(folder, name, source)
+    try:
+        target = getattr(importlib.import_module(module), attribute)
+    except AttributeError:
+        raise StartError(f"Graph {name!r}: {source} has no variable {attribute!r}.") from None
+    except Exception as error:  # whatever the project's own code raises on import
+        raise StartError(
+            f"Graph {name!r}: importing {source} failed with {type(error).__name__}: {error}."
+        ) from error
+    if not callable(target) and not isinstance(target, Pregel | StateGraph):
+        compiled(name, target)
+    return GraphSpec(name, target, described.get("description"))
+
+
+def module_name(folder: Path, graph: str, source: str) -> str:
+    if not source.endswith(".py"):
+        return source
+    file = (folder / source).resolve()
+    if not file.is_file():
+        raise StartError(f"Graph {graph!r}: the file {source} does not exist.")
+    try:
+        return ".".join(file.relative_to(folder).with_suffix("").parts)
+    except ValueError:
+        raise StartError(f"Graph {graph!r}: {source} lies outside the folder of langgraph.json.") from None

@@ -1,0 +1,144 @@
+"""Keeping the right to run: leases are renewed on a thread and a connection of their own.
+
+So a graph that blocks the event loop for a while does not lose its run. A loop that blocks for too long does:
+then the worker cannot notice a cancel or a stop any more, and is as good as dead.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import redis
+from redis.exceptions import NoScriptError, RedisError
+
+from holdfast.redis.keys import Keys
+from holdfast.redis.lua import RENEW, Claim
+
+logger = logging.getLogger(__name__)
+
+# A loop that has not turned for this many leases is given up.
+BLOCKED_LEASES = 10
+BEAT_S = 0.25
+SLOW_LOOP_S = 1.0
+
+
+class Leases:
+    """Renews the claims it holds; `lost(claim)` and `cancelled(claim, action)` are called in the loop."""
+
+    def __init__(
+        self,
+        url: str,
+        keys: Keys,
+        worker: str,
+        lease_s: float,
+        *,
+        lost: Callable[[Claim], None],
+        cancelled: Callable[[Claim, str], None],
+    ) -> None:
+        self._redis = redis.Redis.from_url(
+            url, socket_timeout=lease_s / 2, socket_connect_timeout=lease_s / 2
+        )
+        self._keys = keys
+        self._worker = worker
+        self._lease_s = lease_s
+        self._lost = lost
+        self._cancelled = cancelled
+        self._held: dict[str, tuple[Claim, float]] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._loop = asyncio.get_running_loop()
+        self._beat = time.monotonic()
+
+    def hold(self, claim: Claim) -> None:
+        with self._lock:
+            self._held[claim.run_id] = (claim, time.monotonic())
+
+    def let_go(self, claim: Claim) -> None:
+        with self._lock:
+            self._held.pop(claim.run_id, None)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Leases"]:
+        thread = threading.Thread(target=self._run, name="leases", daemon=True)
+        thread.start()
+        beats = asyncio.create_task(self._keep_beating())
+        try:
+            yield self
+        finally:
+            beats.cancel("the worker is closing")
+            self._stop.set()
+            await asyncio.to_thread(thread.join)
+
+    async def _keep_beating(self) -> None:
+        while True:
+            behind = time.monotonic() - self._beat - BEAT_S
+            if behind > SLOW_LOOP_S:
+                logger.warning(
+                    "something blocked the event loop: use async code or asyncio.to_thread in graph nodes",
+                    extra={"seconds": round(behind, 1)},
+                )
+            self._beat = time.monotonic()
+            await asyncio.sleep(BEAT_S)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._lease_s / 4):
+            with self._lock:
+                claims = [claim for claim, _ in self._held.values()]
+            if not claims or time.monotonic() - self._beat > self._lease_s * BLOCKED_LEASES:
+                continue
+            self._renew(claims)
+            self._drop_overdue()
+        self._redis.close()
+
+    def _renew(self, claims: list[Claim]) -> None:
+        asked = time.monotonic()
+        pipeline = self._redis.pipeline(transaction=False)
+        for claim in claims:
+            keys = [
+                self._keys.thread(claim.thread_id),
+                self._keys.runs(claim.thread_id),
+                self._keys.ready(claim.lane),
+            ]
+            pipeline.evalsha(RENEW.sha, 3, *keys, claim.token, claim.entry, self._worker, claim.run_id)
+        try:
+            replies = pipeline.execute(raise_on_error=False)
+            if any(isinstance(reply, NoScriptError) for reply in replies):
+                self._redis.script_load(RENEW.source)
+                return self._renew(claims)
+        except (RedisError, OSError) as error:
+            logger.warning("leases not renewed", extra={"error": type(error).__name__})
+            return None
+        for claim, reply in zip(claims, replies, strict=True):
+            self._read(claim, reply, asked)
+        return None
+
+    def _read(self, claim: Claim, reply: object, asked: float) -> None:
+        if isinstance(reply, Exception):
+            return
+        if reply == b"lost":
+            self._give_up(claim)
+            return
+        with self._lock:
+            if claim.run_id in self._held:
+                self._held[claim.run_id] = (claim, asked)
+        if isinstance(reply, bytes) and reply != b"held":
+            self._call(self._cancelled, claim, reply.decode())
+
+    def _drop_overdue(self) -> None:
+        """A claim that could not be renewed ends here, before the lease can have passed to another worker."""
+        limit = time.monotonic() - self._lease_s * 0.8
+        with self._lock:
+            overdue = [claim for claim, renewed in self._held.values() if renewed < limit]
+        for claim in overdue:
+            self._give_up(claim)
+
+    def _give_up(self, claim: Claim) -> None:
+        self.let_go(claim)
+        self._call(self._lost, claim)
+
+    def _call(self, listener: Callable[..., None], *args: object) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(listener, *args)

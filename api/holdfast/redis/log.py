@@ -1,0 +1,68 @@
+"""The writing end of a thread's log: what one claim appends, batched by its own speed."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from holdfast.events import Event
+from holdfast.redis import lua
+from holdfast.redis.client import Client
+from holdfast.redis.keys import Keys
+from holdfast.redis.lua import Claim, Outcome
+
+
+class Log:
+    """Events are sent at once; those that come while an append is in flight go with the next one.
+
+    The first refusal (`Fenced`, `Unavailable`) is kept in `failed` and raised by whatever is called next.
+    """
+
+    def __init__(self, client: Client, keys: Keys, claim: Claim) -> None:
+        self.failed: BaseException | None = None
+        self._client = client
+        self._keys = keys
+        self._claim = claim
+        self._written = 0
+        self._queued: list[bytes] = []
+        self._pump: asyncio.Task[None] | None = None
+
+    def write(self, event: Event) -> None:
+        if self.failed:
+            raise self.failed
+        self._queued.append(event.encode())
+        if self._pump is None:
+            self._pump = asyncio.create_task(self._append())
+
+    async def _append(self) -> None:
+        try:
+            while self._queued:
+                batch, self._queued = self._queued, []
+                await lua.append(self._client, self._keys, self._claim, self._written, batch)
+                self._written += len(batch)
+        except Exception as error:  # whatever it is, the run must not go on without its events
+            self.failed = error
+        finally:
+            self._pump = None
+
+    async def flush(self) -> None:
+        while self._pump:
+            await asyncio.wait([self._pump])
+        if self.failed:
+            raise self.failed
+
+    async def finish(
+        self, outcome: Outcome, last: Sequence[Event], *, keep_s: int
+    ) -> dict[str, dict[str, Any]]:
+        """Ends the run together with its last events; returns as `lua.finish` does."""
+        await self.flush()
+        return await lua.finish(
+            self._client,
+            self._keys,
+            self._claim,
+            outcome,
+            self._written,
+            [event.encode() for event in last],
+            now=datetime.now(UTC),
+            keep_s=keep_s,
+        )

@@ -1,0 +1,70 @@
+"""The worker's end of the queue: a Redis Stream a lane, whose pending entries are the leases."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from holdfast.redis.client import open_redis
+from holdfast.redis.keys import Keys
+from holdfast.redis.lua import GROUP
+
+# The longest wait for an entry: long, so that an idle worker asks Redis next to nothing.
+BLOCK_MS = 5000
+
+
+class Entry(NamedTuple):
+    """A thread whose next run may start."""
+
+    lane: int
+    id: str
+    thread_id: str
+
+
+class Queue:
+    """One blocking connection a lane, because a read that blocks holds its connection."""
+
+    def __init__(self, redis: Redis, keys: Keys, worker: str, lease_s: float) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._worker = worker
+        self._lease_ms = round(lease_s * 1000)
+
+    async def prepare(self) -> None:
+        """Makes the consumer groups that do not exist yet."""
+        for lane in range(self._keys.lanes):
+            try:
+                await self._redis.xgroup_create(self._keys.ready(lane), GROUP, id="0", mkstream=True)
+            except ResponseError as error:
+                if not str(error).startswith("BUSYGROUP"):
+                    raise
+
+    async def take(self, lane: int, count: int) -> list[Entry]:
+        """Up to `count` new entries; waits up to `BLOCK_MS` for the first."""
+        reply: Any = await self._redis.xreadgroup(
+            GROUP, self._worker, {self._keys.ready(lane): ">"}, count=count, block=BLOCK_MS
+        )
+        return [entry for _, rows in reply for entry in self._entries(lane, rows)]
+
+    async def reclaim(self, lane: int, count: int) -> list[Entry]:
+        """Up to `count` entries whose worker has been silent for longer than the lease."""
+        reply = await self._redis.xautoclaim(
+            self._keys.ready(lane), GROUP, self._worker, self._lease_ms, "0-0", count=count
+        )
+        return self._entries(lane, reply[1])  # the first part is where to go on, the last what was deleted
+
+    def _entries(self, lane: int, rows: list[tuple[bytes, dict[bytes, bytes]]]) -> list[Entry]:
+        return [Entry(lane, id.decode(), fields[b"t"].decode()) for id, fields in rows if fields]
+
+
+@asynccontextmanager
+async def open_queue(url: str, keys: Keys, worker: str, lease_s: float) -> AsyncIterator[Queue]:
+    redis = open_redis(url, socket_timeout=BLOCK_MS / 1000 + 5, max_connections=keys.lanes + 2)
+    try:
+        queue = Queue(redis, keys, worker, lease_s)
+        await queue.prepare()
+        yield queue
+    finally:
+        await redis.aclose()

@@ -1,0 +1,17 @@
+-- KEYS thread, runs, order, queue, events, cancels
+-- ARGV run_id, action, now_us
+-- Returns 'missing', 'finished', 'dropped' (it had not started) or 'asked' (its worker will end it).
+local thread, runs, order, queue, events, cancels = unpack(KEYS)
+local run, action, now_us = unpack(ARGV)
+local status = redis.call('HGET', runs, run .. ':status')
+if not status then return 'missing' end
+if status ~= 'pending' and status ~= 'running' then return 'finished' end
+local held = redis.call('HMGET', thread, 'token', 'active')
+if held[1] ~= '' and held[2] == run then
+  redis.call('HSET', runs, run .. ':cancel', action)
+  redis.call('SPUBLISH', cancels, run .. '\31' .. action)
+  return 'asked'
+end
+drop(thread, runs, order, queue, events, run, action, now_us)
+if redis.call('EXISTS', queue) == 0 then redis.call('HSET', thread, 'status', rest(thread), 'updated_at', now_us) end
+return 'dropped'

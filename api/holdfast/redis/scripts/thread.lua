@@ -1,0 +1,58 @@
+-- Shared by the scripts that write to a thread. An event is text: run, mode, namespace, time (ms) and JSON
+-- data, joined by the unit separator, which JSON never contains.
+local function event(run, mode, namespace, at_us, data)
+  return table.concat({run, mode, namespace, string.format('%.0f', math.floor(at_us / 1000)), data}, '\31')
+end
+
+-- Appends events under the thread's own sequence and pushes them to the readers.
+local function emit(thread, events, list)
+  local at = redis.call('HMGET', thread, 'epoch', 'seq')
+  local epoch, seq = at[1] or '0', tonumber(at[2] or 0)
+  for i, text in ipairs(list) do
+    redis.call('XADD', events, epoch .. '-' .. string.format('%.0f', seq + i), 'e', text)
+  end
+  redis.call('HSET', thread, 'seq', seq + #list)
+  redis.call('SPUBLISH', events,
+    epoch .. '-' .. string.format('%.0f', seq + 1) .. '\30' .. table.concat(list, '\30'))
+end
+
+-- True when the thread exists and the caller may use it; owner '' stands for the whole tenant.
+local function visible(thread, tenant, owner)
+  local it = redis.call('HMGET', thread, 'tenant', 'owner')
+  return it[1] == tenant and (owner == '' or it[2] == owner)
+end
+
+-- The ready entry names the thread only: whoever claims it takes the run that is first in line by then.
+local function dispatch(ready, thread_id)
+  redis.call('XADD', ready, '*', 't', thread_id)
+end
+
+-- All keys of a thread go together or not at all; 0 seconds means never.
+local function expire(keys, seconds)
+  for _, key in ipairs(keys) do
+    if seconds > 0 then redis.call('EXPIRE', key, seconds) else redis.call('PERSIST', key) end
+  end
+end
+
+-- What a thread is when no run of it is active.
+local function rest(thread)
+  local interrupts = redis.call('HGET', thread, 'interrupts')
+  return (interrupts and interrupts ~= '{}') and 'interrupted' or 'idle'
+end
+
+local function forget_run(runs, order, run)
+  redis.call('ZREM', order, run)
+  redis.call('HDEL', runs, run, run .. ':status', run .. ':attempt', run .. ':failures', run .. ':cancel',
+    run .. ':updated_at', run .. ':error', run .. ':finished')
+end
+
+-- Ends a run that no worker has claimed.
+local function drop(thread, runs, order, queue, events, run, action, now_us)
+  redis.call('LREM', queue, 1, run)
+  if action == 'rollback' then
+    forget_run(runs, order, run)
+  else
+    redis.call('HSET', runs, run .. ':status', 'interrupted', run .. ':updated_at', now_us)
+  end
+  emit(thread, events, {event(run, 'end', '', now_us, '{"status":"interrupted"}')})
+end

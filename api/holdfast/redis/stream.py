@@ -1,0 +1,205 @@
+"""The reading end of the logs: all readers of a process behind one pub/sub connection a server.
+
+An event is pushed with its payload; a reader that sees a gap in the sequence, or was cut off, reads what it
+missed from the log itself.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from redis.exceptions import RedisError
+
+from holdfast.events import Event
+from holdfast.redis.client import Client, open_redis
+from holdfast.redis.keys import Keys
+from holdfast.redis.lua import Place
+
+if TYPE_CHECKING:
+    from redis.asyncio.client import PubSub
+
+logger = logging.getLogger(__name__)
+
+RECORD = b"\x1e"
+RECONNECT_S = 0.2
+
+# A reader that falls behind by more than this lets go of the pushed events and reads on from the log.
+READER_BACKLOG = 1000
+
+
+class Stored(NamedTuple):
+    """An event at its place in the thread's log."""
+
+    place: Place
+    event: Event
+
+    @property
+    def id(self) -> str:
+        return f"{self.place.epoch}-{self.place.seq}"
+
+
+def parse_place(text: str | bytes) -> Place:
+    """Reads `<epoch>-<seq>`; raises ValueError."""
+    epoch, seq = (text.decode() if isinstance(text, bytes) else text).split("-")
+    return Place(int(epoch), int(seq))
+
+
+def read_push(payload: bytes) -> list[Stored]:
+    first, *texts = payload.split(RECORD)
+    epoch, seq = parse_place(first)
+    return [Stored(Place(epoch, seq + i), Event.decode(text)) for i, text in enumerate(texts)]
+
+
+class Reader:
+    """The live events of one thread that one consumer has not taken yet."""
+
+    def __init__(self) -> None:
+        self.missed = False
+        self._batch: list[Stored] = []
+        self._more = asyncio.Event()
+
+    def push(self, events: list[Stored]) -> None:
+        if len(self._batch) + len(events) > READER_BACKLOG:
+            self._batch.clear()
+            self.missed = True
+        elif not self.missed:
+            self._batch += events
+        self._more.set()
+
+    def lose(self) -> None:
+        """Events may have passed unseen: the log is to be read."""
+        self._batch.clear()
+        self.missed = True
+        self._more.set()
+
+    async def take(self) -> tuple[list[Stored], bool]:
+        """Waits for events; True beside them when some may be missing and the log is to be read."""
+        await self._more.wait()
+        self._more.clear()
+        batch, self._batch = self._batch, []
+        missed, self.missed = self.missed, False
+        return batch, missed
+
+
+class Hub:
+    """Hands the pushed events of threads to their readers, and pushed commands to listeners."""
+
+    def __init__(self, client: Client, keys: Keys, url: str) -> None:
+        self._client = client
+        self._keys = keys
+        self._redis = open_redis(url, socket_timeout=None)
+        self._readers: dict[bytes, set[Reader]] = {}
+        self._listeners: dict[bytes, Callable[[bytes], None]] = {}
+        self._pubsub: PubSub | None = None
+        self._confirmed: dict[bytes, asyncio.Event] = {}
+        self._wake = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Hub"]:
+        task = asyncio.create_task(self._run(), name="hub")
+        try:
+            yield self
+        finally:
+            task.cancel("the hub is closing")
+            with suppress(asyncio.CancelledError):
+                await task
+            await self._redis.aclose()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except (RedisError, OSError) as error:
+                logger.warning("pub/sub connection lost", extra={"error": type(error).__name__})
+            for readers in self._readers.values():
+                for reader in readers:
+                    reader.lose()
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _listen(self) -> None:
+        async with self._redis.pubsub() as pubsub:
+            channels = [*self._readers, *self._listeners]
+            while not channels:
+                self._wake.clear()
+                await self._wake.wait()
+                channels = [*self._readers, *self._listeners]
+            await pubsub.ssubscribe(*channels)
+            self._pubsub = pubsub
+            try:
+                while True:
+                    message = await pubsub.parse_response(block=True)
+                    self._receive(*message)
+            finally:
+                self._pubsub = None
+
+    def _receive(self, kind: bytes, channel: bytes, payload: bytes | int) -> None:
+        if kind == b"ssubscribe":
+            if confirmed := self._confirmed.get(channel):
+                confirmed.set()
+            return
+        if kind != b"smessage" or not isinstance(payload, bytes):
+            return
+        if readers := self._readers.get(channel):
+            events = read_push(payload)
+            for reader in readers:
+                reader.push(events)
+        elif listener := self._listeners.get(channel):
+            listener(payload)
+
+    async def listen(self, channel: str, listener: Callable[[bytes], None]) -> None:
+        """Calls `listener` with each message of a channel, for as long as the hub runs."""
+        await self._subscribe(channel.encode(), lambda: self._listeners.update({channel.encode(): listener}))
+
+    async def _subscribe(self, channel: bytes, register: Callable[[], object]) -> None:
+        """Registers, and returns once the server has confirmed that the channel is followed."""
+        confirmed = self._confirmed.setdefault(channel, asyncio.Event())
+        register()
+        self._wake.set()
+        if self._pubsub:
+            with suppress(RedisError, OSError):  # a lost connection subscribes anew by itself
+                await self._pubsub.execute_command("SSUBSCRIBE", channel)
+        await confirmed.wait()
+
+    @asynccontextmanager
+    async def follow(self, thread_id: str) -> AsyncIterator[Reader]:
+        """A reader that misses nothing which is appended from now on."""
+        channel = self._keys.events(thread_id).encode()
+        reader = Reader()
+        readers = self._readers.get(channel)
+        try:
+            if readers is None or not self._confirmed[channel].is_set():
+                await self._subscribe(channel, lambda: self._readers.setdefault(channel, set()).add(reader))
+            else:
+                readers.add(reader)
+            yield reader
+        finally:
+            await self._leave(channel, reader)
+
+    async def _leave(self, channel: bytes, reader: Reader) -> None:
+        readers = self._readers.get(channel, set())
+        readers.discard(reader)
+        if not readers and self._readers.pop(channel, None) is not None:
+            self._confirmed.pop(channel, None)
+            if self._pubsub:
+                with suppress(RedisError, OSError):
+                    await self._pubsub.execute_command("SUNSUBSCRIBE", channel)
+
+    async def events(self, thread_id: str, reader: Reader, after: Place) -> AsyncIterator[list[Stored]]:
+        """The thread's events after a place, in order and without a gap, for ever; starts with the log."""
+        reader.lose()
+        while True:
+            batch, missed = await reader.take()
+            batch = [stored for stored in batch if stored.place > after]
+            if missed or (batch and batch[0].place.seq > after.seq + 1):
+                batch = await self.read(thread_id, after)
+            if batch:
+                after = batch[-1].place
+                yield batch
+
+    async def read(self, thread_id: str, after: Place, upto: str = "+") -> list[Stored]:
+        """What the log holds after a place."""
+        start = f"({after.epoch}-{after.seq}" if after > Place(0, 0) else "-"
+        rows = await self._client.call("XRANGE", self._keys.events(thread_id), start, upto)
+        return [Stored(parse_place(id), Event.decode(fields[b"e"])) for id, fields in rows]

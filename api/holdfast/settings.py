@@ -1,0 +1,85 @@
+"""Settings: read once at the edge from the environment and `.env`, then frozen."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.functional_validators import BeforeValidator
+
+from holdfast.errors import StartError
+
+PREFIX = "HOLDFAST_"
+
+
+def split_names(value: object) -> object:
+    return (
+        tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+    )
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseModel):
+    """Every setting of the platform; the environment variable is the name in capitals after `HOLDFAST_`.
+
+    Two have names of their own, because other programs use them too: `REDIS_URL` and `CHECKPOINTER`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    redis_url: str | None = Field(None, description="Redis or Valkey server; `dev` starts its own without it")
+    checkpointer: Literal["holdfast", "langgraph-checkpoint-redis"] = Field(
+        "holdfast", description="Which checkpointer keeps the state of threads"
+    )
+    data: Path = Field(Path(".holdfast"), description="Folder of the embedded server's data")
+    prefix: str = Field("holdfast", pattern=r"^[A-Za-z0-9_.-]+$", description="First part of every Redis key")
+    lanes: int = Field(1, ge=1, le=1024, description="Shards of threads; 16 or more on a cluster")
+    auth: Literal["dev"] = Field("dev", description="How callers are known; `dev` works on loopback only")
+    dev_subject: str = Field("demo", description="Who calls without a token under `HOLDFAST_AUTH=dev`")
+    dev_roles: Names = Field(("operator",), description="The roles of that caller, separated by commas")
+    staff_roles: Names = Field(("operator",), description="Roles that may use every thread of their tenant")
+    lease_s: Seconds = Field(4.0, ge=0.5, description="Seconds until a silent worker's runs pass to another")
+    concurrency: int = Field(200, ge=1, description="Runs that one worker has at once")
+    max_attempts: int = Field(
+        3, ge=1, description="Attempts after which a run that ends its worker is given up"
+    )
+    run_timeout_s: Seconds = Field(3600.0, description="Seconds that one attempt at a run may take")
+    grace_s: Seconds = Field(
+        10.0, description="Seconds that a stopping process gives its runs to reach a step"
+    )
+    events_keep_s: int = Field(600, ge=1, description="Seconds that a run's events are kept after its end")
+    max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body")
+    log_format: Literal["text", "json"] = Field("text", description="How log lines are written")
+
+
+OWN_NAMES = {"redis_url": "REDIS_URL", "checkpointer": "CHECKPOINTER"}
+
+
+def variable(field: str) -> str:
+    """The environment variable of a setting."""
+    return OWN_NAMES.get(field, PREFIX + field.upper())
+
+
+def read_settings(environment: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
+    """Reads the settings; what the environment says goes before what the file says.
+
+    Raises `StartError` for an unknown `HOLDFAST_` name or a value that does not fit.
+    """
+    given = {name: value for name, value in dotenv_values(env_file).items() if value} if env_file else {}
+    given |= os.environ if environment is None else environment
+    known = {variable(field): field for field in Settings.model_fields}
+    for name in given:
+        if name.startswith(PREFIX) and name not in known:
+            raise StartError(f"{name} is not a setting: the settings are {', '.join(sorted(known))}.")
+    values = {known[name]: value for name, value in given.items() if name in known and value != ""}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = str(first["loc"][0])
+        raise StartError(f"{variable(field)}={values[field]!r} does not fit: {first['msg']}.") from error

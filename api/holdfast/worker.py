@@ -1,0 +1,185 @@
+"""The worker: claims runs from the queue and has them executed, as many at once as the settings allow."""
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from redis.exceptions import RedisError
+
+from holdfast.core.platform import Platform
+from holdfast.errors import HoldfastError
+from holdfast.execute import Attempt, Limits
+from holdfast.redis import lua
+from holdfast.redis.leases import Leases
+from holdfast.redis.log import Log
+from holdfast.redis.lua import Claim
+from holdfast.redis.queue import Entry, Queue, open_queue
+
+logger = logging.getLogger(__name__)
+
+BATCH = 100
+RETRY_S = 0.5
+
+
+class Worker:
+    """Installs no signal handler: whoever runs it calls `stop`."""
+
+    def __init__(self, platform: Platform, queue: Queue, name: str) -> None:
+        self.name = name
+        self._platform = platform
+        self._queue = queue
+        self._attempts: dict[str, Attempt] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._leases = Leases(
+            platform.redis_url,
+            platform.keys,
+            name,
+            platform.settings.lease_s,
+            lost=lambda claim: self._tell(claim, Attempt.lose),
+            cancelled=lambda claim, action: self._tell(claim, lambda attempt: attempt.cancel(action)),
+        )
+
+    def _tell(self, claim: Claim, what: object) -> None:
+        if attempt := self._attempts.get(claim.run_id):
+            what(attempt)  # type: ignore[operator]
+
+    async def run(self) -> None:
+        """Works until `stop` is called and the runs in hand have ended or were handed back."""
+        lanes = range(self._platform.keys.lanes)
+        async with self._leases.running():
+            for lane in lanes:
+                await self._platform.hub.listen(self._platform.keys.cancels(lane), self._hear_cancel)
+            sources = [asyncio.create_task(self._fetch(lane), name=f"fetch {lane}") for lane in lanes]
+            sources += [asyncio.create_task(self._reclaim(lane), name=f"reclaim {lane}") for lane in lanes]
+            await self._stopping.wait()
+            for source in sources:
+                source.cancel("the worker is stopping")
+            await asyncio.gather(*sources, return_exceptions=True)
+            await self._drain()
+
+    def stop(self) -> None:
+        """Claims nothing more, and asks each run in hand to stop at its next step and go on elsewhere."""
+        self._stopping.set()
+
+    async def _drain(self) -> None:
+        for attempt in self._attempts.values():
+            attempt.drain()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._platform.settings.grace_s)
+        for attempt in list(self._attempts.values()):
+            # It did not reach a step in time: the step runs again elsewhere.
+            await self._hand_back(attempt.claim)
+            attempt.lose()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._platform.settings.grace_s)
+
+    def _hear_cancel(self, message: bytes) -> None:
+        run_id, action = message.decode().split("\x1f")
+        if attempt := self._attempts.get(run_id):
+            attempt.cancel(action)
+
+    # claiming
+
+    def _free(self) -> int:
+        return self._platform.settings.concurrency - len(self._tasks)
+
+    async def _fetch(self, lane: int) -> None:
+        while True:
+            while self._free() <= 0:
+                self._freed.clear()
+                await self._freed.wait()
+            try:
+                entries = await self._queue.take(lane, min(self._free(), BATCH))
+                await self._start(entries)
+            except (RedisError, OSError, HoldfastError) as error:
+                logger.warning("the queue cannot be read", extra={"error": type(error).__name__})
+                await asyncio.sleep(RETRY_S)
+
+    async def _reclaim(self, lane: int) -> None:
+        """Takes over what a dead worker left. Jittered, so that workers do not all come at once."""
+        lease_s = self._platform.settings.lease_s
+        while True:
+            await asyncio.sleep(lease_s / 4 * (0.75 + secrets.randbelow(500) / 1000))
+            try:
+                if self._free() > 0:
+                    await self._start(await self._queue.reclaim(lane, min(self._free(), BATCH)))
+            except (RedisError, OSError, HoldfastError) as error:
+                logger.warning("the queue cannot be searched", extra={"error": type(error).__name__})
+
+    async def _start(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            task = asyncio.create_task(self._work(entry), name=f"thread {entry.thread_id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._freed.set()
+        if not task.cancelled() and (error := task.exception()):
+            # The entry stays pending: the run is taken up again when its lease has run out.
+            logger.error("an attempt broke off", exc_info=error)
+
+    # working
+
+    async def _work(self, entry: Entry) -> None:
+        platform = self._platform
+        claim = await lua.claim(
+            platform.client,
+            platform.keys,
+            entry.lane,
+            entry.thread_id,
+            entry.id,
+            secrets.token_hex(8),
+            datetime.now(UTC),
+        )
+        if claim is None:
+            return
+        attempt = Attempt(
+            claim,
+            platform.project.graph(claim.request["graph_id"]),
+            platform.saver(claim.token),
+            Log(platform.client, platform.keys, claim),
+            limits(platform),
+        )
+        self._attempts[claim.run_id] = attempt
+        self._leases.hold(claim)
+        try:
+            if await attempt.run() == "released":
+                await self._hand_back(claim)
+        finally:
+            self._leases.let_go(claim)
+            self._attempts.pop(claim.run_id, None)
+
+    async def _hand_back(self, claim: Claim) -> None:
+        await lua.release(self._platform.client, self._platform.keys, claim, datetime.now(UTC))
+
+
+def limits(platform: Platform) -> Limits:
+    settings = platform.settings
+    return Limits(
+        run_timeout_s=settings.run_timeout_s,
+        events_keep_s=settings.events_keep_s,
+        default_ttl_s=platform.project.ttl_s,
+        max_attempts=settings.max_attempts,
+    )
+
+
+@asynccontextmanager
+async def running_worker(platform: Platform) -> AsyncIterator[Worker]:
+    """A worker at work in this event loop; drained at the end."""
+    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    async with open_queue(platform.redis_url, platform.keys, name, platform.settings.lease_s) as queue:
+        worker = Worker(platform, queue, name)
+        task = asyncio.create_task(worker.run(), name="worker")
+        try:
+            yield worker
+        finally:
+            worker.stop()
+            await task
