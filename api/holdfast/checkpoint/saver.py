@@ -21,7 +21,6 @@ from langgraph.checkpoint.base import (
     writes_sort_key,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from holdfast.checkpoint.blocking import BlockingSaver, running_loop
 from holdfast.checkpoint.encoding import Decoded, Encoding, references
@@ -36,6 +35,7 @@ from holdfast.checkpoint.names import (
     value_name,
     write_name,
 )
+from holdfast.checkpoint.serde import Serializer
 from holdfast.errors import Invalid
 from holdfast.redis.checkpoints import Fields, Loaded, ThreadCheckpoints, Write, registered
 from holdfast.redis.client import Client, connect
@@ -79,7 +79,7 @@ class RedisSaver(BlockingSaver):
         ttl_s: int = 0,
         serde: SerializerProtocol | None = None,
     ) -> None:
-        super().__init__(serde=serde or JsonPlusSerializer(allowed_msgpack_modules=None))
+        super().__init__(serde=serde or Serializer())
         self.client = client
         self.keys = keys
         self.token = token
@@ -361,7 +361,7 @@ class RedisSaver(BlockingSaver):
             self._known.forget(thread_id)
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        """Copies everything and replaces what the target held. A source without checkpoints changes nothing."""
+        """Copies everything in the place of what the target held; copying an empty thread does nothing."""
         target = self._thread(checked_thread_id(target_thread_id))
         dumped = await self._thread(checked_thread_id(source_thread_id)).dump()
         if dumped is not None:
