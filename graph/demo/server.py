@@ -41,7 +41,7 @@ class DemoModel:
         self._thread: threading.Thread | None = None
 
     def start(self) -> Self:
-        """Listen; from here on `base_url` answers. Raises OSError when the port is taken."""
+        """Listen; returns when `base_url` answers. Raises OSError when the port is taken."""
         listener = socket.create_server(("127.0.0.1", self._port))
         self._port = listener.getsockname()[1]
         config = uvicorn.Config(
@@ -56,6 +56,7 @@ class DemoModel:
         self._server = server = _Server(config)
         self._thread = threading.Thread(target=server.serve_on, args=[listener], name=THREAD, daemon=True)
         self._thread.start()
+        server.wait_ready()
         return self
 
     def close(self) -> None:
@@ -68,7 +69,7 @@ class DemoModel:
         self._server = self._thread = None
 
     async def __aenter__(self) -> Self:
-        return self.start()
+        return await asyncio.to_thread(self.start)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -125,15 +126,18 @@ class _Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         self._ready.set()
 
-    def run_on_loop(self, action: Callable[..., None], *args: Any) -> None:
-        """Run it on the server's loop and wait until it has run."""
+    def wait_ready(self) -> asyncio.AbstractEventLoop:
         if not self._ready.wait(START_TIMEOUT_S) or self._loop is None:
             raise RuntimeError("the demo model did not start")
+        return self._loop
+
+    def run_on_loop(self, action: Callable[..., None], *args: Any) -> None:
+        """Run it on the server's loop and wait until it has run."""
 
         async def run() -> None:
             action(*args)
 
-        asyncio.run_coroutine_threadsafe(run(), self._loop).result(START_TIMEOUT_S)
+        asyncio.run_coroutine_threadsafe(run(), self.wait_ready()).result(START_TIMEOUT_S)
 
     def hang_up(self, scope: Scope) -> None:
         for connection in list(self.server_state.connections):
@@ -153,10 +157,8 @@ class _OnlyWarnings(logging.Filter):
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    loggers, only_warnings = (
-        [logging.getLogger(f"uvicorn.{name}") for name in ("error", "access")],
-        _OnlyWarnings(),
-    )
+    loggers = [logging.getLogger("uvicorn.error"), logging.getLogger("uvicorn.access")]
+    only_warnings = _OnlyWarnings()
     for logger in loggers:
         logger.addFilter(only_warnings)
     try:
@@ -172,10 +174,17 @@ _starting = threading.Lock()
 
 async def demo_base_url() -> str:
     """The URL of this process's demo model, started on the first call; it ends with the process."""
+    model = _models.get(os.getpid())
+    if model is None:
+        model = await asyncio.to_thread(_start_for_process)
+    return model.base_url
+
+
+def _start_for_process() -> DemoModel:
     with _starting:
         # Keyed by process: a fork inherits the entry, but not the thread behind it.
         model = _models.get(os.getpid())
         if model is None:
             model = _models[os.getpid()] = DemoModel().start()
             atexit.register(model.close)
-    return model.base_url
+        return model

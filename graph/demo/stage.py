@@ -93,9 +93,10 @@ class Stage:
         self._directives: dict[str, Playback] = {}
 
     def play(self, script: Script) -> None:
-        """Start this script over; streams held by the last one go on."""
+        """Start this script over and forget all others; streams they held go on."""
         self.release()
         self._main = Playback(script)
+        self._directives.clear()
 
     def release(self) -> None:
         """Open the gates of all scripts played so far, for good: a later stream does not wait there again."""

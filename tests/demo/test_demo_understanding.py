@@ -160,9 +160,8 @@ def test_a_message_without_words_keeps_the_language() -> None:
 
 
 def test_full_width_digits_are_digits() -> None:
-    assert called(reply_to(user("查订单\uff03\uff11\uff12\uff13\uff14\uff15"))) == [
-        ("query_order", {"order_id": "12345"})
-    ]
+    reply = reply_to(user("查订单\uff03\uff11\uff12\uff13\uff14\uff15"))
+    assert called(reply) == [("query_order", {"order_id": "12345"})]
 
 
 def test_nothing_is_asked_twice_when_the_shop_has_spoken_since() -> None:
