@@ -171,8 +171,7 @@ async def open_entry(
     order = await fetch_order(connection, subject, quote.order_id, ORDER_LOCKED)
     known = await fetch_entry(connection, request_id)
     if known is None:
-        if decision.outcome == "approve":
-            check_unchanged(order, quote)
+        check_unchanged(order, quote, rejected=decision.outcome == "reject")
         await add_entry(connection, entry_values(now, request_id, quote, decision))
         known = await fetch_entry(connection, request_id)
     if known is None or known.subject != subject:
@@ -188,12 +187,17 @@ def check_policy(order: Record, now: datetime) -> None:
         raise NotPaid
 
 
-def check_unchanged(order: Record, quote: Quote) -> None:
-    """The return window is not looked at again: it is kept by asking in time, not by deciding in time."""
+def check_unchanged(order: Record, quote: Quote, *, rejected: bool) -> None:
+    """A rejection needs no more than the order's currency. The return window is not looked at again: it is
+    kept by asking in time, not by deciding in time."""
+    if quote.amount.currency != order.currency:
+        raise OrderChanged
+    if rejected:
+        return
     same = (
         order.status != OrderStatus.CANCELLED
         and order.payment_reference is not None
-        and (order.version, order.currency) == (quote.order_version, quote.amount.currency)
+        and order.version == quote.order_version
         and quote.amount.amount <= order.paid - order.refunded
         and payee_hash_of(order) == quote.payee_hash
     )
@@ -205,8 +209,8 @@ async def add_entry(connection: AsyncConnection, values: dict[str, Any]) -> None
     try:
         await connection.execute(ADD_REFUND, values)
     except IntegrityError as error:
-        # Both databases name the constraint; what is here is refused by them whatever was checked above.
-        if "refunded_within_paid" in str(error.orig) or "refund_of_order" in str(error.orig):
+        # Checked already, under the lock: this is the database's own word, should the check ever be wrong.
+        if "refunded_within_paid" in str(error.orig):
             raise OrderChanged from error
         raise
 

@@ -36,7 +36,7 @@ class PaymentProvider(Protocol):
 
 
 class SimulatedProvider:
-    """Settles at once and remembers nothing: a key always gives the same reference, so repeats are harmless."""
+    """Settles at once and remembers nothing: one key always gives one reference, so repeats are harmless."""
 
     name = "simulated"
 

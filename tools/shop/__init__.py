@@ -70,17 +70,18 @@ class Shop:
         Raises ShopUnavailable when the database cannot be reached. After a connection that broke in the very
         commit nobody knows whether it was written: work done twice must end like work done once.
         """
-        for _ in range(WRITE_ATTEMPTS):
+        attempt = 1
+        while True:
             try:
                 async with self._writers.begin() as connection:
                     return await work(connection)
             except (DBAPIError, PoolExhausted) as error:
-                if isinstance(error, DBAPIError) and is_retryable(error):
+                if is_retryable(error) and attempt < WRITE_ATTEMPTS:
+                    attempt += 1
                     continue
                 if is_unavailable(error):
                     raise ShopUnavailable from error
                 raise
-        raise ShopUnavailable
 
     async def migrate(self) -> None:
         """Bring the tables up to date. Programs that start together wait for each other."""

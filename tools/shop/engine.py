@@ -73,5 +73,5 @@ def is_unavailable(error: Exception) -> bool:
     return isinstance(error, PoolExhausted)
 
 
-def is_retryable(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) in RETRIED_STATES
+def is_retryable(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in RETRIED_STATES

@@ -1,0 +1,66 @@
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from tests.tools.databases import Clock, create_database, run_postgres, set_up
+from tools.shop import Shop
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    with run_postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def empty_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """A database of the test's own with nothing in it."""
+    if dialect == "sqlite":
+        return f"sqlite:///{tmp_path / 'shop.db'}"
+    return create_database(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture(scope="session")
+async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("shop") / "template.db"
+    await set_up(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+async def postgres_template(postgres: str) -> str:
+    url = create_database(postgres)
+    await set_up(url)
+    return str(make_url(url).database)
+
+
+@pytest.fixture
+def url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """A seeded database of the test's own."""
+    if dialect == "sqlite":
+        path = tmp_path / "shop.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        return f"sqlite:///{path}"
+    return create_database(
+        request.getfixturevalue("postgres"), template=request.getfixturevalue("postgres_template")
+    )
+
+
+@pytest.fixture
+async def shop(url: str, clock: Clock) -> AsyncIterator[Shop]:
+    """The demo shop on SQLite and on Postgres, as old as the clock says."""
+    async with Shop.open(url, clock=clock) as shop:
+        yield shop

@@ -1,0 +1,67 @@
+"""Real databases for the tests: a SQLite file, or a Postgres that PyPI brings."""
+
+import importlib
+import itertools
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from tools.shop import Shop
+
+START = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+
+_numbers = itertools.count()
+
+
+class Clock:
+    """Stands still until it is set forward."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@contextmanager
+def run_postgres() -> Iterator[str]:
+    """The URL of its maintenance database."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it looks for XDG_RUNTIME_DIR, which containers do not have
+        try:
+            pgserver = importlib.import_module("pgserver")
+        except ModuleNotFoundError:
+            pytest.skip("POSTGRES NOT TESTED: pgserver has no wheel for this Python; use 3.11 or 3.12")
+    # A socket's path must be short, shorter than what tmp_path gives.
+    with pgserver.get_server(tempfile.mkdtemp(prefix="pg-"), cleanup_mode="delete") as server:
+        # No test pulls the plug of the machine; a hundred databases written through to disk are slow.
+        for setting in ("fsync = off", "full_page_writes = off", "deadlock_timeout = '50ms'"):
+            run_sql(server.get_uri(), f"ALTER SYSTEM SET {setting}")
+        run_sql(server.get_uri(), "SELECT pg_reload_conf()")
+        yield server.get_uri()
+
+
+def create_database(postgres: str, template: str = "template0") -> str:
+    """The URL of a database of its own."""
+    name = f"shop_{next(_numbers)}"
+    run_sql(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
+    return postgres.replace("/postgres?", f"/{name}?")
+
+
+def run_sql(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+async def set_up(url: str) -> None:
+    async with Shop.open(url, clock=Clock()) as shop:
+        await shop.migrate()
+        assert await shop.seed()

@@ -1,0 +1,46 @@
+"""Payment providers with a memory, and with bad days."""
+
+import asyncio
+from collections import Counter
+
+from tools.money import Money
+from tools.payments import PaymentRefused, PaymentUnknown, Settlement, SimulatedProvider
+
+
+class Bank(SimulatedProvider):
+    """Moves money once a key, as a real provider does; `trouble` comes after the money moved."""
+
+    def __init__(self, trouble: BaseException | None = None) -> None:
+        self.trouble = trouble
+        self.moved: dict[str, Money] = {}
+        self.asked: Counter[str] = Counter()
+
+    async def refund(self, key: str, payment_reference: str, amount: Money) -> Settlement:
+        self.asked[key] += 1
+        assert self.moved.setdefault(key, amount) == amount
+        if self.trouble is not None:
+            raise self.trouble
+        return await super().refund(key, payment_reference, amount)
+
+
+class Refusing(SimulatedProvider):
+    async def refund(self, key: str, payment_reference: str, amount: Money) -> Settlement:
+        raise PaymentRefused("the account was closed")
+
+
+class Silent(SimulatedProvider):
+    async def refund(self, key: str, payment_reference: str, amount: Money) -> Settlement:
+        raise PaymentUnknown("no answer")
+
+
+class Slow(SimulatedProvider):
+    """Answers when it is allowed to."""
+
+    def __init__(self) -> None:
+        self.called = asyncio.Event()
+        self.allowed = asyncio.Event()
+
+    async def refund(self, key: str, payment_reference: str, amount: Money) -> Settlement:
+        self.called.set()
+        await self.allowed.wait()
+        return await super().refund(key, payment_reference, amount)

@@ -1,0 +1,304 @@
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from tests.tools.databases import Clock
+from tests.tools.providers import Bank, Refusing, Silent, Slow
+from tools.errors import (
+    AlreadyRefunded,
+    AmountInvalid,
+    AmountTooHigh,
+    CurrencyMismatch,
+    NotPaid,
+    OrderCancelled,
+    OrderChanged,
+    OrderNotFound,
+    OutsideReturnWindow,
+    RefundRefused,
+)
+from tools.money import Money
+from tools.orders import OrderStatus, query_order
+from tools.payments import PaymentUnknown, SimulatedProvider
+from tools.refunds import (
+    Decision,
+    Quote,
+    RefundStatus,
+    apply_refund,
+    find_refunds,
+    list_refunds,
+    quote_refund,
+)
+from tools.shop import Shop
+from tools.shop.schema import orders, payments, refunds
+
+APPROVED = Decision("approve", ("demo", "operator-zhou"), Clock().now, "fine")
+REJECTED = Decision("reject", ("operator-zhou",), Clock().now, "not this one")
+PROVIDER = SimulatedProvider()
+
+
+async def figures(shop: Shop, order_id: str = "12345") -> tuple[int, int]:
+    order = await query_order(shop, "demo", order_id)
+    return order.refunded.amount, order.version
+
+
+async def test_a_quote_says_all_and_writes_nothing(shop: Shop) -> None:
+    before = await query_order(shop, "demo", "12346")
+    quote = await quote_refund(shop, "demo", "#12346", reason="doesn't fit\x00\ud800")
+    assert (quote.order_id, quote.order_version) == ("12346", 1)
+    assert quote.amount == quote.paid == Money(239800, "CNY")
+    assert quote.refunded == Money(0, "CNY")
+    assert quote.items == tuple(item.name for item in before.items)
+    assert quote.reason == "doesn't fit?"
+    assert quote.payee == "WeChat Pay •••• 6789"
+    assert await query_order(shop, "demo", "12346") == before
+    assert await list_refunds(shop, "demo", "12346") == []
+
+
+@pytest.mark.parametrize(
+    ("order_id", "amount", "refusal"),
+    [
+        ("12350", None, NotPaid),
+        ("12355", None, OrderCancelled),
+        ("12354", None, AlreadyRefunded),
+        ("12349", None, OutsideReturnWindow),
+        ("12345", "5999.01", AmountTooHigh),
+        ("12353", "258.01", AmountTooHigh),
+        ("12345", "0", AmountInvalid),
+        ("12345", "-5", AmountInvalid),
+        ("12345", "1e309", AmountInvalid),
+        ("12345", "0.001", AmountInvalid),
+        ("12345", "\uff15", AmountInvalid),
+        ("12345", "10 USD", CurrencyMismatch),
+        ("20101", None, OrderNotFound),
+        ("99999", None, OrderNotFound),
+    ],
+)
+async def test_a_quote_is_refused(
+    shop: Shop, order_id: str, amount: str | None, refusal: type[Exception]
+) -> None:
+    with pytest.raises(refusal):
+        await quote_refund(shop, "demo", order_id, amount=amount)
+
+
+async def test_what_is_left_is_named(shop: Shop) -> None:
+    with pytest.raises(AmountTooHigh) as refused:
+        await quote_refund(shop, "demo", "12353", amount="300")
+    assert refused.value.refundable == Money(25800, "CNY")
+    assert "258.00 CNY" in refused.value.sentence("zh")
+
+
+async def test_paid_but_not_delivered_can_be_refunded(shop: Shop) -> None:
+    for order_id in ("12351", "12352"):
+        assert (await quote_refund(shop, "demo", order_id)).amount.amount > 0
+
+
+async def test_an_approved_refund(shop: Shop, clock: Clock) -> None:
+    bank = Bank()
+    quote = await quote_refund(shop, "demo", "12345", amount="100", reason="scratched")
+    entry = await apply_refund(shop, bank, "demo", "r1", quote, APPROVED)
+    assert (entry.request_id, entry.order_id, entry.amount) == ("r1", "12345", Money(10000, "CNY"))
+    assert (entry.status, entry.message) == (RefundStatus.SETTLED, "fine")
+    assert (entry.decided_by, entry.decided_at) == (APPROVED.by, APPROVED.at)
+    assert entry.provider_reference == (await PROVIDER.refund("r1", "", entry.amount)).reference
+    assert entry.created_at == clock.now
+    assert bank.moved == {"r1": Money(10000, "CNY")}
+    order = await query_order(shop, "demo", "12345")
+    assert (order.status, order.refunded, order.version) == (OrderStatus.PARTLY_REFUNDED, entry.amount, 2)
+    assert await find_refunds(shop, ["r1", "r2"]) == {"r1": entry}
+    assert await list_refunds(shop, "demo", "12345") == [entry]
+
+
+async def test_the_ledger_keeps_the_facts_approved(shop: Shop) -> None:
+    quote = await quote_refund(shop, "demo", "12345", reason="scratched")
+    await apply_refund(shop, PROVIDER, "demo", "r1", quote, APPROVED)
+    async with shop.read() as connection:
+        row = (await connection.execute(refunds.select().where(refunds.c.request_id == "r1"))).one()
+    assert (row.order_version, row.payee, row.payee_hash) == (1, quote.payee, quote.payee_hash)
+    assert (row.reason, row.provider, row.decided_by) == ("scratched", "simulated", list(APPROVED.by))
+
+
+async def test_a_rejected_refund_is_kept_too(shop: Shop) -> None:
+    bank = Bank()
+    quote = await quote_refund(shop, "demo", "12345")
+    entry = await apply_refund(shop, bank, "demo", "r1", quote, REJECTED)
+    assert (entry.status, entry.message, entry.provider_reference) == (
+        RefundStatus.REJECTED,
+        "not this one",
+        None,
+    )
+    assert await figures(shop) == (0, 1)
+    assert await apply_refund(shop, bank, "demo", "r1", quote, APPROVED) == entry
+    assert not bank.asked
+
+
+async def test_a_repeat_returns_the_first_entry(shop: Shop) -> None:
+    bank = Bank()
+    quote = await quote_refund(shop, "demo", "12345", amount="100")
+    first = await apply_refund(shop, bank, "demo", "r1", quote, APPROVED)
+    lower = replace(quote, amount=Money(500, "CNY"))
+    for again, decision in ((quote, APPROVED), (quote, REJECTED), (lower, APPROVED)):
+        assert await apply_refund(shop, bank, "demo", "r1", again, decision) == first
+    assert bank.asked == {"r1": 1}
+    assert await figures(shop) == (10000, 2)
+
+
+async def test_the_same_request_at_once_is_one_row(shop: Shop) -> None:
+    bank = Bank()
+    quote = await quote_refund(shop, "demo", "12345", amount="100")
+    entries = await asyncio.gather(
+        *(apply_refund(shop, bank, "demo", "r1", quote, APPROVED) for _ in range(20))
+    )
+    assert len(set(entries)) == 1
+    assert list(bank.moved) == ["r1"]
+    assert await figures(shop) == (10000, 2)
+
+
+async def test_one_request_id_on_two_orders_is_one_row(shop: Shop) -> None:
+    bank = Bank()
+    quotes = [await quote_refund(shop, "demo", order_id, amount="100") for order_id in ("12345", "12346")]
+    entries = await asyncio.gather(
+        *(apply_refund(shop, bank, "demo", "r1", quotes[n % 2], APPROVED) for n in range(12))
+    )
+    assert len(set(entries)) == 1
+    assert sum([(await figures(shop, quote.order_id))[0] for quote in quotes]) == 10000
+
+
+async def test_a_request_of_somebody_else_is_not_told(shop: Shop) -> None:
+    own = await quote_refund(shop, "demo", "12345", amount="100")
+    foreign = await quote_refund(shop, "lin", "20101", amount="100")
+    await apply_refund(shop, PROVIDER, "lin", "r1", foreign, APPROVED)
+    with pytest.raises(OrderNotFound):
+        await apply_refund(shop, PROVIDER, "demo", "r1", own, APPROVED)
+    with pytest.raises(OrderNotFound):
+        await apply_refund(shop, PROVIDER, "demo", "r2", foreign, APPROVED)
+    assert set(await find_refunds(shop, ["r1", "r2"])) == {"r1"}
+
+
+async def change_paid(shop: Shop) -> None:
+    await shop.write(lambda c: c.execute(update(orders).where(orders.c.id == "12345").values(paid=700000)))
+
+
+async def change_account(shop: Shop) -> None:
+    moved = update(payments).where(payments.c.order_id == "12345").values(account="wxp_other1111")
+    await shop.write(lambda c: c.execute(moved))
+
+
+async def cancel(shop: Shop) -> None:
+    cancelled = update(orders).where(orders.c.id == "12345").values(status="cancelled")
+    await shop.write(lambda c: c.execute(cancelled))
+
+
+async def refund_a_part(shop: Shop) -> None:
+    quote = await quote_refund(shop, "demo", "12345", amount="1")
+    await apply_refund(shop, PROVIDER, "demo", "between", quote, APPROVED)
+
+
+@pytest.mark.parametrize("change", [change_paid, change_account, cancel, refund_a_part])
+async def test_an_order_that_changed_is_not_refunded(shop: Shop, change: object) -> None:
+    bank = Bank()
+    quote = await quote_refund(shop, "demo", "12345", amount="100")
+    await change(shop)  # type: ignore[operator]
+    with pytest.raises(OrderChanged):
+        await apply_refund(shop, bank, "demo", "r1", quote, APPROVED)
+    assert not bank.asked
+    assert await find_refunds(shop, ["r1"]) == {}
+
+
+@pytest.mark.parametrize("minor", [0, -1, 599901, 10**12])
+async def test_a_forged_amount_is_not_refunded(shop: Shop, minor: int) -> None:
+    quote = await quote_refund(shop, "demo", "12345")
+    forged: Quote = replace(quote, amount=Money(minor, "CNY"))
+    with pytest.raises(RefundRefused):
+        await apply_refund(shop, PROVIDER, "demo", "r1", forged, APPROVED)
+    assert await figures(shop) == (0, 1)
+
+
+@pytest.mark.parametrize("decision", [APPROVED, REJECTED])
+async def test_a_forged_currency_is_not_refunded(shop: Shop, decision: Decision) -> None:
+    quote = await quote_refund(shop, "demo", "12345")
+    with pytest.raises(OrderChanged):
+        await apply_refund(shop, PROVIDER, "demo", "r1", replace(quote, amount=Money(100, "USD")), decision)
+
+
+async def test_the_window_is_kept_by_asking_in_time(shop: Shop, clock: Clock) -> None:
+    quote = await quote_refund(shop, "demo", "12345")
+    clock.forward(days=5)
+    with pytest.raises(OutsideReturnWindow):
+        await quote_refund(shop, "demo", "12345")
+    entry = await apply_refund(shop, PROVIDER, "demo", "r1", quote, APPROVED)
+    assert entry.status is RefundStatus.SETTLED
+    assert entry.created_at == APPROVED.at + timedelta(days=5)
+
+
+async def test_a_delivery_between_quote_and_decision_does_not_matter(shop: Shop) -> None:
+    quote = await quote_refund(shop, "demo", "12351")
+    arrived = (
+        update(orders).where(orders.c.id == "12351").values(status="delivered", delivered_at=shop.clock())
+    )
+    await shop.write(lambda c: c.execute(arrived))
+    entry = await apply_refund(shop, PROVIDER, "demo", "r1", quote, APPROVED)
+    assert entry.status is RefundStatus.SETTLED
+
+
+async def test_a_refusal_of_the_provider_frees_the_money(shop: Shop) -> None:
+    quote = await quote_refund(shop, "demo", "12345")
+    entry = await apply_refund(shop, Refusing(), "demo", "r1", quote, APPROVED)
+    assert (entry.status, entry.message) == (RefundStatus.FAILED, "the account was closed")
+    assert await figures(shop) == (0, 3)
+    bank = Bank()
+    assert await apply_refund(shop, bank, "demo", "r1", quote, APPROVED) == entry
+    assert not bank.asked
+
+
+async def test_an_unknown_outcome_is_asked_again_with_the_same_key(shop: Shop) -> None:
+    bank = Bank(trouble=PaymentUnknown("no answer"))
+    quote = await quote_refund(shop, "demo", "12345")
+    for _ in range(2):
+        entry = await apply_refund(shop, bank, "demo", "r1", quote, APPROVED)
+        assert (entry.status, entry.provider_reference) == (RefundStatus.UNKNOWN, None)
+        assert await figures(shop) == (599900, 2)
+    with pytest.raises(AlreadyRefunded):
+        await quote_refund(shop, "demo", "12345")
+    bank.trouble = None
+    entry = await apply_refund(shop, bank, "demo", "r1", quote, REJECTED)
+    assert entry.status is RefundStatus.SETTLED
+    assert (bank.asked, len(bank.moved)) == ({"r1": 3}, 1)
+
+
+async def test_a_provider_that_breaks_leaves_a_row_to_finish(shop: Shop) -> None:
+    bank = Bank(trouble=ConnectionResetError("broken in the middle"))
+    quote = await quote_refund(shop, "demo", "12345", amount="100")
+    with pytest.raises(ConnectionResetError):
+        await apply_refund(shop, bank, "demo", "r1", quote, APPROVED)
+    assert (await find_refunds(shop, ["r1"]))["r1"].status is RefundStatus.SUBMITTED
+    bank.trouble = None
+    entry = await apply_refund(shop, bank, "demo", "r1", quote, APPROVED)
+    assert entry.status is RefundStatus.SETTLED
+    assert (bank.asked, len(bank.moved)) == ({"r1": 2}, 1)
+    assert await figures(shop) == (10000, 2)
+
+
+async def test_a_slower_repeat_does_not_take_the_outcome_back(shop: Shop) -> None:
+    slow = Slow()
+    quote = await quote_refund(shop, "demo", "12345")
+    first = asyncio.create_task(apply_refund(shop, slow, "demo", "r1", quote, APPROVED))
+    await slow.called.wait()
+    other = await apply_refund(shop, Silent(), "demo", "r1", quote, APPROVED)
+    assert other.status is RefundStatus.UNKNOWN
+    slow.allowed.set()
+    settled = await first
+    assert settled.status is RefundStatus.SETTLED
+    assert await apply_refund(shop, Silent(), "demo", "r1", quote, APPROVED) == settled
+
+
+async def test_refunds_of_an_order_come_oldest_first(shop: Shop, clock: Clock) -> None:
+    for number in range(3):
+        clock.forward(minutes=1)
+        quote = await quote_refund(shop, "demo", "12345", amount="10")
+        await apply_refund(shop, PROVIDER, "demo", f"z{9 - number}", quote, APPROVED)
+    entries = await list_refunds(shop, "demo", "#12345")
+    assert [entry.request_id for entry in entries] == ["z9", "z8", "z7"]
+    assert await find_refunds(shop, []) == {}

@@ -1,0 +1,90 @@
+import asyncio
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.tools.program import CRASHED, PART, approved, drain
+from tests.tools.providers import Bank
+from tools.errors import OrderChanged
+from tools.money import parse_amount
+from tools.orders import list_orders, query_order
+from tools.refunds import RefundStatus, apply_refund, find_refunds, list_refunds, quote_refund
+from tools.shop import Shop
+
+ROOT = Path(__file__).parents[2]
+ENOUGH = "12347"  # 498.00 CNY, five parts of 97.00 and a rest
+
+
+async def start(*words: str) -> asyncio.subprocess.Process:
+    command = [sys.executable, "-W", "error", "-m", "tests.tools.program", *words]
+    return await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+
+
+async def outcome(process: asyncio.subprocess.Process) -> tuple[int, str]:
+    output, _ = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode is not None
+    return process.returncode, output.decode().strip()
+
+
+async def test_one_quote_is_applied_once(shop: Shop) -> None:
+    bank = Bank()
+    quote = await quote_refund(shop, "demo", "12345", amount="100")
+    results = await asyncio.gather(
+        *(apply_refund(shop, bank, "demo", uuid.uuid4().hex, quote, approved(shop)) for _ in range(50)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(result, OrderChanged) for result in results) == 49
+    assert len(bank.moved) == 1
+    assert (await query_order(shop, "demo", "12345")).refunded == quote.amount
+
+
+async def test_a_hundred_tasks_never_take_more_than_was_paid(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await asyncio.gather(*(drain(shop, ENOUGH) for _ in range(100)))
+    got = [int(line) for line in capsys.readouterr().out.split()]
+    assert sum(got) == 5
+    await check_drained(shop)
+
+
+async def test_two_programs_never_take_more_than_was_paid(url: str, shop: Shop) -> None:
+    programs = [await start("drain", url, ENOUGH) for _ in range(2)]
+    results = [await outcome(program) for program in programs]
+    assert [code for code, _ in results] == [0, 0]
+    assert sum(int(got) for _, got in results) == 5
+    await check_drained(shop)
+
+
+async def check_drained(shop: Shop) -> None:
+    order = await query_order(shop, "demo", ENOUGH)
+    entries = await list_refunds(shop, "demo", ENOUGH)
+    assert [entry.status for entry in entries] == [RefundStatus.SETTLED] * 5
+    assert order.refunded.amount == 5 * parse_amount(PART, "CNY").amount
+    assert order.version == 6
+
+
+async def test_a_program_that_died_at_the_provider(url: str, shop: Shop) -> None:
+    quote = await quote_refund(shop, "demo", "12345", amount=PART)
+    assert await outcome(await start("crash", url, "12345")) == (CRASHED, "")
+    assert (await find_refunds(shop, ["crashed"]))["crashed"].status is RefundStatus.SUBMITTED
+    bank = Bank()
+    entry = await apply_refund(shop, bank, "demo", "crashed", quote, approved(shop))
+    assert (entry.status, entry.amount) == (RefundStatus.SETTLED, quote.amount)
+    assert bank.moved == {"crashed": quote.amount}
+    assert len(await list_refunds(shop, "demo", "12345")) == 1
+
+
+async def test_programs_that_set_up_one_empty_database_at_once(empty_url: str) -> None:
+    programs = [await start("set-up", empty_url) for _ in range(2)]
+    results = [await outcome(program) for program in programs]
+    assert sorted(results) == [(0, "False"), (0, "True")]
+    async with Shop.open(empty_url) as shop:
+        assert len(await list_orders(shop, "demo", limit=50)) == 12
+
+
+async def test_tasks_that_set_up_one_empty_database_at_once(empty_url: str) -> None:
+    async with Shop.open(empty_url) as one, Shop.open(empty_url) as other:
+        await asyncio.gather(one.migrate(), other.migrate(), one.migrate())
+        assert sorted(await asyncio.gather(one.seed(), other.seed(), one.seed())) == [False, False, True]
