@@ -1,6 +1,7 @@
 """The model's client, and one answer of it: retried within bounds, read as it streams, failures named."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
@@ -138,23 +139,9 @@ def _answer(heard: list[AIMessageChunk]) -> AIMessage | None:
         return None
     whole = heard[0] + heard[1:] if len(heard) > 1 else heard[0]
     message = message_chunk_to_message(whole)
-    if not isinstance(message, AIMessage):
+    calls = _calls(whole)
+    if not isinstance(message, AIMessage) or not (message.text.strip() or calls):
         return None
-    calls = [
-        ToolCall(name=c["name"], args=c["args"], id=c["id"], type="tool_call") for c in message.tool_calls
-    ]
-    calls += [
-        ToolCall(
-            name=c["name"] or "", args={UNREADABLE: (c["args"] or "")[:500]}, id=c["id"], type="tool_call"
-        )
-        for c in message.invalid_tool_calls
-    ]
-    if not message.text.strip() and not calls:
-        return None
-    ids = [call["id"] for call in calls]
-    for number, call in enumerate(calls):
-        if not call["id"] or ids.index(call["id"]) != number:
-            call["id"] = f"{message.id}-{number}"
     return AIMessage(
         content=message.content,
         id=message.id,
@@ -162,3 +149,23 @@ def _answer(heard: list[AIMessageChunk]) -> AIMessage | None:
         response_metadata=message.response_metadata,
         usage_metadata=message.usage_metadata,
     )
+
+
+def _calls(whole: AIMessageChunk) -> list[ToolCall]:
+    """Read strictly: the library completes JSON that was cut off, and "59.99" cut off is another amount."""
+    calls: dict[str, ToolCall] = {}
+    for number, piece in enumerate(whole.tool_call_chunks):
+        known = piece["id"] is None or piece["id"] in calls
+        call_id = f"{whole.id}-{number}" if known else str(piece["id"])
+        calls[call_id] = ToolCall(
+            name=piece["name"] or "", args=_arguments(piece["args"] or "{}"), id=call_id
+        )
+    return list(calls.values())
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    try:
+        arguments = json.loads(text)
+    except ValueError:
+        arguments = None
+    return arguments if isinstance(arguments, dict) else {UNREADABLE: text[:500]}

@@ -1,0 +1,61 @@
+"""The graph with its demo model on a socket and a shop on SQLite, fresh for each test."""
+
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from graph.demo import DemoModel, Script
+from graph.settings import Settings
+from graph.workplace import Workplace, furnish
+from tests.graph.dialogues import Dialogue
+from tools.shop import Shop
+
+
+@pytest.fixture(scope="session")
+async def stage() -> AsyncIterator[DemoModel]:
+    async with DemoModel(Script()) as model:
+        yield model
+
+
+@pytest.fixture
+def model(stage: DemoModel) -> DemoModel:
+    stage.play(Script())
+    return stage
+
+
+@pytest.fixture(scope="session")
+async def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("seeded") / "shop.db"
+    async with Shop.open(f"sqlite:///{path}") as shop:
+        await shop.migrate()
+        await shop.seed()
+    return path
+
+
+@pytest.fixture
+def settings(model: DemoModel, seeded: Path, tmp_path: Path) -> Settings:
+    shutil.copy(seeded, tmp_path / "shop.db")
+    return Settings(
+        data=tmp_path, openai_base_url=model.base_url, model_idle_s=0.4, model_total_s=5, retry_wait_s=0.2
+    )
+
+
+@pytest.fixture
+async def workplace(settings: Settings) -> AsyncIterator[Workplace]:
+    workplace = await furnish(settings)
+    async with workplace.resources:
+        yield workplace
+
+
+@pytest.fixture
+def dialogue(workplace: Workplace) -> Dialogue:
+    return Dialogue(workplace)
+
+
+@pytest.fixture
+def short_of_turns(workplace: Workplace) -> Dialogue:
+    """A conversation in which a turn may call the model three times."""
+    return Dialogue(replace(workplace, settings=replace(workplace.settings, model_turns=3)))
