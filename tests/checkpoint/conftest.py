@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from holdfast.checkpoint import RedisSaver
+from holdfast.redis.checkpoints import registered
 from holdfast.redis.client import Client, connect
 from holdfast.redis.keys import Keys
 from tests.checkpoint.servers import SERVERS, redis_stack, valkey
@@ -45,8 +46,7 @@ async def saver(client: Client, keys: Keys) -> AsyncIterator[RedisSaver]:
     """A saver whose threads are deleted in the end; then no key may be left but the fences tests have set."""
     saver = RedisSaver(client, keys)
     yield saver
-    async for found in saver.alist(None):
-        thread_id = found.config["configurable"]["thread_id"]
+    for thread_id in await registered(client, keys):
         token = await client.call("HGET", keys.thread(thread_id), "token")
         await saver.for_run((token or b"").decode()).adelete_thread(thread_id)
     left = [key async for key in client.redis.scan_iter(match=f"{keys.prefix}:*")]

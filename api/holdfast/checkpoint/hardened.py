@@ -8,7 +8,7 @@ it loads numpy and redisvl.
 import asyncio
 import datetime
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -35,7 +35,19 @@ ATTEMPTS = 6
 
 
 class HardenedSerializer(JsonPlusRedisSerializer):
-    """Keeps the values that the JSON form loses: Decimal comes back as 0 without this, for one."""
+    """Keeps the values that the JSON form loses: Decimal comes back as 0 without this, for one.
+
+    `allowed` are the types, as (module, name), that may be made beyond LangGraph's list of safe ones.
+    """
+
+    def __init__(self, allowed: Iterable[tuple[str, ...]] = ()) -> None:
+        self.allowed = frozenset(allowed)
+        # The types are named in JSON here, whole names in one tuple: ("a.b", "C") is ("a", "b", "C").
+        names = [(*module.split("."), name) for module, name in self.allowed]
+        super().__init__(allowed_json_modules=names or None, allowed_msgpack_modules=self.allowed or None)
+
+    def with_msgpack_allowlist(self, extra_allowlist: Iterable[Any]) -> "HardenedSerializer":
+        return HardenedSerializer(self.allowed | set(extra_allowlist))
 
     def _default_handler(self, obj: Any) -> Any:
         if isinstance(obj, Decimal):

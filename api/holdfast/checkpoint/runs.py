@@ -1,13 +1,30 @@
 """What the platform asks of a checkpointer beyond LangGraph's interface."""
 
-from typing import Self
+from typing import Any, Self, cast
 
+from langgraph._internal._serde import build_serde_allowlist
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.pregel import Pregel
 
 
 class RunSaver(BaseCheckpointSaver[str]):
-    """A checkpointer that can be handed to runs."""
+    """A checkpointer that can be handed to graphs and runs."""
+
+    def for_graph(self, graph: Pregel[Any, Any, Any, Any]) -> Self:
+        """The same saver, which may also load the types named in the schemas of this graph."""
+        return cast("Self", self.with_allowlist(state_types(graph)))
 
     def for_run(self, token: str) -> Self:
         """The saver to use in the run that holds `token`; the same one where writes cannot be fenced."""
         return self
+
+
+def state_types(graph: Pregel[Any, Any, Any, Any]) -> set[tuple[str, ...]]:
+    """(module, name) of the classes that the state of a graph and its subgraphs is declared to hold."""
+    found: set[tuple[str, ...]] = set()
+    subgraphs = [each for _, each in graph.get_subgraphs(recurse=True) if isinstance(each, Pregel)]
+    for each in (graph, *subgraphs):
+        schemas = list(getattr(getattr(each, "builder", None), "schemas", ()))
+        # LangGraph's own reading of schemas; it does this by itself only under LANGGRAPH_STRICT_MSGPACK.
+        found |= build_serde_allowlist(schemas=schemas, channels=dict(each.channels))
+    return found

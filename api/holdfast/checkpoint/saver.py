@@ -35,7 +35,7 @@ from holdfast.checkpoint.names import (
     value_name,
     write_name,
 )
-from holdfast.checkpoint.serde import Serializer
+from holdfast.checkpoint.serde import Serializer, reading
 from holdfast.errors import Invalid
 from holdfast.redis.checkpoints import Fields, Loaded, ThreadCheckpoints, Write, registered
 from holdfast.redis.client import Client, connect
@@ -223,11 +223,12 @@ class RedisSaver(BlockingSaver):
     def _tuples(self, thread_id: str, loaded: Loaded) -> list[CheckpointTuple]:
         self._known.add(thread_id, [name for name in loaded.fields if name[:1] == b"e"])
         decoded: dict[str, Decoded] = {}
-        return [
-            self._tuple(thread_id, name, writes, loaded.fields, decoded)
-            for name, writes in zip(loaded.names, loaded.writes, strict=True)
-            if name in loaded.fields
-        ]
+        with reading():
+            return [
+                self._tuple(thread_id, name, writes, loaded.fields, decoded)
+                for name, writes in zip(loaded.names, loaded.writes, strict=True)
+                if name in loaded.fields
+            ]
 
     def _tuple(
         self,
@@ -339,11 +340,12 @@ class RedisSaver(BlockingSaver):
         at, encoding = Address.of(config), Encoding(self.serde)
         steps, stored = await self._thread(at.thread_id).history(at.ns, at.checkpoint_id, channels)
         histories: dict[str, DeltaChannelHistory] = {channel: {"writes": []} for channel in channels}
-        for step in reversed(steps):
-            for write in self._pending(step.writes, stored):
-                histories[write[1]]["writes"].append(write)
-            for name in step.values:
-                histories[parts(name)[2]]["seed"] = encoding.decode(stored[name], stored, {})
+        with reading():
+            for step in reversed(steps):
+                for write in self._pending(step.writes, stored):
+                    histories[write[1]]["writes"].append(write)
+                for name in step.values:
+                    histories[parts(name)[2]]["seed"] = encoding.decode(stored[name], stored, {})
         return histories
 
     # removing and copying

@@ -6,7 +6,8 @@ not. Like there, subclasses of str, int, float, list and dict become what they d
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ormsgpack
@@ -47,6 +48,15 @@ class Unreadable(HoldfastError):
     """Stored state cannot be read: it was changed outside of Holdfast, or its types are gone."""
 
     code = "unreadable_state"
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Stored bytes are being taken apart: whatever does not fit raises `Unreadable`."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError) as error:
+        raise Unreadable(f"Stored state does not have the form it was written in ({error!r}).") from error
 
 
 class _Reason(threading.local):

@@ -74,10 +74,10 @@ end
 local function envelope(bytes)
   local parent, run, kind, held = string.match(bytes, '^([^\30]*)\30([^\30]*)\30([^\30]*)\30([^\30]*)\30')
   local names = {}
-  for name in string.gmatch(held, '[^\31]+') do
+  for name in string.gmatch(held or '', '[^\31]+') do
     names[#names + 1] = name
   end
-  return { parent = parent, run = run, kind = kind, names = names }
+  return { parent = parent or '', run = run, kind = kind, names = names }
 end
 
 local function members(prefix)
