@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from graph.lookups import REQUEST_REFUND, major
 from graph.prompts import label, sentence
@@ -34,42 +34,41 @@ class Answer:
     message: str = ""
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class _Approve(_Strict):
+class Approve(Strict):
     type: Literal["approve"]
 
 
-class _Reject(_Strict):
+class Reject(Strict):
     type: Literal["reject"]
     message: str = Field("", max_length=2_000)
 
 
-class _Arguments(_Strict):
+class Arguments(Strict):
     amount: str | int
     order_id: str | None = None
     currency: str | None = None
     reason: str | None = None
 
 
-class _Action(_Strict):
+class Action(Strict):
     name: Literal["request_refund"]
-    args: _Arguments
+    args: Arguments
 
 
-class _Edit(_Strict):
+class Edit(Strict):
     type: Literal["edit"]
-    edited_action: _Action
+    edited_action: Action
 
 
-class _Answer(_Strict):
-    decisions: list[_Approve | _Edit | _Reject] = Field(min_length=1, max_length=1)
+class Decisions(Strict):
+    decisions: list[Approve | Edit | Reject] = Field(min_length=1, max_length=1)
 
 
-_ANSWER = TypeAdapter(_Answer)
-RESPONSE_SCHEMA: dict[str, Any] = _ANSWER.json_schema()
+RESPONSE_SCHEMA: dict[str, Any] = Decisions.model_json_schema()
 
 
 def amount_of(request: Request) -> Money:
@@ -80,19 +79,19 @@ def read_answer(value: Any, request: Request) -> Answer:
     """LangChain's `{"decisions": [one]}` and nothing else. Raises AnswerRefused."""
     language = request["language"]
     try:
-        decision = _ANSWER.validate_python(value).decisions[0]
+        decision = Decisions.model_validate(value).decisions[0]
     except ValidationError:
         raise AnswerRefused("answer_malformed", language) from None
     match decision:
-        case _Approve():
+        case Approve():
             return Answer("approve", amount_of(request))
-        case _Reject(message=message):
+        case Reject(message=message):
             return Answer("reject", amount_of(request), message)
-        case _Edit(edited_action=action):
+        case Edit(edited_action=action):
             return Answer("approve", _lowered(action.args, request))
 
 
-def _lowered(edited: _Arguments, request: Request) -> Money:
+def _lowered(edited: Arguments, request: Request) -> Money:
     language, asked = request["language"], amount_of(request)
     unchanged = ("order_id", "currency", "reason")
     if any(getattr(edited, name) not in (None, request[name]) for name in unchanged):  # type: ignore[literal-required]

@@ -56,6 +56,8 @@ def _build(settings: Settings, base_url: str | None) -> tuple[ChatOpenAI, httpx.
         base_url=base_url,
         api_key=SecretStr(settings.openai_api_key or "none"),
         streaming=True,
+        # Not every server that speaks this protocol knows how to count.
+        stream_usage=settings.openai_base_url is None,
         max_retries=0,
         timeout=httpx.Timeout(settings.model_idle_s, connect=5.0),
         stream_chunk_timeout=settings.model_idle_s,

@@ -22,7 +22,7 @@ from graph.refund import Refunds
 from graph.settings import Settings
 from graph.state import SUPERSEDED, Request, State, undecided
 from graph.workplace import Doors, Workplace
-from tools.errors import ShopError
+from tools.errors import ShopError, ShopUnavailable
 from tools.refunds import Quote
 
 MAX_REPAIRS = 2
@@ -55,8 +55,12 @@ class Turn:
     ) -> Command[Literal["model", "settle", "__end__"]]:
         """A run begins: count from zero, put back what was decided meanwhile, and skip the model while a
         person holds the conversation or the customer said nothing."""
-        workplace = await self._doors.enter()
         fresh: dict[str, Any] = {"model_turns": 0, "tool_calls": 0, "repairs": 0}
+        try:
+            workplace = await self._doors.enter()
+        except ShopUnavailable as error:
+            text = error.sentence(language_of_dialogue(state["messages"]))
+            return Command(update={**fresh, "messages": [AIMessage(text)]}, goto="settle")
         if caller(config, workplace.settings) is None:
             text = sentence("nobody", language_of_dialogue(state["messages"]))
             return Command(update={**fresh, "messages": [AIMessage(text)]}, goto="__end__")

@@ -35,7 +35,12 @@ T = TypeVar("T")
 
 # A decision that was taken waits for the shop's database; when that stays away, the run is driven again.
 PATIENCE = RetryPolicy(
-    initial_interval=0.2, backoff_factor=2.0, max_interval=2.0, max_attempts=5, retry_on=ShopUnavailable
+    initial_interval=0.2,
+    backoff_factor=2.0,
+    max_interval=2.0,
+    max_attempts=5,
+    jitter=False,
+    retry_on=ShopUnavailable,
 )
 
 
@@ -61,13 +66,14 @@ class Refunds:
         waiting = undecided(state.get("requests") or {})
         if not waiting:
             return {}
-        workplace = await self._doors.enter()
-        subject = caller(config, workplace.settings)
-        if subject is None:
-            return {}
         try:
+            workplace = await self._doors.enter()
+            subject = caller(config, workplace.settings)
+            if subject is None:
+                return {}
             return joined([await _recall(workplace, subject, request) for request in waiting])
         except ShopUnavailable:
+            # Asked as it stands: whoever answers, the figures are compared again before money moves.
             return {}
 
     async def apply(self, state: Asking, config: RunnableConfig) -> Update:

@@ -1,5 +1,6 @@
 """Whose orders a conversation sees, and what importing and opening the agent touches."""
 
+import asyncio
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from graph.agent import build
 from graph.callers import caller
 from graph.demo import DemoModel, Say, Script, ScriptedCall
 from graph.languages import language_of
@@ -15,6 +17,8 @@ from graph.prompts import LABELS, SENTENCES, sentence
 from graph.settings import SettingInvalid, Settings
 from graph.workplace import Doors, Workplace, furnish
 from tests.graph.dialogues import APPROVE, Dialogue
+from tools.errors import ShopUnavailable
+from tools.orders import query_order
 
 ROOT = Path(__file__).parents[2]
 REAL_SHOP = Settings(shop_database_url="postgresql://somewhere/shop")
@@ -135,6 +139,60 @@ async def test_a_failed_opening_is_tried_again(settings: Settings, tmp_path: Pat
     assert await doors.enter() is await doors.enter()
     await doors.close()
     assert len(opened) == 2
+
+
+async def test_the_default_is_a_demo_that_needs_no_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shop filled on first use and the model on loopback, whatever proxy the environment names."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    workplace = await furnish(Settings(data=tmp_path))
+    async with workplace.resources:
+        assert "5999.00" in await Dialogue(workplace, subject=None).say("我要退订单 #12345")
+
+
+async def test_each_event_loop_has_a_workplace_of_its_own(settings: Settings) -> None:
+    doors = Doors(lambda: furnish(settings))
+
+    async def visit() -> str:
+        workplace = await doors.enter()
+        try:
+            return (await query_order(workplace.shop, "demo", "12345")).id
+        finally:
+            await doors.close()
+
+    ids = await asyncio.gather(*(asyncio.to_thread(asyncio.run, visit()) for _ in range(2)))
+    assert [*ids, await visit()] == ["12345"] * 3
+
+
+async def test_a_shop_that_is_down_is_said_and_loses_no_request(dialogue: Dialogue, model: DemoModel) -> None:
+    (request_id,) = await dialogue.request(model, o12345=None)
+
+    async def shut() -> Workplace:
+        raise ShopUnavailable
+
+    open_graph, dialogue.graph = dialogue.graph, build(Doors(shut), dialogue.saver)
+    assert await dialogue.say("你好") == ShopUnavailable().sentence("zh")
+    assert list(await dialogue.asked()) == [request_id]
+    dialogue.graph = open_graph
+    await dialogue.answer(request_id, APPROVE)
+    assert len(await dialogue.ledger("12345")) == 1
+
+
+async def test_a_decision_waits_for_a_shop_that_is_down(dialogue: Dialogue, model: DemoModel) -> None:
+    (request_id,) = await dialogue.request(model, o12345=None)
+    knocks: list[int] = []
+
+    async def open_late() -> Workplace:
+        knocks.append(1)
+        if len(knocks) < 3:
+            raise ShopUnavailable
+        return dialogue.workplace
+
+    dialogue.graph = build(Doors(open_late), dialogue.saver)
+    await dialogue.answer(request_id, APPROVE)
+    assert await dialogue.statuses() == {request_id: "settled"}
 
 
 SILENT_IMPORT = """
