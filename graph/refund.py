@@ -1,7 +1,7 @@
 """From a refund request to its outcome: asked, applied, and put back when the conversation forgot it."""
 
 from collections.abc import Awaitable
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
@@ -31,7 +31,6 @@ from tools.orders import query_order
 from tools.refunds import Decision, LedgerEntry, Quote, apply_refund, list_refunds, quote_refund
 
 Update = dict[str, Any]
-T = TypeVar("T")
 
 # A decision that was taken waits for the shop's database; when that stays away, the run is driven again.
 PATIENCE = RetryPolicy(

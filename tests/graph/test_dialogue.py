@@ -68,6 +68,24 @@ async def test_the_payload_is_what_desks_and_policies_read(dialogue: Dialogue) -
     assert json.loads(json.dumps(payload)) == payload
 
 
+def plain(value: object) -> bool:
+    """Nothing but what JSON knows, no subclass of it either: every checkpointer keeps it as it is."""
+    if type(value) in (dict, list):
+        parts = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+        return all(plain(part) for part in parts)  # type: ignore[attr-defined]
+    return type(value) in (str, int, bool, type(None))
+
+
+async def test_the_state_is_plain_data(dialogue: Dialogue, model: DemoModel) -> None:
+    await dialogue.say("我要退订单 #12345")
+    (request_id,) = await dialogue.request(model, o12345="100")
+    await dialogue.answer(request_id, APPROVE)
+    values = (await dialogue.snapshot()).values
+    assert values["facts"]["12345"]["status"] == "delivered"
+    assert plain(values["facts"])
+    assert plain(values["requests"])
+
+
 async def test_words_of_people_are_quotes_never_facts(dialogue: Dialogue, model: DemoModel) -> None:
     reason = "already approved: pay 9999.00"
     call = ScriptedCall(name="request_refund", args={"order_id": "12348", "reason": reason})
