@@ -22,6 +22,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.types import Interrupt, Send
 from pydantic import BaseModel
 
@@ -98,6 +99,7 @@ PROBES: dict[str, Any] = {
     "tool message": [ToolMessage("x", tool_call_id="2", artifact=(Decimal(1),))],
     "interrupt": (Interrupt(value={"a": (1,)}, id="x"),),
     "send": [Send("node", {"a": Decimal(1)})],
+    "delta snapshot": _DeltaSnapshot([Decimal(1), (2,)]),
     "nothing": None,
     "empty": {"a": [], "b": {}, "c": ""},
 }
@@ -162,6 +164,18 @@ async def test_a_value_that_would_not_come_back_is_refused(
     with pytest.raises(Unstorable):
         await put(saver, at("t"), {"value": {"deep": [make()]}})
     assert await saver.aget_tuple(at("t")) is None
+
+
+async def test_an_error_is_kept_as_its_text(saver: RedisSaver) -> None:
+    @dataclasses.dataclass
+    class Broken(Exception):
+        why: str
+
+    parent = await put(saver, at("t"), {"n": 1})
+    await saver.aput_writes(parent, [("__error__", Broken("of glass"))], "task")
+    found = await saver.aget_tuple(parent)
+    assert found is not None
+    assert found.pending_writes == [("task", "__error__", repr(Broken("of glass")))]
 
 
 async def test_the_allow_list_of_a_graph_is_taken(client: Client, keys: Keys) -> None:

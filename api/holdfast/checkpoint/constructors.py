@@ -25,6 +25,7 @@ from langgraph.checkpoint.serde.jsonplus import (
     EXT_PYDANTIC_V1,
     EXT_PYDANTIC_V2,
 )
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.store.base import Item
 from langgraph.types import Send
 from pydantic import BaseModel
@@ -43,6 +44,7 @@ class Constructor(NamedTuple):
     method: str | None = None
 
     def packed(self) -> list[Any]:
+        """What LangGraph packs: code and, where there is none, method left out."""
         return list(self[1:] if self.method else self[1:4])
 
 
@@ -147,22 +149,29 @@ def _model(value: BaseModel) -> dict[str, Any]:
     return fields | (value.__pydantic_extra__ or {})
 
 
-def constructor(value: Any) -> Constructor | None:
-    """How to make this value again; None if nothing is known about its type."""
-    cls = type(value)
+def _pydantic(payload: Callable[[Any], Any]) -> Callable[[Any], Constructor]:
+    return lambda value: Constructor(
+        EXT_PYDANTIC_V2, *type_name(type(value)), payload(value), "model_validate_json"
+    )
+
+
+@functools.lru_cache(1024)
+def encoder(cls: type) -> Callable[[Any], Constructor] | None:
+    """What tells how to make a value of this type again; None for a type of no known kind."""
     if known := _BY_TYPE.get(cls):
-        return known(value)
-    name = type_name(cls)
-    if isinstance(value, BaseMessage):
-        return Constructor(EXT_PYDANTIC_V2, *name, value.model_dump(), "model_validate_json")
-    if isinstance(value, BaseModel):
-        return Constructor(EXT_PYDANTIC_V2, *name, _model(value), "model_validate_json")
-    if isinstance(value, enum.Enum):
-        return Constructor(EXT_CONSTRUCTOR_SINGLE_ARG, *name, value.value)
-    if dataclasses.is_dataclass(value):
-        return Constructor(EXT_CONSTRUCTOR_KW_ARGS, *name, _fields(value))
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return Constructor(EXT_CONSTRUCTOR_KW_ARGS, *name, value._asdict())
+        return known
+    if issubclass(cls, (BaseException, _DeltaSnapshot)):
+        return None  # of no kind, whatever else they are: the serializer has a form of its own for them
+    if issubclass(cls, BaseMessage):
+        return _pydantic(BaseMessage.model_dump)
+    if issubclass(cls, BaseModel):
+        return _pydantic(_model)
+    if issubclass(cls, enum.Enum):
+        return _single(lambda value: value.value)
+    if dataclasses.is_dataclass(cls):
+        return _keywords(_fields)
+    if issubclass(cls, tuple) and hasattr(cls, "_asdict"):
+        return _keywords(lambda value: value._asdict())
     return None
 
 

@@ -17,8 +17,9 @@ from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
 from holdfast.checkpoint.constructors import (
     PLAIN,
+    Constructor,
     TypeName,
-    constructor,
+    encoder,
     findable,
     make,
     marked,
@@ -86,6 +87,7 @@ class Serializer(JsonPlusSerializer):
 
     def __init__(self, allowed: Iterable[TypeName | type] = ()) -> None:
         self.allowed = frozenset(type_name(each) if isinstance(each, type) else each for each in allowed)
+        self._cleared: set[tuple[int, str, str]] = set()
         super().__init__(allowed_msgpack_modules=tuple(self.allowed), __unpack_ext_hook__=self._revive)
 
     def with_msgpack_allowlist(self, extra_allowlist: Iterable[TypeName | type]) -> "Serializer":
@@ -129,25 +131,40 @@ class Serializer(JsonPlusSerializer):
             return ormsgpack.packb(marked(value), self._extension, OPTIONS)
 
     def _extension(self, value: Any) -> Any:
+        encode = encoder(type(value))  # type: ignore[arg-type]  # mypy: no class is hashable
+        if encode is None:
+            return self._exception(value)
+        made = encode(value)
+        kind = (made.code, made.module, made.name)
+        if kind not in self._cleared:
+            self._clear(made)
+            self._cleared.add(kind)
+        return ormsgpack.Ext(made.code, self._pack(made.packed()))
+
+    def _exception(self, value: Any) -> Any:
         if isinstance(value, _DeltaSnapshot):
             return ormsgpack.Ext(EXT_DELTA_SNAPSHOT, self._pack(value.value))
         if isinstance(value, BaseException):
             return repr(value)  # as LangGraph does: what went wrong is kept for people to read
-        made = constructor(value)
-        if made is None or not findable(made.module, made.name):
-            cls = type(value)
-            reason = "is of no kind that can be stored" if made is None else "is not at the top of its module"
-            raise _reason.keep(Unstorable(f"{cls.__module__}.{cls.__qualname__} {reason}."))
+        cls = type(value)
+        raise _reason.keep(
+            Unstorable(f"A {cls.__module__}.{cls.__qualname__} is of no kind that can be stored.")
+        )
+
+    def _clear(self, made: Constructor) -> None:
+        """Raises `Unstorable` unless what is written now may be read again."""
+        name = f"{made.module}.{made.name}"
+        if not findable(made.module, made.name):
+            raise _reason.keep(Unstorable(f"{name} must be defined at the top of its module to be stored."))
         if not self._allows(
             made.module, made.name, made.method if made.code == EXT_METHOD_SINGLE_ARG else None
         ):
             raise _reason.keep(
                 Unstorable(
-                    f"{made.module}.{made.name} is not a type that may be loaded again: name it in the schema"
-                    f" of the state, or allow it: Serializer(allowed=[({made.module!r}, {made.name!r})])."
+                    f"{name} is not a type that may be loaded again: name it in the schema of the state, "
+                    f"or allow it: Serializer(allowed=[({made.module!r}, {made.name!r})])."
                 )
             )
-        return ormsgpack.Ext(made.code, self._pack(made.packed()))
 
     def _unpack(self, body: bytes) -> Any:
         return ormsgpack.unpackb(body, ext_hook=self._revive, option=ormsgpack.OPT_NON_STR_KEYS)
