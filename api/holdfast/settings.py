@@ -54,6 +54,7 @@ class Settings(BaseModel):
     )
     events_keep_s: int = Field(600, ge=1, description="Seconds that a run's events are kept after its end")
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body")
+    allow_eviction: bool = Field(False, description="Start on a Redis that may evict what it keeps")
     log_format: Literal["text", "json"] = Field("text", description="How log lines are written")
 
 

@@ -144,7 +144,7 @@ class Worker:
         attempt = Attempt(
             claim,
             platform.project.graph(claim.request["graph_id"]),
-            platform.saver(claim.token),
+            lambda graph: platform.saver(claim.request["graph_id"], graph, claim.token),
             Log(platform.client, platform.keys, claim),
             limits(platform),
         )

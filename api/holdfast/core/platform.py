@@ -2,17 +2,20 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.pregel import Pregel
 
-from holdfast.checkpoint import RedisSaver
+from holdfast.checkpoint import HOLDFAST, RedisSaver, RunSaver, open_checkpointer
 from holdfast.project import Project
 from holdfast.redis.client import Client, connect
 from holdfast.redis.keys import Keys
 from holdfast.redis.stream import Hub
 from holdfast.settings import Settings
+
+Graph = Pregel[Any, Any, Any, Any]
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,20 @@ class Platform:
     keys: Keys
     client: Client
     hub: Hub
-    checkpointer: BaseCheckpointSaver[Any]
+    checkpointer: RunSaver
+    started_at: datetime
+    _savers: dict[str, RunSaver] = field(default_factory=dict)
 
-    def saver(self, token: str = "") -> BaseCheckpointSaver[Any]:
+    @property
+    def foreign_checkpointer(self) -> bool:
+        """Whether checkpoints are kept by another checkpointer than ours: outside the thread's own keys."""
+        return not isinstance(self.checkpointer, RedisSaver)
+
+    def saver(self, graph_id: str, graph: Graph, token: str = "") -> RunSaver:
         """The checkpointer for one claim; without a token, for changes while no run is active."""
-        if isinstance(self.checkpointer, RedisSaver):
-            return self.checkpointer.for_run(token)
-        return self.checkpointer
+        if graph_id not in self._savers:
+            self._savers[graph_id] = self.checkpointer.for_graph(graph)
+        return self._savers[graph_id].for_run(token)
 
 
 @asynccontextmanager
@@ -38,5 +48,16 @@ async def open_platform(settings: Settings, project: Project, redis_url: str) ->
         keys = Keys(settings.prefix, settings.lanes)
         client = await stack.enter_async_context(connect(redis_url))
         hub = await stack.enter_async_context(Hub(client, keys, redis_url).running())
-        checkpointer = RedisSaver(client, keys)
-        yield Platform(settings, project, redis_url, keys, client, hub, checkpointer)
+        # Ours expires with its thread, in the thread's own keys; another has to look after itself.
+        own = settings.checkpointer == HOLDFAST
+        checkpointer = await stack.enter_async_context(
+            open_checkpointer(settings.checkpointer, client, keys, ttl_s=0 if own else project.ttl_s)
+        )
+        started_at = await installed_at(client, keys)
+        yield Platform(settings, project, redis_url, keys, client, hub, checkpointer, started_at)
+
+
+async def installed_at(client: Client, keys: Keys) -> datetime:
+    """When this installation first started: the time at which its graphs became assistants."""
+    await client.call("HSETNX", keys.installation(), "created_at", datetime.now(UTC).isoformat())
+    return datetime.fromisoformat((await client.call("HGET", keys.installation(), "created_at")).decode())

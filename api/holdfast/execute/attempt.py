@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -50,7 +51,7 @@ class Attempt:
         self,
         claim: Claim,
         spec: GraphSpec,
-        saver: BaseCheckpointSaver[Any],
+        saver_for: Callable[[Graph], BaseCheckpointSaver[Any]],
         log: Log,
         limits: Limits,
     ) -> None:
@@ -58,7 +59,7 @@ class Attempt:
         self.control = RunControl()
         self._request = claim.request["kwargs"]
         self._spec = spec
-        self._saver = saver
+        self._saver_for = saver_for
         self._log = log
         self._limits = limits
         self._encoder = Encoder(claim.run_id, self._request["stream_mode"])
@@ -150,8 +151,7 @@ class Attempt:
             message = POISONED.format(failures=self._limits.max_attempts)
             await self._fail("RunPoisoned", message)
             return
-        async with self._spec.open(self._config) as opened:
-            graph = opened.copy(update={"checkpointer": self._saver})
+        async with self._open() as (graph, _):
             feed = await self._first_feed(graph)
             while True:
                 paused = await self._stream(graph, feed)
@@ -159,6 +159,12 @@ class Attempt:
                 if not decided:
                     return
                 feed = await self._answer(graph, decided)
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[tuple[Graph, BaseCheckpointSaver[Any]]]:
+        async with self._spec.open(self._config) as graph:
+            saver = self._saver_for(graph)
+            yield graph.copy(update={"checkpointer": saver}), saver
 
     # what to feed
 
@@ -280,10 +286,9 @@ class Attempt:
         await self._finish("error", "error", error={"error": error, "message": message})
 
     async def _finish_cancelled(self) -> None:
-        async with self._spec.open(self._config) as opened:
-            graph = opened.copy(update={"checkpointer": self._saver})
+        async with self._open() as (graph, saver):
             if self._cancel == "rollback":
-                await self._saver.adelete_for_runs([self.claim.run_id])
+                await saver.adelete_for_runs([self.claim.run_id])
             snapshot = await graph.aget_state(self._config)
         await self._finish(
             "interrupted",

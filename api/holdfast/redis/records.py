@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+DECISION = "decision:"  # one field for each decided request
 METADATA = "m:"  # one field of the thread's hash for each top-level key, so that a merge is one HSET
 
 
@@ -39,6 +40,8 @@ class ThreadRecord:
     metadata: dict[str, Any]
     interrupts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     error: dict[str, str] | None = None
+    decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    hold: dict[str, Any] | None = None
     ttl_minutes: float | None = None
     started: bool = False
     epoch: int = 0
@@ -89,12 +92,16 @@ def metadata_fields(metadata: dict[str, Any]) -> list[bytes | str]:
     return flat
 
 
-def read_thread(thread_id: str, stored: dict[bytes, bytes]) -> ThreadRecord:
-    metadata = {
-        name[len(METADATA) :].decode(): orjson.loads(value)
+def family(stored: dict[bytes, bytes], prefix: str) -> dict[str, Any]:
+    """The fields that begin with a prefix, under the rest of their names, read as JSON."""
+    return {
+        name[len(prefix) :].decode(): orjson.loads(value)
         for name, value in stored.items()
-        if name.startswith(METADATA.encode())
+        if name.startswith(prefix.encode())
     }
+
+
+def read_thread(thread_id: str, stored: dict[bytes, bytes]) -> ThreadRecord:
     ttl = stored.get(b"ttl")
     return ThreadRecord(
         thread_id=thread_id,
@@ -104,7 +111,9 @@ def read_thread(thread_id: str, stored: dict[bytes, bytes]) -> ThreadRecord:
         created_at=moment(stored[b"created_at"]),
         updated_at=moment(stored[b"updated_at"]),
         state_updated_at=moment(stored[b"state_updated_at"]),
-        metadata=metadata,
+        metadata=family(stored, METADATA),
+        decisions=family(stored, DECISION),
+        hold=orjson.loads(stored[b"hold"]) if stored.get(b"hold") else None,
         interrupts=orjson.loads(stored.get(b"interrupts") or b"{}"),
         error=orjson.loads(stored[b"error"]) if stored.get(b"error") else None,
         ttl_minutes=float(ttl) if ttl else None,

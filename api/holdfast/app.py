@@ -1,0 +1,100 @@
+"""The ASGI application, built of its parts."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from holdfast import __version__
+from holdfast.auth import DevAuthenticator
+from holdfast.core.platform import Platform
+from holdfast.errors import HoldfastError, TooMany, Unavailable
+from holdfast.routes import assistants, base, dev, runs, stateless, system, threads
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 1
+EXPOSED = [
+    "Content-Location",
+    "Location",
+    "X-Pagination-Next",
+    "X-Pagination-Total",
+    "X-Run-Status",
+]
+NAMES = {"thread_id": "thread ID", "run_id": "run ID", "assistant_id": "assistant ID"}
+
+
+def create_app(platform: Platform, authenticator: DevAuthenticator) -> FastAPI:
+    app = FastAPI(
+        title="Holdfast",
+        version=__version__,
+        summary="A LangGraph agent server on plain Redis",
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=platform.settings.max_body_bytes,
+        middleware=[
+            Middleware(
+                CORSMiddleware,
+                allow_origins=["*"],
+                allow_methods=["*"],
+                allow_headers=["*"],
+                expose_headers=EXPOSED,
+            )
+        ],
+        exception_handlers={
+            HoldfastError: answer_error,
+            RequestValidationError: answer_invalid,
+            HTTPException: answer_http_error,
+            Exception: answer_unexpected,
+        },
+    )
+    app.state.platform = platform
+    app.state.authenticator = authenticator
+    app.state.background = set()
+    for module in (system, assistants, threads, runs, stateless, dev):
+        app.include_router(module.routes)
+    return app
+
+
+async def answer_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, HoldfastError):
+        raise error
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, Unavailable | TooMany) else None
+    return base.answer({"detail": error.detail, "code": error.code}, error.status, headers)
+
+
+async def answer_invalid(_request: Request, error: Exception) -> Response:
+    errors = error.errors() if isinstance(error, RequestValidationError) else []
+    # The official server answers a malformed query with 400, everything else with 422.
+    status = 400 if errors and errors[0]["loc"][0] == "query" else 422
+    return base.answer({"detail": sentence(errors), "code": "invalid"}, status)
+
+
+def sentence(errors: Sequence[Any]) -> str:
+    """What is wrong with a request, in one sentence."""
+    if not errors:
+        return "The request is not well formed."
+    first = errors[0]
+    _, *where = first["loc"]
+    if first["type"] == "json_invalid" or (not where and first["type"] == "missing"):
+        return "Invalid JSON in request body"
+    message = first["msg"].removeprefix("Value error, ")
+    if where and message == "must be a UUID":
+        return f"Invalid {NAMES.get(str(where[-1]), where[-1])}: {message}"
+    return f"{'.'.join(map(str, where))}: {message}" if where else message
+
+
+async def answer_http_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    return base.answer({"detail": error.detail}, error.status_code, dict(error.headers or {}))
+
+
+async def answer_unexpected(request: Request, error: Exception) -> Response:
+    logger.error("unexpected error", extra={"path": request.url.path, "error": type(error).__name__})
+    return base.answer({"detail": "An internal error occurred", "code": "internal_error"}, 500)

@@ -1,0 +1,18 @@
+"""The command `holdfast`."""
+
+import sys
+
+from holdfast.cli.commands import app
+from holdfast.errors import StartError
+
+
+def main() -> None:
+    """Runs a command; what cannot start says why in one sentence and exits with 2."""
+    try:
+        app()
+    except StartError as error:
+        sys.stderr.write(f"holdfast: {error.detail}\n")
+        sys.exit(2)
+
+
+__all__ = ["main"]

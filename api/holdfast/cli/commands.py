@@ -1,0 +1,56 @@
+"""The commands and their options."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from holdfast.cli import processes
+from holdfast.project import load_project
+
+app = typer.Typer(
+    name="holdfast",
+    help="A self-hosted LangGraph agent server on plain Redis.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[Path, typer.Option(help="The project's langgraph.json")]
+Host = Annotated[str, typer.Option(help="Address to listen on")]
+Port = Annotated[int, typer.Option(help="Port to listen on", min=0, max=65535)]
+
+CONFIG = Path("langgraph.json")
+HOST = "127.0.0.1"
+PORT = 8123
+
+
+@app.command()
+def dev(config: Config = CONFIG, host: Host = HOST, port: Port = PORT) -> None:
+    """Start everything in one process: API, worker and, without REDIS_URL, a Valkey of its own."""
+    processes.run(processes.dev, config, host, port)
+
+
+@app.command()
+def serve(config: Config = CONFIG, host: Host = HOST, port: Port = PORT) -> None:
+    """Start the API on the Redis of REDIS_URL."""
+    processes.run(processes.serve, config, host, port)
+
+
+@app.command()
+def worker(config: Config = CONFIG) -> None:
+    """Start a worker on the Redis of REDIS_URL."""
+    processes.run(processes.work, config)
+
+
+@app.command()
+def check(config: Config = CONFIG) -> None:
+    """Say what langgraph.json would serve, or what is wrong with it."""
+    processes.prepare(config)
+    project = load_project(config)
+    console = Console(highlight=False)
+    for graph_id, spec in project.graphs.items():
+        console.print(f"graph {graph_id}: assistant {spec.assistant_id}")
+    kept = f"for {project.ttl_minutes:g} minutes" if project.ttl_minutes else "until they are deleted"
+    console.print(f"threads are kept {kept} after their last change")

@@ -1,0 +1,374 @@
+"""Runs: created, followed to their answer, listed, cancelled and deleted."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from uuid_utils.compat import uuid7
+
+from holdfast.core import approvals, assistants, threads
+from holdfast.core.platform import Platform
+from holdfast.errors import BadRequest, RunNotFound
+from holdfast.events import ALWAYS, dump
+from holdfast.redis import lua
+from holdfast.redis.lua import Place
+from holdfast.redis.records import Caller, RunRecord, ThreadRecord, read_run, run_fields
+from holdfast.redis.stream import Reader, Stored, parse_place
+from holdfast.wire.runs import RunCreate, RunCreateStateless
+
+# What only the server may say; taken out of what clients send.
+RESERVED = ("__", "langgraph_auth_", "langgraph_request_id", "holdfast_")
+START = Place(0, 0)
+
+
+@dataclass(slots=True)
+class Followed:
+    """A run and its events from a place on; owns the subscription until `close`."""
+
+    platform: Platform
+    thread_id: str
+    run_id: str
+    after: Place
+    reader: Reader
+    stack: AsyncExitStack
+    modes: frozenset[str] = frozenset()
+    resumable: bool = False
+    ended: bool = False
+
+    async def events(self) -> AsyncIterator[Stored]:
+        """The run's own events up to its end mark, which is the last one given."""
+        async for batch in self.platform.hub.events(self.thread_id, self.reader, self.after):
+            for stored in batch:
+                if stored.event.run_id == self.run_id:
+                    yield stored
+                    if stored.event.mode == "end":
+                        self.ended = True
+                        return
+
+    def shows(self, mode: str) -> bool:
+        """Whether a client that asked for these modes sees an event of that mode."""
+        if mode in ALWAYS:
+            return True
+        if mode == "messages":
+            return "messages-tuple" in self.modes
+        return mode.partition("/")[0] in self.modes
+
+    async def close(self) -> None:
+        await self.stack.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What `wait` and `join` answer: JSON, and the status of the run."""
+
+    body: bytes
+    status: str
+
+
+@dataclass(slots=True)
+class Created:
+    record: RunRecord
+    place: Place
+    resumable: bool
+    modes: frozenset[str] = field(default_factory=frozenset)
+
+
+# creating
+
+
+async def create(platform: Platform, caller: Caller, thread_id: str, asked: RunCreate) -> Created:
+    """Puts a run in line. See `lua.submit` and `approvals.read_resume` for what it raises."""
+    return await submit(platform, caller, thread_id, asked, create_thread=asked.if_not_exists == "create")
+
+
+async def create_stateless(
+    platform: Platform, caller: Caller, asked: RunCreateStateless, thread_id: str | None = None
+) -> Created:
+    """Puts a run in line on a new thread, which goes with the run unless `on_completion` is `keep`."""
+    if asked.command and asked.command.resumes:
+        raise BadRequest("You must provide a thread_id when resuming.")
+    return await submit(platform, caller, thread_id or str(uuid7()), asked, create_thread=True)
+
+
+async def submit(
+    platform: Platform,
+    caller: Caller,
+    thread_id: str,
+    asked: RunCreateStateless,
+    *,
+    create_thread: bool,
+) -> Created:
+    spec = assistants.find(platform, asked.assistant_id)
+    answers = await read_answers(platform, caller, thread_id, asked)
+    run_id, now = str(uuid7()), datetime.now(UTC)
+    metadata = {"created_by": "system", "graph_id": spec.graph_id, "assistant_id": spec.assistant_id}
+    request = {
+        "run_id": run_id,
+        "thread_id": thread_id,
+        "assistant_id": spec.assistant_id,
+        "graph_id": spec.graph_id,
+        "metadata": {**metadata, **(asked.metadata or {})},
+        "multitask_strategy": getattr(asked, "multitask_strategy", "enqueue"),
+        "created_at": now.isoformat(),
+        "caller": caller.subject,
+        "roles": list(caller.roles),
+        "kwargs": kwargs(asked),
+    }
+    if answers is not None:
+        request |= {"resume": answers.resume, "decisions": answers.decisions}
+    place = await lua.submit(
+        platform.client,
+        platform.keys,
+        thread_id,
+        run_id,
+        request,
+        caller,
+        now=now,
+        create=create_thread,
+        metadata={"graph_id": spec.graph_id, "assistant_id": spec.assistant_id},
+        decisions=answers.decisions if answers else {},
+    )
+    record = RunRecord(run_id, thread_id, request, "pending", now, now, 0, "")
+    return Created(record, place, asked.stream_resumable, frozenset(asked.stream_mode))
+
+
+async def read_answers(
+    platform: Platform, caller: Caller, thread_id: str, asked: RunCreateStateless
+) -> approvals.Answers | None:
+    if asked.command is None or not asked.command.resumes:
+        return None
+    thread = await threads.find(platform, caller, thread_id)
+    strict = getattr(asked, "strict_resume", False)
+    return approvals.read_resume(thread, asked.command.resume, caller, strict=strict)
+
+
+def kwargs(asked: RunCreateStateless) -> dict[str, Any]:
+    """What the client asked for, in the form of a Run's `kwargs`."""
+    config = asked.config.model_dump(exclude_none=True) if asked.config else {}
+    if config.get("configurable") and asked.context:
+        raise BadRequest("Send either config.configurable or context: the one is a mirror of the other.")
+    configurable = clean(config.get("configurable") or asked.context or {})
+    checkpoint_id = getattr(asked, "checkpoint_id", None)
+    if checkpoint := getattr(asked, "checkpoint", None):
+        checkpoint_id = checkpoint_id or checkpoint.checkpoint_id
+        configurable["checkpoint_ns"] = checkpoint.checkpoint_ns
+    if checkpoint_id:
+        configurable["checkpoint_id"] = checkpoint_id
+    config["configurable"] = configurable
+    config["metadata"] = clean(config.get("metadata") or {})
+    return {
+        "input": asked.input,
+        "command": asked.command.model_dump(exclude_unset=True) if asked.command else None,
+        "config": config,
+        "context": clean(asked.context or {}),
+        "stream_mode": asked.stream_mode,
+        "stream_subgraphs": asked.stream_subgraphs,
+        "interrupt_before": asked.interrupt_before,
+        "interrupt_after": asked.interrupt_after,
+        "resumable": asked.stream_resumable,
+        "on_completion": asked.on_completion,
+        "durability": asked.effective_durability,
+    }
+
+
+def clean(given: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if not key.startswith(RESERVED)}
+
+
+# following
+
+
+async def follow_new(
+    platform: Platform, caller: Caller, thread_id: str, asked: RunCreate
+) -> tuple[Created, Followed]:
+    """Creates a run and follows it from its first event."""
+    return await followed_from_start(platform, thread_id, lambda: create(platform, caller, thread_id, asked))
+
+
+async def follow_stateless(
+    platform: Platform, caller: Caller, asked: RunCreateStateless
+) -> tuple[Created, Followed]:
+    thread_id = str(uuid7())
+    return await followed_from_start(
+        platform, thread_id, lambda: create_stateless(platform, caller, asked, thread_id)
+    )
+
+
+async def followed_from_start(
+    platform: Platform, thread_id: str, make: Callable[[], Awaitable[Created]]
+) -> tuple[Created, Followed]:
+    """Subscribes before the run exists, so that nothing is missed."""
+    stack = AsyncExitStack()
+    try:
+        reader = await stack.enter_async_context(platform.hub.follow(thread_id))
+        created = await make()
+    except BaseException:
+        await stack.aclose()
+        raise
+    run_id, place = created.record.run_id, created.place
+    return created, Followed(
+        platform, thread_id, run_id, place, reader, stack, created.modes, created.resumable
+    )
+
+
+async def follow(
+    platform: Platform, caller: Caller, thread_id: str, run_id: str, *, after: Place | None = START
+) -> tuple[RunRecord, Followed]:
+    """Follows a run that exists, from a place in the log; None is the place it has reached now."""
+    stack = AsyncExitStack()
+    try:
+        reader = await stack.enter_async_context(platform.hub.follow(thread_id))
+        record = await get(platform, caller, thread_id, run_id)
+        thread = await threads.find(platform, caller, thread_id)
+    except BaseException:
+        await stack.aclose()
+        raise
+    start = Place(thread.epoch, thread.seq) if after is None else after
+    asked = record.request["kwargs"]
+    return record, Followed(
+        platform,
+        thread_id,
+        run_id,
+        start,
+        reader,
+        stack,
+        frozenset(asked["stream_mode"]),
+        bool(asked["resumable"]),
+        not record.active,
+    )
+
+
+async def result(followed: Followed) -> Result:
+    """The run's final values, or `{"__error__": ...}`; waits for its end."""
+    values, error, status = b"{}", b"", ""
+    try:
+        async for stored in followed.events():
+            event = stored.event
+            if event.mode == "values" and not event.namespace:
+                values = event.data
+            elif event.mode == "error":
+                error = event.data
+            elif event.mode == "end":
+                status = orjson.loads(event.data)["status"]
+    finally:
+        await followed.close()
+    return Result(b'{"__error__":' + error + b"}" if error else values, status)
+
+
+async def join(platform: Platform, caller: Caller, thread_id: str, run_id: str) -> Result:
+    """Waits for a run's end and gives its values, also when it ended long ago."""
+    record, followed = await follow(platform, caller, thread_id, run_id)
+    if record.active:
+        return await result(followed)
+    await followed.close()
+    if record.error:
+        return Result(b'{"__error__":' + record.error.encode() + b"}", record.status)
+    thread = await threads.find(platform, caller, thread_id)
+    return Result(dump(await final_values(platform, thread)), record.status)
+
+
+async def final_values(platform: Platform, thread: ThreadRecord) -> Any:
+    """The values of a thread at rest, with what waits on it."""
+    values = await threads.values(platform, thread) or {}
+    waiting = [one for interrupts in thread.interrupts.values() for one in interrupts]
+    return {**values, "__interrupt__": waiting} if waiting and isinstance(values, dict) else values
+
+
+def resume_place(followed: Followed, last_event_id: str | None) -> Place | None:
+    """Where a stream goes on after `Last-Event-ID`; None when there is nothing to send.
+
+    Without an id, or on a run that was not made resumable: what comes from now on. `-1`, `-` and `0`: from
+    the beginning.
+    """
+    if last_event_id is None or not followed.resumable:
+        return None if followed.ended else followed.after
+    if last_event_id in ("-1", "-", "0"):
+        return START
+    try:
+        return parse_place(last_event_id)
+    except ValueError:
+        return None
+
+
+# reading and ending
+
+
+async def get(platform: Platform, caller: Caller, thread_id: str, run_id: str) -> RunRecord:
+    thread, values = await asyncio.gather(
+        platform.client.call("HMGET", platform.keys.thread(thread_id), "tenant", "owner"),
+        platform.client.call("HMGET", platform.keys.runs(thread_id), *run_fields(run_id)),
+    )
+    tenant, owner = ((part or b"").decode() for part in thread)
+    seen = tenant == caller.tenant and caller.owner_filter in ("", owner)
+    record = read_run(thread_id, run_id, values) if seen else None
+    if record is None:
+        raise RunNotFound(f"Run with ID {run_id} not found")
+    return record
+
+
+async def list_runs(
+    platform: Platform, caller: Caller, thread_id: str, *, limit: int, offset: int, status: str | None
+) -> tuple[list[RunRecord], int]:
+    """A page of the thread's runs, newest first, and how many there are."""
+    await threads.find(platform, caller, thread_id)
+    ids = [
+        id.decode()
+        for id in await platform.client.call("ZREVRANGEBYLEX", platform.keys.run_order(thread_id), "+", "-")
+    ]
+    if status is None:
+        total, ids = len(ids), ids[offset : offset + limit]
+    found = await asyncio.gather(
+        *(platform.client.call("HMGET", platform.keys.runs(thread_id), *run_fields(run_id)) for run_id in ids)
+    )
+    records = [
+        record
+        for run_id, values in zip(ids, found, strict=True)
+        if (record := read_run(thread_id, run_id, values)) and status in (None, record.status)
+    ]
+    if status is None:
+        return records, total
+    return records[offset : offset + limit], len(records)
+
+
+async def cancel(
+    platform: Platform, caller: Caller, thread_id: str, run_id: str, *, action: str, wait: bool
+) -> None:
+    """Asks for the run's end, and waits for it when told to. Raises `RunNotFound` for one that has ended."""
+    record, followed = await follow(platform, caller, thread_id, run_id, after=None)
+    try:
+        await lua.cancel(platform.client, platform.keys, thread_id, run_id, action, datetime.now(UTC))
+        if wait and record.active:
+            async for _ in followed.events():
+                pass
+    finally:
+        await followed.close()
+
+
+async def stop(platform: Platform, caller: Caller, thread_id: str, run_id: str) -> None:
+    """Cancels the run of a client that has left."""
+    await cancel(platform, caller, thread_id, run_id, action="interrupt", wait=False)
+
+
+async def delete(platform: Platform, caller: Caller, thread_id: str, run_id: str) -> None:
+    await get(platform, caller, thread_id, run_id)
+    await lua.delete_run(platform.client, platform.keys, thread_id, run_id)
+
+
+def describe(record: RunRecord) -> dict[str, Any]:
+    request = record.request
+    return {
+        "run_id": record.run_id,
+        "thread_id": record.thread_id,
+        "assistant_id": request["assistant_id"],
+        "metadata": request["metadata"],
+        "status": record.status,
+        "kwargs": request["kwargs"],
+        "multitask_strategy": request["multitask_strategy"],
+        "created_at": record.created_at.isoformat(),
+        "updated_at": record.updated_at.isoformat(),
+        "langsmith_session_name": None,
+    }

@@ -1,0 +1,319 @@
+"""Threads: made, read, changed, searched and deleted; their state read and written."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import InvalidUpdateError
+from langgraph.pregel import Pregel
+from langgraph.types import StateSnapshot
+from uuid_utils.compat import uuid7
+
+from holdfast.core.platform import Platform
+from holdfast.core.states import EMPTY_STATE, describe_interrupt, describe_state
+from holdfast.errors import BadRequest, Fenced, ThreadBusy, ThreadExists, ThreadNotFound
+from holdfast.redis import lua
+from holdfast.redis.records import Caller, ThreadRecord, metadata_fields, read_thread, timestamp_us
+from holdfast.wire.common import CheckpointAddress
+from holdfast.wire.threads import (
+    HistoryRead,
+    StateUpdate,
+    ThreadCreate,
+    ThreadFilter,
+    ThreadPatch,
+    ThreadSearch,
+)
+
+Graph = Pregel[Any, Any, Any, Any]
+PAGE = 200  # records read at once while searching
+AT_ONCE = 8  # states loaded at once for a page of threads
+
+
+def missing(thread_id: str) -> ThreadNotFound:
+    return ThreadNotFound(f"Thread with ID {thread_id} not found")
+
+
+async def find(platform: Platform, caller: Caller, thread_id: str) -> ThreadRecord:
+    """The thread's record. Raises `ThreadNotFound`, also when it is somebody else's."""
+    stored = await platform.client.call("HGETALL", platform.keys.thread(thread_id))
+    if not stored:
+        raise missing(thread_id)
+    thread = read_thread(thread_id, stored)
+    if not caller.may_use(thread):
+        raise missing(thread_id)
+    return thread
+
+
+async def create(platform: Platform, caller: Caller, asked: ThreadCreate) -> ThreadRecord:
+    thread_id = asked.thread_id or str(uuid7())
+    try:
+        await lua.create_thread(
+            platform.client,
+            platform.keys,
+            thread_id,
+            caller,
+            now=datetime.now(UTC),
+            metadata=asked.metadata or {},
+            ttl_minutes=asked.ttl.ttl if asked.ttl else None,
+            default_ttl_s=platform.project.ttl_s,
+        )
+    except ThreadExists:
+        if asked.if_exists == "raise":
+            raise
+        try:
+            return await find(platform, caller, thread_id)
+        except ThreadNotFound:
+            raise ThreadExists(f"Thread with ID {thread_id} already exists") from None
+    return await find(platform, caller, thread_id)
+
+
+async def patch(platform: Platform, caller: Caller, thread_id: str, asked: ThreadPatch) -> None:
+    fields = [*metadata_fields(asked.metadata or {}), "updated_at", timestamp_us(datetime.now(UTC))]
+    if asked.ttl:
+        fields += ("ttl", str(asked.ttl.ttl))
+    await lua.update_thread(platform.client, platform.keys, thread_id, caller, fields)
+
+
+async def delete(platform: Platform, caller: Caller, thread_id: str) -> None:
+    """Deletes the thread and all that belongs to it, also while a run is active."""
+    thread = await find(platform, caller, thread_id)
+    await lua.delete_thread(platform.client, platform.keys, thread_id, thread.tenant, thread.owner)
+    if platform.foreign_checkpointer:
+        await platform.checkpointer.adelete_thread(thread_id)
+
+
+# what a client sees
+
+
+def describe(thread: ThreadRecord, values: Any = None) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "thread_id": thread.thread_id,
+        "created_at": thread.created_at.isoformat(),
+        "updated_at": thread.updated_at.isoformat(),
+        "state_updated_at": thread.state_updated_at.isoformat(),
+        "metadata": thread.metadata,
+        "status": thread.status,
+        "config": {"configurable": {}} if thread.started else {},
+        "values": values,
+    }
+    if thread.started:
+        shown["error"] = thread.error
+        shown["interrupts"] = {
+            task: [{key: value for key, value in one.items() if value is not None} for one in interrupts]
+            for task, interrupts in thread.interrupts.items()
+        }
+    return shown
+
+
+async def read(platform: Platform, caller: Caller, thread_id: str) -> dict[str, Any]:
+    thread = await find(platform, caller, thread_id)
+    return describe(thread, await values(platform, thread))
+
+
+async def values(platform: Platform, thread: ThreadRecord) -> Any:
+    """The thread's values; None before its first run."""
+    if not thread.started or thread.graph_id not in platform.project.graphs:
+        return None
+    return (await snapshot(platform, thread)).values or None
+
+
+# searching
+
+
+async def search(
+    platform: Platform, caller: Caller, wanted: ThreadSearch
+) -> tuple[list[dict[str, Any]], int]:
+    """A page of threads, and how many there are in all."""
+    found = [thread async for thread in matching(platform, caller, wanted)]
+    found.sort(key=lambda thread: getattr(thread, wanted.sort_by), reverse=wanted.sort_order == "desc")
+    page = found[wanted.offset : wanted.offset + wanted.limit]
+    if wanted.select and "values" not in wanted.select:
+        shown = [describe(thread) for thread in page]
+    else:
+        shown = await describe_all(platform, page)
+    if wanted.select:
+        shown = [{key: one[key] for key in wanted.select if key in one} for one in shown]
+    return shown, len(found)
+
+
+async def describe_all(platform: Platform, page: Iterable[ThreadRecord]) -> list[dict[str, Any]]:
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(thread: ThreadRecord) -> dict[str, Any]:
+        async with gate:
+            return describe(thread, await values(platform, thread))
+
+    return list(await asyncio.gather(*map(one, page)))
+
+
+async def count(platform: Platform, caller: Caller, wanted: ThreadFilter) -> int:
+    return len([thread async for thread in matching(platform, caller, wanted)])
+
+
+async def matching(platform: Platform, caller: Caller, wanted: ThreadFilter) -> AsyncIterator[ThreadRecord]:
+    async for thread in visible(platform, caller, wanted.ids):
+        if wanted.status and thread.status != wanted.status:
+            continue
+        if wanted.metadata and not contains(thread.metadata, wanted.metadata):
+            continue
+        if wanted.values and not contains(await values(platform, thread), wanted.values):
+            continue
+        yield thread
+
+
+def contains(whole: Any, part: Any) -> bool:
+    """Whether `whole` has all that `part` has, as `jsonb @>` does."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(
+            key in whole and contains(whole[key], value) for key, value in part.items()
+        )
+    if isinstance(part, list):
+        return isinstance(whole, list) and all(any(contains(one, item) for one in whole) for item in part)
+    return bool(whole == part)
+
+
+async def visible(platform: Platform, caller: Caller, ids: list[str] | None) -> AsyncIterator[ThreadRecord]:
+    for lane in range(platform.keys.lanes):
+        index = platform.keys.threads(lane, caller.tenant, caller.owner_filter)
+        if ids is None:
+            names = [name.decode() for name in await platform.client.call("ZRANGE", index, 0, -1)]
+        else:
+            names = [thread_id for thread_id in ids if platform.keys.lane(thread_id) == lane]
+        for start in range(0, len(names), PAGE):
+            for thread in await load(platform, index, names[start : start + PAGE]):
+                if caller.may_use(thread):
+                    yield thread
+
+
+async def load(platform: Platform, index: str, ids: list[str]) -> list[ThreadRecord]:
+    """Reads records; what has expired meanwhile is taken off the index."""
+    stored = await asyncio.gather(
+        *(platform.client.call("HGETALL", platform.keys.thread(thread_id)) for thread_id in ids)
+    )
+    gone = [thread_id for thread_id, fields in zip(ids, stored, strict=True) if not fields]
+    if gone:
+        await platform.client.call("ZREM", index, *gone)
+    return [read_thread(thread_id, fields) for thread_id, fields in zip(ids, stored, strict=True) if fields]
+
+
+# state
+
+
+@asynccontextmanager
+async def opened(platform: Platform, thread: ThreadRecord) -> AsyncIterator[Graph]:
+    """The thread's graph on a checkpointer that accepts changes only while no run is active."""
+    if thread.graph_id is None:
+        raise BadRequest(
+            f"Thread '{thread.thread_id}' has no assigned graph ID: run a graph on it first, or set graph_id "
+            "in its metadata."
+        )
+    spec = platform.project.graph(thread.graph_id)
+    config: RunnableConfig = {"configurable": {"thread_id": thread.thread_id}}
+    async with spec.open(config) as graph:
+        yield graph.copy(update={"checkpointer": platform.saver(thread.graph_id, graph)})
+
+
+def address(thread_id: str, checkpoint_id: str | None = None, namespace: str = "") -> RunnableConfig:
+    configurable: dict[str, Any] = {"thread_id": thread_id, "checkpoint_ns": namespace}
+    if checkpoint_id:
+        configurable["checkpoint_id"] = checkpoint_id
+    return {"configurable": configurable}
+
+
+async def snapshot(
+    platform: Platform, thread: ThreadRecord, config: RunnableConfig | None = None, *, subgraphs: bool = False
+) -> StateSnapshot:
+    async with opened(platform, thread) as graph:
+        return await graph.aget_state(config or address(thread.thread_id), subgraphs=subgraphs)
+
+
+async def state(
+    platform: Platform,
+    caller: Caller,
+    thread_id: str,
+    checkpoint_id: str | None = None,
+    namespace: str = "",
+    *,
+    subgraphs: bool = False,
+) -> dict[str, Any]:
+    thread = await find(platform, caller, thread_id)
+    if thread.graph_id is None:
+        return EMPTY_STATE
+    config = address(thread_id, checkpoint_id, namespace)
+    found = await snapshot(platform, thread, config, subgraphs=subgraphs)
+    return describe_state(found)
+
+
+async def update_state(
+    platform: Platform, caller: Caller, thread_id: str, asked: StateUpdate
+) -> dict[str, Any]:
+    """Writes values as if a node had returned them. Raises `ThreadBusy` while a run is active."""
+    thread = await find(platform, caller, thread_id)
+    if thread.status == "busy":
+        raise ThreadBusy
+    at = asked.checkpoint or CheckpointAddress()
+    config = address(thread_id, asked.checkpoint_id or at.checkpoint_id, at.checkpoint_ns)
+    async with opened(platform, thread) as graph:
+        try:
+            written = await graph.aupdate_state(config, asked.values, as_node=asked.as_node)
+            found = await graph.aget_state(address(thread_id))
+        except InvalidUpdateError as error:
+            raise BadRequest(str(error)) from error
+        except Fenced:
+            raise ThreadBusy from None
+    await note_state(platform, caller, thread_id, found)
+    configurable = {
+        key: written["configurable"].get(key) for key in ("thread_id", "checkpoint_ns", "checkpoint_id")
+    }
+    return {
+        "checkpoint": configurable,
+        "configurable": configurable,
+        "checkpoint_id": configurable["checkpoint_id"],
+    }
+
+
+async def note_state(platform: Platform, caller: Caller, thread_id: str, found: StateSnapshot) -> None:
+    """Brings the thread's record in step with a state that was written from outside a run."""
+    interrupts = {
+        task.id: [describe_interrupt(one) for one in task.interrupts]
+        for task in found.tasks
+        if task.interrupts
+    }
+    now = timestamp_us(datetime.now(UTC))
+    fields = ["status", "interrupted" if found.tasks else "idle", "interrupts", orjson.dumps(interrupts)]
+    await lua.update_thread(
+        platform.client,
+        platform.keys,
+        thread_id,
+        caller,
+        [*fields, "error", "", "updated_at", now, "state_updated_at", now],
+        only_idle=True,
+    )
+
+
+async def history(
+    platform: Platform, caller: Caller, thread_id: str, asked: HistoryRead
+) -> list[dict[str, Any]]:
+    thread = await find(platform, caller, thread_id)
+    if thread.graph_id is None:
+        return []
+    at = asked.checkpoint or CheckpointAddress()
+    config = address(thread_id, at.checkpoint_id, at.checkpoint_ns)
+    before = address(thread_id, checkpoint_of(asked.before)) if asked.before else None
+    async with opened(platform, thread) as graph:
+        found = graph.aget_state_history(config, filter=asked.metadata, before=before, limit=asked.limit)
+        return [describe_state(one) async for one in found]
+
+
+def checkpoint_of(before: str | dict[str, Any]) -> str:
+    """The checkpoint id in any of the forms that clients send: the id, a checkpoint, or a config."""
+    if isinstance(before, str):
+        return before
+    found = before.get("checkpoint_id") or (before.get("configurable") or {}).get("checkpoint_id")
+    if not isinstance(found, str):
+        raise BadRequest("`before` names no checkpoint_id.")
+    return found

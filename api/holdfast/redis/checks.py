@@ -1,0 +1,61 @@
+"""What is asked of a server before anything is kept on it."""
+
+import logging
+from urllib.parse import urlsplit, urlunsplit
+
+from redis.exceptions import AuthenticationError, RedisError
+
+from holdfast.errors import StartError, Unavailable
+from holdfast.redis.client import Client
+from holdfast.redis.keys import Keys
+
+logger = logging.getLogger(__name__)
+
+OLDEST = (7, 0)
+
+
+def shown(url: str) -> str:
+    """The URL without its password."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+async def check_server(client: Client, url: str, *, allow_eviction: bool) -> str:
+    """The server's name and version. Raises `StartError` when it cannot be trusted with state."""
+    try:
+        info = await client.redis.info()
+    except AuthenticationError as error:
+        raise StartError(f"Redis at {shown(url)} refuses the password: correct REDIS_URL.") from error
+    except (RedisError, OSError, Unavailable) as error:
+        raise StartError(
+            f"Redis at {shown(url)} cannot be reached: start it, or correct REDIS_URL."
+        ) from error
+    name, version = version_of(info)
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
+        raise StartError(f"{name} {version} is too old: Holdfast needs Redis 7.0, Valkey 7.2 or newer.")
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction" and not allow_eviction:
+        raise StartError(
+            f"{name} may evict what it keeps (maxmemory-policy {policy}): set it to noeviction, or allow "
+            "it with HOLDFAST_ALLOW_EVICTION=true."
+        )
+    if not info.get("aof_enabled"):
+        logger.warning("Redis keeps nothing over a restart: set appendonly yes", extra={"server": shown(url)})
+    return f"{name} {version}"
+
+
+def version_of(info: dict[str, object]) -> tuple[str, str]:
+    if "valkey_version" in info:  # its redis_version is the one it is compatible with
+        return "Valkey", str(info["valkey_version"])
+    return "Redis", str(info["redis_version"])
+
+
+async def check_installation(client: Client, keys: Keys) -> None:
+    """Every process must agree on the number of lanes: it says where a thread is kept."""
+    await client.call("HSETNX", keys.installation(), "lanes", keys.lanes)
+    lanes = int(await client.call("HGET", keys.installation(), "lanes"))
+    if lanes != keys.lanes:
+        raise StartError(
+            f"This installation has {lanes} lanes, not {keys.lanes}: set HOLDFAST_LANES={lanes}, or choose "
+            "another HOLDFAST_PREFIX for a new one."
+        )

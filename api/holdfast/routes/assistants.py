@@ -1,0 +1,63 @@
+"""Assistants."""
+
+from typing import Annotated
+
+from fastapi import Query, Response
+
+from holdfast.core import assistants
+from holdfast.errors import BadRequest
+from holdfast.routes.base import CallerDep, PlatformDep, answer, page, router
+from holdfast.wire.assistants import AssistantFilter, AssistantSearch
+
+routes = router("assistants")
+
+
+@routes.post("/assistants/search")
+async def search_assistants(platform: PlatformDep, _caller: CallerDep, asked: AssistantSearch) -> Response:
+    found, total = assistants.search(platform, asked)
+    return page(found, total, asked.offset)
+
+
+@routes.post("/assistants/count")
+async def count_assistants(platform: PlatformDep, _caller: CallerDep, asked: AssistantFilter) -> Response:
+    return answer(len(assistants.matching(platform, asked)))
+
+
+@routes.get("/assistants/{assistant_id}")
+async def get_assistant(platform: PlatformDep, _caller: CallerDep, assistant_id: str) -> Response:
+    return answer(assistants.describe(platform, assistants.by_id(platform, assistant_id)))
+
+
+@routes.get("/assistants/{assistant_id}/graph")
+async def get_graph(
+    platform: PlatformDep, _caller: CallerDep, assistant_id: str, xray: str = "false"
+) -> Response:
+    """The graph's nodes and edges; `xray` opens subgraphs, all of them or to a depth."""
+    depth = read_xray(xray)
+    return answer(await assistants.drawing(assistants.by_id(platform, assistant_id), depth))
+
+
+def read_xray(text: str) -> bool | int:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise BadRequest("xray must be true, false or a number above 0.")
+
+
+@routes.get("/assistants/{assistant_id}/schemas")
+async def get_schemas(platform: PlatformDep, _caller: CallerDep, assistant_id: str) -> Response:
+    return answer(await assistants.schemas(assistants.by_id(platform, assistant_id)))
+
+
+@routes.get("/assistants/{assistant_id}/subgraphs")
+@routes.get("/assistants/{assistant_id}/subgraphs/{namespace}")
+async def get_subgraphs(
+    platform: PlatformDep,
+    _caller: CallerDep,
+    assistant_id: str,
+    namespace: str | None = None,
+    recurse: Annotated[bool, Query()] = False,
+) -> Response:
+    spec = assistants.by_id(platform, assistant_id)
+    return answer(await assistants.subgraphs(spec, namespace, recurse))

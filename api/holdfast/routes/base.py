@@ -1,0 +1,82 @@
+"""What all routes share: who and what they work on, how JSON comes in and goes out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.routing import APIRoute
+
+from holdfast.auth import DevAuthenticator
+from holdfast.core.platform import Platform
+from holdfast.events import dump
+from holdfast.redis.records import Caller
+from holdfast.wire.common import Uuid
+
+JSON = "application/json"
+
+
+class JsonRequest(Request):
+    """Reads its body with orjson, which refuses what is nested too deep instead of running out of stack."""
+
+    async def json(self) -> Any:
+        return orjson.loads(await self.body())
+
+
+class JsonRoute(APIRoute):
+    """Takes every body for JSON: Studio sends it as text/plain."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_json(request: Request) -> Response:
+            headers = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
+            scope = {**request.scope, "headers": [*headers, (b"content-type", JSON.encode())]}
+            return await handle(JsonRequest(scope, request.receive))
+
+        return handle_json
+
+
+def router(tag: str) -> APIRouter:
+    return APIRouter(route_class=JsonRoute, tags=[tag])
+
+
+async def get_platform(request: Request) -> Platform:
+    return request.app.state.platform  # type: ignore[no-any-return]
+
+
+async def get_authenticator(request: Request) -> DevAuthenticator:
+    return request.app.state.authenticator  # type: ignore[no-any-return]
+
+
+async def get_caller(
+    request: Request, authenticator: Annotated[DevAuthenticator, Depends(get_authenticator)]
+) -> Caller:
+    return authenticator.authenticate(request.headers.get("authorization"))
+
+
+PlatformDep = Annotated[Platform, Depends(get_platform)]
+AuthenticatorDep = Annotated[DevAuthenticator, Depends(get_authenticator)]
+CallerDep = Annotated[Caller, Depends(get_caller)]
+ThreadId = Annotated[Uuid, Path(description="A thread's UUID")]
+RunId = Annotated[Uuid, Path(description="A run's UUID")]
+
+
+def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(dump(value), status, headers, JSON)
+
+
+def page(values: list[Any], total: int, offset: int) -> Response:
+    """A page of a list, with how many there are and where the next page begins."""
+    headers = {"X-Pagination-Total": str(total)}
+    if offset + len(values) < total:
+        headers["X-Pagination-Next"] = str(offset + len(values))
+    return answer(values, headers=headers)
+
+
+def later(request: Request, work: Awaitable[Any]) -> None:
+    """Does something after the request is gone."""
+    task = asyncio.ensure_future(work)
+    request.app.state.background.add(task)
+    task.add_done_callback(request.app.state.background.discard)

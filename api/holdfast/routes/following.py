@@ -1,0 +1,114 @@
+"""Answers that take as long as a run: streams of its events, and the wait for its end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+
+from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
+from sse_starlette import EventSourceResponse
+
+from holdfast.core.runs import Followed, Result
+from holdfast.errors import RunNotFound
+from holdfast.redis.stream import Stored
+from holdfast.routes.base import JSON, later
+
+PING_S = 5
+SEND_TIMEOUT_S = 30
+HEARTBEAT = b": heartbeat\r\n\r\n"
+
+Cancel = Callable[[], Awaitable[None]]
+
+
+def run_headers(thread_id: str, run_id: str, view: str = "") -> dict[str, str]:
+    """Where the run is, and where this view of it can be taken up again."""
+    run = f"/threads/{thread_id}/runs/{run_id}"
+    return {"Content-Location": run, "Location": f"{run}/{view}"} if view else {"Content-Location": run}
+
+
+def frame(stored: Stored, *, with_id: bool) -> bytes:
+    text = b"event: %b\r\ndata: %b\r\n" % (stored.event.name.encode(), stored.event.data)
+    return text + b"id: %b\r\n\r\n" % stored.id.encode() if with_id else text + b"\r\n"
+
+
+def stream(request: Request, followed: Followed, cancel: Cancel | None) -> EventSourceResponse:
+    """The run's events as SSE; `cancel` is called when the client leaves before the end."""
+    return EventSourceResponse(
+        frames(request, followed, cancel),
+        headers=run_headers(followed.thread_id, followed.run_id, "stream"),
+        ping=PING_S,
+        ping_message_factory=lambda: HEARTBEAT,  # type: ignore[arg-type, return-value]
+        send_timeout=SEND_TIMEOUT_S,
+        media_type="text/event-stream; charset=utf-8",
+    )
+
+
+async def frames(request: Request, followed: Followed, cancel: Cancel | None) -> AsyncIterator[bytes]:
+    try:
+        async for stored in followed.events():
+            if followed.shows(stored.event.mode):
+                yield frame(stored, with_id=followed.resumable)
+    finally:
+        if cancel and not followed.ended:
+            later(request, cancelled(cancel))
+        later(request, followed.close())
+
+
+async def cancelled(cancel: Cancel) -> None:
+    with suppress(RunNotFound):  # it ended just now
+        await cancel()
+
+
+async def wait(
+    request: Request,
+    result: Awaitable[Result],
+    thread_id: str,
+    run_id: str,
+    cancel: Cancel | None,
+) -> Response:
+    """The run's result as JSON. A run that takes longer is answered with blank lines until it ends."""
+    headers = run_headers(thread_id, run_id, "join")
+    work = asyncio.ensure_future(result)
+    gone = asyncio.create_task(left(request))
+    try:
+        await asyncio.wait({work, gone}, timeout=PING_S, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+    if work.done():
+        found = work.result()
+        return Response(found.body, 200, {**headers, "X-Run-Status": found.status}, JSON)
+    if gone.done() and not gone.cancelled():
+        work.cancel()
+        if cancel:
+            later(request, cancelled(cancel))
+        return Response(status_code=499)
+    return StreamingResponse(blanks(request, work, cancel), headers=headers, media_type=JSON)
+
+
+async def left(request: Request) -> None:
+    """Returns when the client has gone."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def blanks(
+    request: Request, work: asyncio.Future[Result], cancel: Cancel | None
+) -> AsyncIterator[bytes]:
+    try:
+        while not work.done():
+            yield b"\n"
+            await asyncio.wait({work}, timeout=PING_S)
+        yield work.result().body
+    finally:
+        if not work.done():
+            work.cancel()
+            if cancel:
+                later(request, cancelled(cancel))
+
+
+def empty_stream(thread_id: str, run_id: str) -> EventSourceResponse:
+    return EventSourceResponse(
+        iter(()),
+        headers=run_headers(thread_id, run_id, "stream"),
+        media_type="text/event-stream; charset=utf-8",
+    )

@@ -1,0 +1,140 @@
+"""Runs on a thread."""
+
+from functools import partial
+from typing import Annotated
+
+import orjson
+from fastapi import Header, Query, Request, Response
+
+from holdfast.core import runs
+from holdfast.errors import BadRequest
+from holdfast.routes.base import CallerDep, PlatformDep, RunId, ThreadId, answer, page, router
+from holdfast.routes.following import empty_stream, run_headers, stream, wait
+from holdfast.wire.runs import CancelAction, RunCreate
+
+routes = router("runs")
+
+
+@routes.post("/threads/{thread_id}/runs")
+async def create_run(
+    platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, asked: RunCreate
+) -> Response:
+    """Puts a run in line and answers at once."""
+    record = (await runs.create(platform, caller, thread_id, asked)).record
+    return answer(runs.describe(record), headers=run_headers(thread_id, record.run_id))
+
+
+@routes.post("/threads/{thread_id}/runs/wait")
+async def wait_run(
+    request: Request, platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, asked: RunCreate
+) -> Response:
+    """Runs, and answers with the final values."""
+    created, followed = await runs.follow_new(platform, caller, thread_id, asked)
+    run_id = created.record.run_id
+    cancel = partial(runs.stop, platform, caller, thread_id, run_id)
+    leaving = cancel if asked.on_disconnect == "cancel" else None
+    return await wait(request, runs.result(followed), thread_id, run_id, leaving)
+
+
+@routes.post("/threads/{thread_id}/runs/stream")
+async def stream_run(
+    request: Request, platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, asked: RunCreate
+) -> Response:
+    """Runs, and streams what happens as SSE."""
+    created, followed = await runs.follow_new(platform, caller, thread_id, asked)
+    cancel = partial(runs.stop, platform, caller, thread_id, created.record.run_id)
+    return stream(request, followed, cancel if asked.on_disconnect == "cancel" else None)
+
+
+@routes.get("/threads/{thread_id}/runs")
+async def list_runs(
+    platform: PlatformDep,
+    caller: CallerDep,
+    thread_id: ThreadId,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 10,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    status: str | None = None,
+) -> Response:
+    found, total = await runs.list_runs(
+        platform, caller, thread_id, limit=limit, offset=offset, status=status
+    )
+    return page([runs.describe(record) for record in found], total, offset)
+
+
+@routes.get("/threads/{thread_id}/runs/{run_id}")
+async def get_run(platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, run_id: RunId) -> Response:
+    return answer(runs.describe(await runs.get(platform, caller, thread_id, run_id)))
+
+
+@routes.delete("/threads/{thread_id}/runs/{run_id}")
+async def delete_run(
+    platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, run_id: RunId
+) -> Response:
+    await runs.delete(platform, caller, thread_id, run_id)
+    return Response(status_code=204)
+
+
+@routes.get("/threads/{thread_id}/runs/{run_id}/join")
+async def join_run(
+    request: Request,
+    platform: PlatformDep,
+    caller: CallerDep,
+    thread_id: ThreadId,
+    run_id: RunId,
+    cancel_on_disconnect: Annotated[bool, Query()] = False,
+) -> Response:
+    """Waits for a run's end and answers with its values."""
+    await runs.get(platform, caller, thread_id, run_id)
+    cancel = partial(runs.stop, platform, caller, thread_id, run_id)
+    result = runs.join(platform, caller, thread_id, run_id)
+    return await wait(request, result, thread_id, run_id, cancel if cancel_on_disconnect else None)
+
+
+@routes.get("/threads/{thread_id}/runs/{run_id}/stream")
+async def join_stream(
+    request: Request,
+    platform: PlatformDep,
+    caller: CallerDep,
+    thread_id: ThreadId,
+    run_id: RunId,
+    stream_mode: Annotated[list[str] | None, Query()] = None,
+    cancel_on_disconnect: Annotated[bool, Query()] = False,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Goes on streaming a run from `Last-Event-ID`; see `runs.resume_place`."""
+    _, followed = await runs.follow(platform, caller, thread_id, run_id, after=None)
+    after = runs.resume_place(followed, last_event_id)
+    if after is None:
+        await followed.close()
+        return empty_stream(thread_id, run_id)
+    followed.after = after
+    followed.modes = read_modes(stream_mode) or followed.modes
+    cancel = partial(runs.stop, platform, caller, thread_id, run_id)
+    return stream(request, followed, cancel if cancel_on_disconnect else None)
+
+
+def read_modes(given: list[str] | None) -> frozenset[str]:
+    """`stream_mode` as clients send it: once, several times, or as a JSON array."""
+    modes: set[str] = set()
+    for text in given or ():
+        if text.startswith("["):
+            try:
+                modes.update(map(str, orjson.loads(text)))
+            except orjson.JSONDecodeError:
+                raise BadRequest("stream_mode is not a JSON array.") from None
+        else:
+            modes.add(text)
+    return frozenset(modes)
+
+
+@routes.post("/threads/{thread_id}/runs/{run_id}/cancel")
+async def cancel_run(
+    platform: PlatformDep,
+    caller: CallerDep,
+    thread_id: ThreadId,
+    run_id: RunId,
+    wait: Annotated[bool, Query()] = False,
+    action: Annotated[CancelAction, Query()] = "interrupt",
+) -> Response:
+    await runs.cancel(platform, caller, thread_id, run_id, action=action, wait=wait)
+    return answer({}) if wait else Response(status_code=202)

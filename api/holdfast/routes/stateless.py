@@ -1,0 +1,40 @@
+"""Runs on threads of their own, which go with them."""
+
+from functools import partial
+
+from fastapi import Request, Response
+
+from holdfast.core import runs
+from holdfast.routes.base import CallerDep, PlatformDep, answer, router
+from holdfast.routes.following import run_headers, stream, wait
+from holdfast.wire.runs import RunCreateStateless
+
+routes = router("stateless runs")
+
+
+@routes.post("/runs")
+async def create_stateless_run(
+    platform: PlatformDep, caller: CallerDep, asked: RunCreateStateless
+) -> Response:
+    record = (await runs.create_stateless(platform, caller, asked)).record
+    return answer(runs.describe(record), headers=run_headers(record.thread_id, record.run_id))
+
+
+@routes.post("/runs/wait")
+async def wait_stateless_run(
+    request: Request, platform: PlatformDep, caller: CallerDep, asked: RunCreateStateless
+) -> Response:
+    created, followed = await runs.follow_stateless(platform, caller, asked)
+    thread_id, run_id = created.record.thread_id, created.record.run_id
+    cancel = partial(runs.stop, platform, caller, thread_id, run_id)
+    leaving = cancel if asked.on_disconnect == "cancel" else None
+    return await wait(request, runs.result(followed), thread_id, run_id, leaving)
+
+
+@routes.post("/runs/stream")
+async def stream_stateless_run(
+    request: Request, platform: PlatformDep, caller: CallerDep, asked: RunCreateStateless
+) -> Response:
+    created, followed = await runs.follow_stateless(platform, caller, asked)
+    cancel = partial(runs.stop, platform, caller, created.record.thread_id, created.record.run_id)
+    return stream(request, followed, cancel if asked.on_disconnect == "cancel" else None)

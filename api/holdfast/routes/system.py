@@ -1,0 +1,38 @@
+"""Whether the server works, and what it is."""
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import Request, Response
+
+from holdfast import __version__
+from holdfast.errors import Unavailable
+from holdfast.routes.base import PlatformDep, answer, router
+
+routes = router("system")
+
+# The release of the official server whose wire is served: clients switch features by it.
+WIRE_VERSION = "0.16.7"
+
+
+@routes.get("/ok")
+@routes.get("/", include_in_schema=False)
+async def ok(request: Request, platform: PlatformDep) -> Response:
+    """Says that the process answers; with `?check_db=1` also that Redis does."""
+    if request.query_params.get("check_db") in ("1", "true"):
+        try:
+            await platform.client.call("PING")
+        except Unavailable as error:
+            return answer({"ok": False, "detail": error.detail, "code": error.code}, error.status)
+    return answer({"ok": True, "services": {}})
+
+
+@routes.get("/info")
+async def info() -> Response:
+    shown: dict[str, Any] = {
+        "version": WIRE_VERSION,
+        "langgraph_py_version": version("langgraph"),
+        "flags": {"assistants": True, "crons": False, "langsmith": False, "strict_resume": True},
+        "host": {"kind": "self-hosted", "name": "holdfast", "version": __version__},
+    }
+    return answer(shown)

@@ -1,0 +1,110 @@
+"""Threads, their state and their history."""
+
+from typing import Annotated
+
+from fastapi import Header, Query, Response
+
+from holdfast.core import threads
+from holdfast.routes.base import CallerDep, PlatformDep, ThreadId, answer, page, router
+from holdfast.wire.threads import (
+    HistoryRead,
+    StateRead,
+    StateUpdate,
+    ThreadCreate,
+    ThreadFilter,
+    ThreadPatch,
+    ThreadSearch,
+)
+
+routes = router("threads")
+
+
+@routes.post("/threads")
+async def create_thread(platform: PlatformDep, caller: CallerDep, asked: ThreadCreate) -> Response:
+    thread = await threads.create(platform, caller, asked)
+    return answer(threads.describe(thread, await threads.values(platform, thread)))
+
+
+@routes.post("/threads/search")
+async def search_threads(platform: PlatformDep, caller: CallerDep, asked: ThreadSearch) -> Response:
+    found, total = await threads.search(platform, caller, asked)
+    return page(found, total, asked.offset)
+
+
+@routes.post("/threads/count")
+async def count_threads(platform: PlatformDep, caller: CallerDep, asked: ThreadFilter) -> Response:
+    return answer(await threads.count(platform, caller, asked))
+
+
+@routes.get("/threads/{thread_id}")
+async def get_thread(platform: PlatformDep, caller: CallerDep, thread_id: ThreadId) -> Response:
+    return answer(await threads.read(platform, caller, thread_id))
+
+
+@routes.patch("/threads/{thread_id}")
+async def patch_thread(
+    platform: PlatformDep,
+    caller: CallerDep,
+    thread_id: ThreadId,
+    asked: ThreadPatch,
+    prefer: Annotated[str, Header()] = "",
+) -> Response:
+    await threads.patch(platform, caller, thread_id, asked)
+    if "return=minimal" in prefer.replace(" ", "").lower():
+        return Response(status_code=204)
+    return answer(await threads.read(platform, caller, thread_id))
+
+
+@routes.delete("/threads/{thread_id}")
+async def delete_thread(platform: PlatformDep, caller: CallerDep, thread_id: ThreadId) -> Response:
+    await threads.delete(platform, caller, thread_id)
+    return Response(status_code=204)
+
+
+@routes.get("/threads/{thread_id}/state")
+@routes.get("/threads/{thread_id}/state/{checkpoint_id}")
+async def get_state(
+    platform: PlatformDep,
+    caller: CallerDep,
+    thread_id: ThreadId,
+    checkpoint_id: str | None = None,
+    subgraphs: Annotated[bool, Query()] = False,
+) -> Response:
+    return answer(await threads.state(platform, caller, thread_id, checkpoint_id, subgraphs=subgraphs))
+
+
+@routes.post("/threads/{thread_id}/state/checkpoint")
+async def get_state_at(
+    platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, asked: StateRead
+) -> Response:
+    at = asked.checkpoint
+    found = await threads.state(
+        platform, caller, thread_id, at.checkpoint_id, at.checkpoint_ns, subgraphs=asked.subgraphs
+    )
+    return answer(found)
+
+
+@routes.post("/threads/{thread_id}/state")
+async def update_state(
+    platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, asked: StateUpdate
+) -> Response:
+    return answer(await threads.update_state(platform, caller, thread_id, asked))
+
+
+@routes.get("/threads/{thread_id}/history")
+async def get_history(
+    platform: PlatformDep,
+    caller: CallerDep,
+    thread_id: ThreadId,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1,
+    before: str | None = None,
+) -> Response:
+    asked = HistoryRead(limit=limit, before=before)
+    return answer(await threads.history(platform, caller, thread_id, asked))
+
+
+@routes.post("/threads/{thread_id}/history")
+async def search_history(
+    platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, asked: HistoryRead
+) -> Response:
+    return answer(await threads.history(platform, caller, thread_id, asked))

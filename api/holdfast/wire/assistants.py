@@ -1,0 +1,19 @@
+"""Assistants: what a client sends."""
+
+from typing import Literal
+
+from holdfast.wire.common import Body, JsonObject, Limit, Offset, SortOrder
+
+
+class AssistantFilter(Body):
+    metadata: JsonObject | None = None
+    graph_id: str | None = None
+    name: str | None = None
+
+
+class AssistantSearch(AssistantFilter):
+    limit: Limit = 10
+    offset: Offset = 0
+    sort_by: Literal["assistant_id", "graph_id", "name", "created_at", "updated_at"] | None = None
+    sort_order: SortOrder | None = None
+    select: list[str] | None = None

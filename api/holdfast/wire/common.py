@@ -1,0 +1,37 @@
+"""Shapes that several resources share."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.functional_validators import AfterValidator
+
+JsonObject = dict[str, Any]
+SortOrder = Literal["asc", "desc"]
+Limit = Annotated[int, Field(ge=1, le=1000)]
+Offset = Annotated[int, Field(ge=0)]
+
+
+def canonical(text: str) -> str:
+    """A UUID in its one canonical form: ids that differ in case only are the same id."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise ValueError("must be a UUID") from None
+
+
+Uuid = Annotated[str, AfterValidator(canonical)]
+
+
+class Body(BaseModel):
+    """A request body. Fields that are not known are ignored, as the official server does."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class CheckpointAddress(Body):
+    """Where in a thread's history; without an id, the newest checkpoint of the namespace."""
+
+    checkpoint_id: str | None = None
+    checkpoint_ns: str = ""
+    checkpoint_map: JsonObject | None = None

@@ -1,0 +1,103 @@
+"""Runs: what a client sends."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from holdfast.wire.common import Body, CheckpointAddress, JsonObject
+
+StreamMode = Literal[
+    "values", "updates", "messages", "messages-tuple", "custom", "tasks", "checkpoints", "debug"
+]
+MultitaskStrategy = Literal["reject", "enqueue", "interrupt", "rollback"]
+Durability = Literal["sync", "async", "exit"]
+Nodes = Literal["*"] | list[str]
+CancelAction = Literal["interrupt", "rollback"]
+
+
+def default_modes() -> list[StreamMode]:
+    return ["values"]
+
+
+class Goto(Body):
+    node: str
+    input: Any = None
+
+
+class CommandBody(Body):
+    """LangGraph's Command. `resume` answers what waits; null is an answer too, so presence counts."""
+
+    resume: Any = None
+    update: JsonObject | list[Any] | None = None
+    goto: str | Goto | list[str | Goto] | None = None
+
+    @property
+    def resumes(self) -> bool:
+        return "resume" in self.model_fields_set
+
+
+class RunConfig(Body):
+    tags: list[str] | None = None
+    recursion_limit: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    configurable: JsonObject | None = None
+    metadata: JsonObject | None = None
+
+
+class RunCreateStateless(Body):
+    """A run on a thread of its own."""
+
+    assistant_id: str
+    input: Any = None
+    command: CommandBody | None = None
+    metadata: JsonObject | None = None
+    config: RunConfig | None = None
+    context: JsonObject | None = None
+    interrupt_before: Nodes | None = None
+    interrupt_after: Nodes | None = None
+    stream_mode: list[StreamMode] = Field(default_factory=default_modes)
+    stream_subgraphs: bool = False
+    stream_resumable: bool = False
+    on_disconnect: Literal["cancel", "continue"] = "continue"
+    on_completion: Literal["delete", "keep"] = "delete"
+    durability: Durability | None = None
+    checkpoint_during: bool | None = Field(None, deprecated=True)
+    webhook: str | None = None
+    after_seconds: float | None = None
+
+    @field_validator("stream_mode", mode="before")
+    @classmethod
+    def listed(cls, value: object) -> object:
+        if value is None or value == []:
+            return ["values"]
+        return [value] if isinstance(value, str) else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_what_is_not_served(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            for field in ("webhook", "after_seconds"):
+                if data.get(field):
+                    raise ValueError(f"{field} is not served yet: leave it out")
+        return data
+
+    @property
+    def effective_durability(self) -> Durability:
+        if self.durability:
+            return self.durability
+        return "exit" if self.checkpoint_during is False else "sync"
+
+
+class RunCreate(RunCreateStateless):
+    """A run on a thread."""
+
+    checkpoint: CheckpointAddress | None = None
+    checkpoint_id: str | None = None
+    multitask_strategy: MultitaskStrategy = "enqueue"
+    if_not_exists: Literal["create", "reject"] = "reject"
+    strict_resume: bool = False
+    on_completion: Literal["keep"] = "keep"  # a thread that was there before is never deleted by its run
+
+    @field_validator("on_completion", mode="before")
+    @classmethod
+    def keep(cls, _value: object) -> str:
+        return "keep"
