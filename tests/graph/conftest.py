@@ -2,15 +2,18 @@
 
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from graph.demo import DemoModel, Script
+from graph.models import Connect, connect_model
 from graph.settings import Settings
-from graph.workplace import Workplace, furnish
+from graph.workplace import Workplace
 from tests.graph.dialogues import Dialogue
+from tools.payments import SimulatedProvider
 from tools.shop import Shop
 
 
@@ -35,19 +38,27 @@ async def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def limits(stage: DemoModel) -> Settings:
+    return Settings(openai_base_url=stage.base_url, model_idle_s=0.4, model_total_s=5, retry_wait_s=0.2)
+
+
+@pytest.fixture(scope="session")
+async def connect(limits: Settings) -> AsyncIterator[Connect]:
+    async with AsyncExitStack() as resources:
+        yield await connect_model(limits, resources)
+
+
 @pytest.fixture
-def settings(model: DemoModel, seeded: Path, tmp_path: Path) -> Settings:
+def settings(limits: Settings, seeded: Path, tmp_path: Path) -> Settings:
     shutil.copy(seeded, tmp_path / "shop.db")
-    return Settings(
-        data=tmp_path, openai_base_url=model.base_url, model_idle_s=0.4, model_total_s=5, retry_wait_s=0.2
-    )
+    return replace(limits, data=tmp_path)
 
 
 @pytest.fixture
-async def workplace(settings: Settings) -> AsyncIterator[Workplace]:
-    workplace = await furnish(settings)
-    async with workplace.resources:
-        yield workplace
+async def workplace(settings: Settings, model: DemoModel, connect: Connect) -> AsyncIterator[Workplace]:
+    async with Shop.open(settings.database_url) as shop:
+        yield Workplace(settings, shop, SimulatedProvider(), connect)
 
 
 @pytest.fixture
