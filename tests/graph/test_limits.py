@@ -72,6 +72,15 @@ async def test_a_lasting_failure_is_said_plainly(
     assert await dialogue.say("hello")
 
 
+async def test_an_answer_that_trickles_without_end_is_given_up(
+    workplace: Workplace, model: DemoModel
+) -> None:
+    hurried = replace(workplace.settings, model_total_s=0.5, model_attempts=1)
+    dialogue = Dialogue(replace(workplace, settings=hurried))
+    model.play(Script(steps=(Long(words=20),), delay_s=0.1))
+    assert await dialogue.say("hello") == sentence("unreachable", "en")
+
+
 async def test_retry_after_is_honored(dialogue: Dialogue, model: DemoModel) -> None:
     started = time.monotonic()
     await calls_of_model(dialogue, model, "hello", Status(status=429, retry_after_s=0.2))
