@@ -166,6 +166,13 @@ async def test_a_value_that_would_not_come_back_is_refused(
     assert await saver.aget_tuple(at("t")) is None
 
 
+async def test_a_class_that_cannot_be_found_by_its_name_is_refused(client: Client, keys: Keys) -> None:
+    value = local_class()
+    saver = RedisSaver(client, keys, serde=Serializer([type(value)]))
+    with pytest.raises(Unstorable, match="top of its module"):
+        await put(saver, at("t"), {"value": value})
+
+
 async def test_an_error_is_kept_as_its_text(saver: RedisSaver) -> None:
     @dataclasses.dataclass
     class Broken(Exception):
@@ -195,7 +202,7 @@ TAMPERED = {
     "a shell command": packed(0, "os", "system", "touch {proof}"),
     "with several arguments": packed(1, "subprocess", "run", [["touch", "{proof}"]]),
     "with keywords": packed(2, "subprocess", "run", {"args": ["touch", "{proof}"]}),
-    "a method": packed(3, "pathlib", "Path", "{proof}", "touch"),
+    "a method": packed(3, "datetime", "datetime", 5, "fromtimestamp"),
     "a model": packed(5, "subprocess", "Popen", {"args": ["touch", "{proof}"]}, "model_validate_json"),
     "an unknown extension": packed(42, "os", "system", "true"),
     "wrong arguments": packed(0, "uuid", "UUID", "no uuid"),
