@@ -89,7 +89,7 @@ def _tell_list(data: Fields, words: Fields, language: Language) -> str:
 
 
 def _order_line(order: Fields, names: Iterable[Any], language: Language, *keys: str) -> str:
-    pause, comma = ("、", ",") if language == "zh" else (", ", ", ")
+    pause, comma = ("、", "，") if language == "zh" else (", ", ", ")
     items = pause.join(str(name) for name in names)
     return phrases.ORDER[language].format(
         id=order.get("order_id") or order.get("id"),

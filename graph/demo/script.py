@@ -1,4 +1,8 @@
-"""What a test can make the demo model do instead of answering: a script, sent as JSON or built here."""
+"""What a test can make the demo model do instead of answering.
+
+A script is given to `DemoModel`, posted as JSON to `/demo/script` of a running one, or written into a message
+for requests that end in this very message: `[[{"steps": [{"kind": "status", "status": 429}]}]]`.
+"""
 
 from typing import Annotated, Any, Literal
 

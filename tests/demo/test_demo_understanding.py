@@ -9,7 +9,7 @@ from tests.demo.talks import ORDER, assistant, called, reply_to, talk, used, use
 LOOKED_UP = (
     user("我要退订单 #12345"),
     *used("query_order", ORDER, order_id="12345"),
-    assistant("订单 #12345(iPhone 16)。可退 7999.00 CNY。需要我为您办理退款吗?"),
+    assistant("订单 #12345(iPhone 16)。可退 7999.00 CNY。需要我为您办理退款吗？"),
 )
 LOOKED_UP_EN = (
     user("I want to return order #12345"),
@@ -83,7 +83,7 @@ def test_a_person_is_called_where_that_can_be_done(text: str) -> None:
     assert alone.text in phrases.NO_PERSON.values()
 
 
-@pytest.mark.parametrize("text", ["好的,帮我退款", "好的", "可以,请办理", "退吧"])
+@pytest.mark.parametrize("text", ["好的,帮我退款", "好的，帮我退款", "好的", "好的！", "可以,请办理", "退吧"])
 def test_a_yes_after_the_look_up_asks_for_the_refund(text: str) -> None:
     assert called(reply_to(*LOOKED_UP, user(text))) == [("request_refund", {"order_id": "12345"})]
 

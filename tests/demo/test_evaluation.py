@@ -93,6 +93,7 @@ async def test_the_demo_model_serves_all_ten(demo: DemoModel, tmp_path: Path) ->
     settings = Settings(openai_base_url=demo.base_url)
     records = await hold_conversations(settings, CUSTOMERS, tmp_path)
     assert [record.customer for record in records] == list(CUSTOMERS)
+    assert [len(record.exchanges) for record in records] == [1, 1, 3, 2, 1, 2, 2, 1, 2, 2], "who was nudged"
     for score in map(judge, records):
         assert not any(score.faults.values()), f"{score.record.customer.name}: {score.faults}"
     printed = StringIO()
