@@ -1,0 +1,133 @@
+"""Small graphs without a model, for tests of the platform: another project's, as far as it is concerned."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
+
+from langchain_core.language_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage, AnyMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.config import get_stream_writer
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.message import add_messages
+from langgraph.types import Send, interrupt
+from typing_extensions import TypedDict
+
+
+class Talk(TypedDict, total=False):
+    messages: Annotated[list[AnyMessage], add_messages]
+    delay: float
+    log: Annotated[list[str], lambda old, new: old + new]
+    answer: Any
+    answers: Annotated[dict[str, Any], lambda old, new: {**old, **new}]
+    questions: list[str]
+    user: dict[str, Any]
+
+
+def chain(**nodes: Callable[..., Any]) -> Any:
+    """A graph of these nodes one after the other."""
+    builder = StateGraph(Talk)
+    names = [START, *nodes, END]
+    for name, node in nodes.items():
+        builder.add_node(name, node)
+    for one, next_one in pairwise(names):
+        builder.add_edge(one, next_one)
+    return builder.compile()
+
+
+def note(line: str) -> None:
+    """What really happened, whatever the state says: a line in the file that HOLDFAST_TEST_NOTES names."""
+    if path := os.environ.get("HOLDFAST_TEST_NOTES"):
+        with Path(path).open("a") as file:
+            file.write(line + "\n")
+
+
+async def reply(state: Talk) -> dict[str, Any]:
+    return {"messages": [AIMessage("echo: " + str(state["messages"][-1].content))]}
+
+
+async def question(state: Talk) -> dict[str, Any]:
+    return {"answer": interrupt({"question": "go on?"})}
+
+
+async def effect(state: Talk, config: RunnableConfig) -> dict[str, Any]:
+    note(f"effect {config['configurable']['thread_id']} {state.get('answer')}")
+    return {"log": [f"did {state.get('answer')}"]}
+
+
+def approval(request_id: str) -> dict[str, Any]:
+    return {
+        "action_requests": [{"name": "launch", "args": {"count": "3"}, "description": "Launch 3"}],
+        "review_configs": [{"action_name": "launch", "allowed_decisions": ["approve", "edit", "reject"]}],
+        "display": {"title": "Launch", "facts": [], "tables": [], "quotes": []},
+        "policy": {
+            "request_id": request_id,
+            "version": 1,
+            "roles": ["owner", "chief"],
+            "deciders": 1,
+            "edit_schema": {
+                "type": "object",
+                "properties": {"count": {"type": "string", "maximum": 3}},
+                "required": ["count"],
+                "additionalProperties": False,
+            },
+        },
+    }
+
+
+async def plan(state: Talk) -> list[Send]:
+    return [Send("request", {"questions": [one]}) for one in state.get("questions") or ["one"]]
+
+
+async def request(state: Talk, config: RunnableConfig) -> dict[str, Any]:
+    [name] = state["questions"]
+    request_id = f"{config['configurable']['thread_id']}-{name}"
+    decision = interrupt(approval(request_id))
+    by = (config["configurable"].get("holdfast_decision") or {}).get("by")
+    note(f"decided {request_id} {decision['decisions'][0]['type']}")
+    return {"answers": {name: {"decision": decision, "by": by}}}
+
+
+async def step(state: Talk) -> dict[str, Any]:
+    await asyncio.sleep(state.get("delay") or 0)
+    done = f"step {len(state.get('log') or ())}"
+    note(done)
+    return {"log": [done]}
+
+
+async def broken(state: Talk) -> dict[str, Any]:
+    raise ValueError("boom")
+
+
+async def speak(state: Talk) -> dict[str, Any]:
+    get_stream_writer()({"progress": 1})
+    model = GenericFakeChatModel(messages=iter([AIMessage("one two three")]))
+    return {"messages": [await model.ainvoke(state["messages"])]}
+
+
+async def tell_user(state: Talk, config: RunnableConfig) -> dict[str, Any]:
+    configurable = config["configurable"]
+    shown = {key: value for key, value in configurable.items() if not key.startswith("__")}
+    return {
+        "user": {key: value for key, value in shown.items() if isinstance(value, dict | list | str | int)}
+    }
+
+
+def approvals() -> Any:
+    builder = StateGraph(Talk)
+    builder.add_node("request", request)
+    builder.add_conditional_edges(START, plan, ["request"])
+    builder.add_edge("request", END)
+    return builder.compile()
+
+
+echo = chain(reply=reply)
+ask = chain(question=question, effect=effect)
+approve = approvals()
+steps = chain(first=step, second=step, third=step)
+fail = chain(first=step, broken=broken)
+modes = chain(speak=speak, first=step)
+whoami = chain(tell=tell_user)
