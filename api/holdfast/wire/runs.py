@@ -60,7 +60,7 @@ class RunCreateStateless(Body):
     on_disconnect: Literal["cancel", "continue"] = "continue"
     on_completion: Literal["delete", "keep"] = "delete"
     durability: Durability | None = None
-    checkpoint_during: bool | None = Field(None, deprecated=True)
+    checkpoint_during: bool | None = None  # what clients sent before `durability`: false meant "exit"
     webhook: str | None = None
     after_seconds: float | None = None
 
