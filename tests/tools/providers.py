@@ -36,11 +36,24 @@ class Silent(SimulatedProvider):
 class Slow(SimulatedProvider):
     """Answers when it is allowed to."""
 
-    def __init__(self) -> None:
+    def __init__(self, trouble: Exception | None = None) -> None:
+        self.trouble = trouble
         self.called = asyncio.Event()
         self.allowed = asyncio.Event()
 
     async def refund(self, key: str, payment_reference: str, amount: Money) -> Settlement:
         self.called.set()
         await self.allowed.wait()
+        if self.trouble is not None:
+            raise self.trouble
+        return await super().refund(key, payment_reference, amount)
+
+
+class Stopping(SimulatedProvider):
+    """Answers in the very moment in which its caller is cancelled."""
+
+    async def refund(self, key: str, payment_reference: str, amount: Money) -> Settlement:
+        caller = asyncio.current_task()
+        assert caller is not None
+        caller.cancel()
         return await super().refund(key, payment_reference, amount)

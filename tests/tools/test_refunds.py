@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.tools.databases import Clock
-from tests.tools.providers import Bank, Refusing, Silent, Slow
+from tests.tools.providers import Bank, Refusing, Silent, Slow, Stopping
 from tools.errors import (
     AlreadyRefunded,
     AmountInvalid,
@@ -292,6 +292,25 @@ async def test_a_slower_repeat_does_not_take_the_outcome_back(shop: Shop) -> Non
     settled = await first
     assert settled.status is RefundStatus.SETTLED
     assert await apply_refund(shop, Silent(), "demo", "r1", quote, APPROVED) == settled
+
+
+async def test_a_slower_unknown_does_not_undo_a_settlement(shop: Shop) -> None:
+    slow = Slow(trouble=PaymentUnknown("no answer"))
+    quote = await quote_refund(shop, "demo", "12345")
+    first = asyncio.create_task(apply_refund(shop, slow, "demo", "r1", quote, APPROVED))
+    await slow.called.wait()
+    settled = await apply_refund(shop, PROVIDER, "demo", "r1", quote, APPROVED)
+    slow.allowed.set()
+    assert await first == settled
+    assert settled.status is RefundStatus.SETTLED
+
+
+async def test_an_answer_once_heard_is_kept_by_a_program_told_to_stop(shop: Shop) -> None:
+    quote = await quote_refund(shop, "demo", "12345")
+    task = asyncio.create_task(apply_refund(shop, Stopping(), "demo", "r1", quote, APPROVED))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await find_refunds(shop, ["r1"]))["r1"].status is RefundStatus.SETTLED
 
 
 async def test_refunds_of_an_order_come_oldest_first(shop: Shop, clock: Clock) -> None:

@@ -1,8 +1,10 @@
 import asyncio
 import sys
 import uuid
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.tools.program import CRASHED, PART, approved, drain
@@ -11,7 +13,7 @@ from tools.errors import OrderChanged
 from tools.money import parse_amount
 from tools.orders import list_orders, query_order
 from tools.refunds import RefundStatus, apply_refund, find_refunds, list_refunds, quote_refund
-from tools.shop import Shop
+from tools.shop import SETUP_LOCK, Shop
 
 ROOT = Path(__file__).parents[2]
 ENOUGH = "12347"  # 498.00 CNY, five parts of 97.00 and a rest
@@ -88,3 +90,38 @@ async def test_tasks_that_set_up_one_empty_database_at_once(empty_url: str) -> N
     async with Shop.open(empty_url) as one, Shop.open(empty_url) as other:
         await asyncio.gather(one.migrate(), other.migrate(), one.migrate())
         assert sorted(await asyncio.gather(one.seed(), other.seed(), one.seed())) == [False, False, True]
+
+
+@pytest.mark.parametrize("dialect", ["postgres"], indirect=True)
+async def test_a_set_up_waits_for_the_one_before(empty_url: str) -> None:
+    async with Shop.open(empty_url) as shop, await psycopg.AsyncConnection.connect(empty_url) as other:
+        await other.execute("SELECT pg_advisory_xact_lock(%s)", [SETUP_LOCK])
+        waiting = asyncio.create_task(shop.migrate())
+        try:
+            waiters = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            await wait_until("the set-up waits for the lock", other, waiters)
+            assert not waiting.done()
+        finally:
+            await other.commit()
+            await waiting
+
+
+async def wait_until(description: str, connection: psycopg.AsyncConnection, statement: str) -> None:
+    """Until the statement finds a row."""
+    try:
+        async with asyncio.timeout(10):
+            while True:
+                if await (await connection.execute(statement.encode())).fetchone():
+                    return
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        pytest.fail(f"not in 10 s: {description}")
+
+
+async def test_shops_set_up_at_once_in_one_program(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        shops = [Shop.open(f"sqlite:///{tmp_path / str(number)}.db") for number in range(4)]
+        for shop in shops:
+            await stack.enter_async_context(shop)
+        await asyncio.gather(*(shop.migrate() for shop in shops))
+        assert await asyncio.gather(*(shop.seed() for shop in shops)) == [True] * 4
