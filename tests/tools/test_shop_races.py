@@ -13,7 +13,8 @@ from tools.errors import OrderChanged
 from tools.money import parse_amount
 from tools.orders import list_orders, query_order
 from tools.refunds import RefundStatus, apply_refund, find_refunds, list_refunds, quote_refund
-from tools.shop import SETUP_LOCK, Shop
+from tools.shop import Shop
+from tools.shop.engine import SETUP_LOCK
 
 ROOT = Path(__file__).parents[2]
 ENOUGH = "12347"  # 498.00 CNY, five parts of 97.00 and a rest

@@ -1,17 +1,23 @@
 """The shop's database: one engine, and the only place that knows SQL."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Self, TypeVar
 
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tools.errors import LookupFailed, ShopUnavailable
-from tools.shop.engine import create_engine, is_retryable, is_unavailable
+from tools.shop.engine import (
+    create_blocking_engine,
+    create_engine,
+    is_retryable,
+    is_unavailable,
+    lock_set_up,
+)
 from tools.shop.schema import ANY_CUSTOMER
 from tools.shop.seed import plant
 from tools.shop.upgrade import upgrade
@@ -19,8 +25,6 @@ from tools.shop.upgrade import upgrade
 T = TypeVar("T")
 
 WRITE_ATTEMPTS = 10
-# Any number will do, as long as every program that sets up this database takes the same.
-SETUP_LOCK = 7_205_759
 
 
 def utc_now() -> datetime:
@@ -85,24 +89,20 @@ class Shop:
 
     async def migrate(self) -> None:
         """Bring the tables up to date. Programs that start together wait for each other."""
-        await self.write(self._set_up(upgrade))
+        try:
+            await asyncio.to_thread(upgrade, create_blocking_engine(self._engine.url))
+        except DBAPIError as error:
+            if is_unavailable(error):
+                raise ShopUnavailable from error
+            raise
 
     async def seed(self) -> bool:
         """Fill an empty database with the demo shop; False, and nothing done, when there is a customer."""
-        return await self.write(self._set_up(self._plant_if_empty))
+        return await self.write(self._plant_if_empty)
 
     async def _plant_if_empty(self, connection: AsyncConnection) -> bool:
+        await connection.run_sync(lock_set_up)
         if (await connection.execute(ANY_CUSTOMER)).first() is not None:
             return False
         await plant(connection, self.clock())
         return True
-
-    def _set_up(
-        self, work: Callable[[AsyncConnection], Awaitable[T]]
-    ) -> Callable[[AsyncConnection], Awaitable[T]]:
-        async def locked(connection: AsyncConnection) -> T:
-            if connection.dialect.name == "postgresql":
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SETUP_LOCK})
-            return await work(connection)
-
-        return locked

@@ -4,17 +4,20 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import create_engine as create_plain_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 BUSY_TIMEOUT_S = 10
 POOL_TIMEOUT_S = 10
 CONNECT_TIMEOUT_S = 5
+# Any number will do, as long as every program that sets up this database takes the same.
+SETUP_LOCK = 7_205_759
 
 # Serialization failure, deadlock, and the same unique key written by two at once: worth another try.
 RETRIED_STATES = frozenset({"40001", "40P01", "23505"})
@@ -45,9 +48,29 @@ def create_sqlite_engine(url: URL) -> AsyncEngine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(url, pool_timeout=POOL_TIMEOUT_S, connect_args={"timeout": BUSY_TIMEOUT_S})
-    event.listen(engine.sync_engine, "connect", prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", begin_sqlite)
+    listen_to_sqlite(engine.sync_engine)
     return engine
+
+
+def create_blocking_engine(url: URL) -> Engine:
+    """The same database for a thread that may block, as Alembic does. It keeps no connection open."""
+    if url.drivername != DRIVERS["sqlite"]:
+        return create_plain_engine(url, poolclass=NullPool)
+    plain = url.set(drivername="sqlite")
+    engine = create_plain_engine(plain, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S})
+    listen_to_sqlite(engine)
+    return engine
+
+
+def listen_to_sqlite(engine: Engine) -> None:
+    event.listen(engine, "connect", prepare_sqlite)
+    event.listen(engine, "begin", begin_sqlite)
+
+
+def lock_set_up(connection: Connection) -> None:
+    """Programs that set up the same database wait for each other. SQLite's writers do so by themselves."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SETUP_LOCK})
 
 
 def prepare_sqlite(connection: Any, entry: ConnectionPoolEntry) -> None:

@@ -1,26 +1,25 @@
-"""Runs the migrations, inside a transaction that the caller has opened and locked."""
+"""Runs the migrations. Blocking, as Alembic is: call it off the event loop."""
 
-import asyncio
+import threading
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Engine
+
+from tools.shop.engine import lock_set_up
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 # Alembic keeps its context in module globals: two upgrades in one process would run into each other.
-_one_at_a_time = asyncio.Lock()
+_one_at_a_time = threading.Lock()
 
 
-async def upgrade(connection: AsyncConnection) -> None:
-    async with _one_at_a_time:
-        await connection.run_sync(upgrade_to_head)
-
-
-def upgrade_to_head(connection: Connection) -> None:
+def upgrade(engine: Engine) -> None:
+    """Bring the tables up to date, in one transaction that other programs wait for."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    with _one_at_a_time, engine.execution_options(writes=True).begin() as connection:
+        lock_set_up(connection)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
