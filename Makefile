@@ -43,6 +43,10 @@ check: install ## every gate: lint, format, types, import rules, file length, le
 	$(BIN)/python -m tests.gates
 	git ls-files -z --cached --others --exclude-standard | xargs -0 $(BIN)/codespell
 
+.PHONY: eval
+eval: install ## let ten scripted customers judge the configured model, and print a score card
+	$(BIN)/python -m graph.evaluation $(ARGS)
+
 .PHONY: fmt
 fmt: install ## format the code and mend what can be mended
 	$(BIN)/ruff check --fix-only .

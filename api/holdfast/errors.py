@@ -14,8 +14,10 @@ HoldfastError
 │   └── NothingPending
 ├── TooLarge 413
 ├── Invalid 422
+│   └── Unstorable
 ├── TooMany 429
 ├── Unavailable 503
+├── Unreadable 500
 ├── Fenced            (never reaches a caller: the worker lost its thread)
 └── StartError        (one sentence for the terminal, exit code 2)
 """
@@ -119,6 +121,12 @@ class Invalid(HoldfastError):
     code = "invalid"
 
 
+class Unstorable(Invalid):
+    """The value cannot be stored so that it comes back as it was."""
+
+    code = "unstorable_value"
+
+
 class TooMany(HoldfastError):
     """Too many requests: try again later."""
 
@@ -131,6 +139,12 @@ class Unavailable(HoldfastError):
 
     status = 503
     code = "unavailable"
+
+
+class Unreadable(HoldfastError):
+    """Stored state cannot be read: it was changed outside of Holdfast, or its types are gone."""
+
+    code = "unreadable_state"
 
 
 class Fenced(HoldfastError):

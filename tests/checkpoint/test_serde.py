@@ -26,7 +26,8 @@ from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.types import Interrupt, Send
 from pydantic import BaseModel
 
-from holdfast.checkpoint import RedisSaver, Serializer, Unreadable, Unstorable
+from holdfast.checkpoint import RedisSaver, Serializer
+from holdfast.errors import Unreadable, Unstorable
 from holdfast.redis.client import Client
 from holdfast.redis.keys import Keys
 from tests.checkpoint.samples import at, put, state

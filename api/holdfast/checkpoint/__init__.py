@@ -3,7 +3,7 @@
 from holdfast.checkpoint.choice import CHOICES, HOLDFAST, LANGGRAPH_CHECKPOINT_REDIS, open_checkpointer
 from holdfast.checkpoint.runs import RunSaver
 from holdfast.checkpoint.saver import RedisSaver
-from holdfast.checkpoint.serde import Serializer, Unreadable, Unstorable
+from holdfast.checkpoint.serde import Serializer
 
 __all__ = [
     "CHOICES",
@@ -12,7 +12,5 @@ __all__ = [
     "RedisSaver",
     "RunSaver",
     "Serializer",
-    "Unreadable",
-    "Unstorable",
     "open_checkpointer",
 ]

@@ -26,7 +26,7 @@ from holdfast.checkpoint.constructors import (
     named,
     type_name,
 )
-from holdfast.errors import HoldfastError, Invalid
+from holdfast.errors import HoldfastError, Unreadable, Unstorable
 
 OPTIONS = (
     ormsgpack.OPT_NON_STR_KEYS
@@ -37,18 +37,6 @@ OPTIONS = (
     | ormsgpack.OPT_PASSTHROUGH_TUPLE
     | ormsgpack.OPT_PASSTHROUGH_UUID
 )
-
-
-class Unstorable(Invalid):
-    """The value cannot be stored so that it comes back as it was."""
-
-    code = "unstorable_value"
-
-
-class Unreadable(HoldfastError):
-    """Stored state cannot be read: it was changed outside of Holdfast, or its types are gone."""
-
-    code = "unreadable_state"
 
 
 @contextmanager
