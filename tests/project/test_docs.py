@@ -23,6 +23,8 @@ AGENT_NAMES = {
 
 def shown(default: object) -> str:
     """Show a default as one would write it into .env."""
+    if isinstance(default, bool):
+        default = str(default).lower()
     if isinstance(default, tuple):
         default = ",".join(default)
     if isinstance(default, float) and default.is_integer():
