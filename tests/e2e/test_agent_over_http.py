@@ -1,0 +1,129 @@
+"""The agent behind `holdfast dev`: what is asked stays asked, and what is decided is paid, once each."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from langgraph_sdk import get_client
+from langgraph_sdk.client import LangGraphClient
+
+from tests.servers import free_port, holdfast, said, wait_ready
+
+
+@pytest.fixture(scope="module")
+async def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("dev")
+
+
+@pytest.fixture(scope="module")
+async def url(folder: Path) -> AsyncIterator[str]:
+    port = free_port()
+    async with holdfast("dev", "--port", str(port), HOLDFAST_DATA=str(folder)):
+        await wait_ready(f"http://127.0.0.1:{port}", 60)
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+async def client(url: str) -> AsyncIterator[LangGraphClient]:
+    async with get_client(url=url) as opened:
+        yield opened
+
+
+async def turn(client: LangGraphClient, thread_id: str, text: str) -> Any:
+    return await client.runs.wait(thread_id, "support", input=said(text))
+
+
+async def waiting(client: LangGraphClient, thread_id: str) -> dict[str, tuple[str, str]]:
+    """The requests that wait: (interrupt id, request id) by order."""
+    thread = await client.threads.get(thread_id)
+    found = {}
+    for interrupts in thread["interrupts"].values():
+        for interrupt in interrupts:
+            value: Any = interrupt["value"]
+            order = value["action_requests"][0]["args"]["order_id"]
+            found[order] = (str(interrupt["id"]), value["policy"]["request_id"])
+    return found
+
+
+def paid(folder: Path, order_id: str) -> list[tuple[int, str]]:
+    shop = sqlite3.connect(folder / "shop.db")
+    rows = shop.execute("SELECT amount, status FROM refunds WHERE order_id = ?", (order_id,)).fetchall()
+    shop.close()
+    return rows
+
+
+async def decide(client: LangGraphClient, thread_id: str, interrupt_id: str, decision: Any) -> Any:
+    command: Any = {"resume": {interrupt_id: decision}}
+    return await client.runs.wait(thread_id, "support", command=command)
+
+
+async def test_a_question_is_answered_while_the_approval_goes_on_waiting(
+    client: LangGraphClient, folder: Path
+) -> None:
+    thread_id = (await client.threads.create())["thread_id"]
+    await turn(client, thread_id, "I want a refund of 10 dollars for order 12348")
+    before = await waiting(client, thread_id)
+    values = await turn(client, thread_id, "How long does a refund take?")
+    assert "business days" in values["messages"][-1]["content"]
+    after = await waiting(client, thread_id)
+    assert [request for _, request in after.values()] == [request for _, request in before.values()]
+    [(interrupt_id, _)] = after.values()
+    await decide(client, thread_id, interrupt_id, {"type": "reject", "message": "changed my mind"})
+    assert paid(folder, "12348") == [(1000, "rejected")]
+    assert (await client.threads.get(thread_id))["status"] == "idle"
+
+
+async def test_two_refunds_in_one_message_are_two_approvals(client: LangGraphClient, folder: Path) -> None:
+    thread_id = (await client.threads.create())["thread_id"]
+    await turn(client, thread_id, "请帮我退款,订单 12346 和 12347 都要退")
+    both = await waiting(client, thread_id)
+    assert set(both) == {"12346", "12347"}
+    await decide(client, thread_id, both["12346"][0], {"decisions": [{"type": "approve"}]})
+    assert [status for _, status in paid(folder, "12346")] == ["settled"]
+    assert paid(folder, "12347") == []
+    left = await waiting(client, thread_id)
+    assert left["12347"][1] == both["12347"][1]
+    assert set(left) == {"12347"}
+    values = await turn(client, thread_id, "谢谢")
+    outcomes = [
+        message["id"] for message in values["messages"] if (message["id"] or "").startswith("refund-")
+    ]
+    assert len(outcomes) == len(set(outcomes)) == 1
+    [(interrupt_id, _)] = (await waiting(client, thread_id)).values()
+    await decide(client, thread_id, interrupt_id, [{"type": "accept", "args": None}])
+    assert [status for _, status in paid(folder, "12347")] == ["settled"]
+    assert len(paid(folder, "12346")) == 1
+
+
+async def test_an_edit_may_only_lower_the_amount(url: str, client: LangGraphClient, folder: Path) -> None:
+    thread_id = (await client.threads.create())["thread_id"]
+    await turn(client, thread_id, "我要退订单 12352 的 20 元")
+    [(interrupt_id, _)] = (await waiting(client, thread_id)).values()
+
+    def edit(amount: str) -> dict[str, Any]:
+        args = {"amount": amount}
+        return {"type": "edit", "edited_action": {"name": "request_refund", "args": args}}
+
+    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+        for wrong in (edit("20.01"), {"type": "respond", "message": "pay"}, {"type": "pay"}, "yes", None):
+            asked = {"assistant_id": "support", "command": {"resume": {interrupt_id: wrong}}}
+            refused = await http.post(f"/threads/{thread_id}/runs/wait", json=asked)
+            assert refused.status_code == 422, refused.text
+            assert isinstance(refused.json()["detail"], str)
+    assert paid(folder, "12352") == []
+    assert len(await waiting(client, thread_id)) == 1
+    await decide(client, thread_id, interrupt_id, edit("15.50"))
+    assert paid(folder, "12352") == [(1550, "settled")]
+
+
+async def test_the_order_of_another_customer_reads_like_a_missing_one(client: LangGraphClient) -> None:
+    replies = []
+    for order in ("30211", "39999"):
+        thread_id = (await client.threads.create())["thread_id"]
+        values = await turn(client, thread_id, f"where is my order {order}")
+        tools = [message["content"] for message in values["messages"] if message["type"] == "tool"]
+        replies.append([text.replace(order, "#") for text in tools])
+    assert replies[0] == replies[1] != []
