@@ -34,6 +34,10 @@ run: install ## start the server with the demo agent: embedded Valkey, API and w
 test: install ## run the tests (ARGS="-k words" picks some)
 	$(BIN)/pytest $(ARGS)
 
+.PHONY: bench
+bench: install ## measure against langgraph dev (ARGS=--quick for a minute-long look)
+	$(BIN)/python -m bench $(ARGS)
+
 .PHONY: check
 check: install ## every gate: lint, format, types, import rules, file length, leaked addresses, spelling
 	$(BIN)/ruff check .

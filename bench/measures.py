@@ -1,0 +1,172 @@
+"""What is measured, how, and what is asked of it."""
+
+import json
+import math
+import statistics
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from bench.load import Scenario, Stage, answering, drive, streaming, waiting
+from bench.servers import ROOT, Server
+
+DEV, APART, PEER = "holdfast dev", "serve + worker", "langgraph dev"
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How thorough a run is; a stage lasts `stage_s` for each server in each round."""
+
+    rounds: int
+    stage_s: float
+    idle_s: float
+    starts: int
+
+
+FULL = Length(rounds=5, stage_s=3.0, idle_s=10.0, starts=5)
+QUICK = Length(rounds=2, stage_s=0.8, idle_s=3.0, starts=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A limit for a figure: of one server, or of the ratio to the peer when it is `relative`."""
+
+    limit: float
+    text: str
+    of: str = DEV
+    most: bool = True
+    relative: bool = False
+
+
+@dataclass(slots=True)
+class Row:
+    """One measure: its figure for each server, and what was asked of it."""
+
+    name: str
+    unit: str
+    more_is_better: bool = False
+    compared: bool = True
+    bar: Bar | None = None
+    later: str = ""
+    figures: dict[str, float] = field(default_factory=dict)
+
+    def ratio(self, server: str = DEV) -> float | None:
+        """How many times better than the peer."""
+        ours, peer = self.figures.get(server), self.figures.get(PEER)
+        if not ours or not peer or not self.compared:
+            return None
+        return ours / peer if self.more_is_better else peer / ours
+
+    def met(self) -> bool | None:
+        """Whether the bar is met; None without one, or without the figure it is about."""
+        if self.bar is None:
+            return None
+        figure = self.ratio(self.bar.of) if self.bar.relative else self.figures.get(self.bar.of)
+        if figure is None:
+            return None
+        return figure <= self.bar.limit if self.bar.most else figure >= self.bar.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    name: str
+    scenario: Scenario
+    concurrency: int
+
+
+WAIT = Load("wait", waiting("noop"), 1)
+STREAM = {n: Load(f"stream {n}", streaming("noop", ["values"]), n) for n in (1, 10, 100)}
+TOKENS = Load("tokens", streaming("tokens", ["values", "messages-tuple"]), 10)
+ASK = Load("ask", answering("ask"), 1)
+LOADS = (WAIT, *STREAM.values(), TOKENS, ASK)
+
+Stages = dict[str, dict[str, list[Stage]]]  # by load, by server, one a round
+
+
+def run_loads(
+    started: dict[str, Server], length: Length, tell: Callable[[str], None], loads: Sequence[Load] = LOADS
+) -> Stages:
+    """Every load on every server in turn, round after round, so that a busy machine is busy for all alike."""
+    stages: Stages = defaultdict(lambda: defaultdict(list))
+    names = list(started)
+    for name, server in started.items():
+        tell(f"warming up {name}")
+        for load in loads:
+            drive(server.port, load.scenario, load.concurrency, length.stage_s / 4)
+    for number in range(length.rounds):
+        turned = names[number % len(names) :] + names[: number % len(names)]
+        for load in loads:
+            tell(f"round {number + 1} of {length.rounds}: {load.name}")
+            for name in turned:
+                stage = drive(started[name].port, load.scenario, load.concurrency, length.stage_s)
+                stages[load.name][name].append(stage)
+    return stages
+
+
+def quantile_ms(stages: Sequence[Stage], of: str, part: float) -> float:
+    """Over all rounds' samples together."""
+    values = sorted(getattr(sample, of) for stage in stages for sample in stage.samples)
+    return 1000 * values[min(len(values) - 1, math.ceil(part * len(values)) - 1)] if values else math.nan
+
+
+def rate(stages: Sequence[Stage]) -> float:
+    return statistics.median(stage.rate for stage in stages)
+
+
+def latency_rows(stages: Stages) -> Iterator[Row]:
+    wait = Bar(30, ">= 30x", most=False, relative=True)
+    first = Bar(20, "<= 20 ms")
+    yield fill(Row("wait p50", "ms", bar=wait, later="<= 7 ms"), stages["wait"], "total_s", 0.5)
+    yield fill(Row("wait p95", "ms"), stages["wait"], "total_s", 0.95)
+    yield fill(
+        Row("first event p50", "ms", bar=first, later="<= 4 ms"), stages["stream 1"], "first_event_s", 0.5
+    )
+    yield fill(Row("first event p95", "ms"), stages["stream 1"], "first_event_s", 0.95)
+    yield fill(Row("whole stream p50", "ms"), stages["stream 1"], "total_s", 0.5)
+    yield fill(Row("whole stream p50, 100 at once", "ms"), stages["stream 100"], "total_s", 0.5)
+    yield fill(Row("answer to an interrupt p50", "ms"), stages["ask"], "total_s", 0.5)
+
+
+def fill(row: Row, stages: dict[str, list[Stage]], of: str, part: float) -> Row:
+    row.figures = {server: quantile_ms(found, of, part) for server, found in stages.items()}
+    return row
+
+
+def rate_rows(stages: Stages) -> Iterator[Row]:
+    for concurrency, load in STREAM.items():
+        later = ">= 400 apart, >= 4x" if concurrency == 100 else ""
+        row = Row(f"thread + stream, {concurrency} at once", "runs/s", more_is_better=True, later=later)
+        row.figures = {server: rate(found) for server, found in stages[load.name].items()}
+        yield row
+    row = Row(f"3 steps, 40 tokens, {TOKENS.concurrency} at once", "runs/s", more_is_better=True)
+    row.figures = {server: rate(found) for server, found in stages[TOKENS.name].items()}
+    yield row
+
+
+def client_rows(null: Server, stages: Stages, length: Length) -> Iterator[Row]:
+    """What the load client can do, and what it took of the processor while it measured."""
+    for concurrency in (1, 100):
+        stage = drive(null.port, STREAM[concurrency].scenario, concurrency, length.stage_s)
+        row = Row(f"load client's ceiling, {concurrency} at once", "runs/s", more_is_better=True)
+        row.figures = {"null server": stage.rate}
+        yield row
+    row = Row("load client's CPU a run, 100 at once", "ms", compared=False)
+    row.figures = {
+        server: 1000 * sum(one.client_cpu_s for one in found) / sum(len(one.samples) for one in found)
+        for server, found in stages["stream 100"].items()
+    }
+    yield row
+
+
+def bare_rows(stages: Stages, length: Length) -> Iterator[Row]:
+    """The graph alone, and what part of it is left behind a server."""
+    command = [sys.executable, "-m", "bench.bare", str(length.stage_s)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    bare = json.loads(done.stdout)
+    for name, value in bare.items():
+        yield Row(f"bare graph, {name} at once", "runs/s", figures={"one process": value})
+    row = Row("100 streams, part of bare astream", "", compared=False, later=">= 0.45 apart, >= 0.4 dev")
+    row.figures = {name: rate(found) / bare["astream 100"] for name, found in stages["stream 100"].items()}
+    yield row
