@@ -6,7 +6,8 @@ missed from the log itself.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RECORD = b"\x1e"
+PLACE = re.compile(r"([0-9]{1,15})-([0-9]{1,15})")
 RECONNECT_S = 0.2
 
 # A reader that falls behind by more than this lets go of the pushed events and reads on from the log.
@@ -42,8 +44,10 @@ class Stored(NamedTuple):
 
 def parse_place(text: str | bytes) -> Place:
     """Reads `<epoch>-<seq>`; raises ValueError."""
-    epoch, seq = (text.decode() if isinstance(text, bytes) else text).split("-")
-    return Place(int(epoch), int(seq))
+    found = PLACE.fullmatch(text.decode() if isinstance(text, bytes) else text)
+    if not found:
+        raise ValueError(f"{text!r} is not the id of an event")
+    return Place(int(found[1]), int(found[2]))
 
 
 def read_push(payload: bytes) -> list[Stored]:
@@ -186,7 +190,7 @@ class Hub:
                 with suppress(RedisError, OSError):
                     await self._pubsub.execute_command("SUNSUBSCRIBE", channel)
 
-    async def events(self, thread_id: str, reader: Reader, after: Place) -> AsyncIterator[list[Stored]]:
+    async def events(self, thread_id: str, reader: Reader, after: Place) -> AsyncGenerator[list[Stored]]:
         """The thread's events after a place, in order and without a gap, for ever; starts with the log."""
         reader.lose()
         while True:
