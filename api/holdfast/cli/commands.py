@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from holdfast.cli import chat as conversation
 from holdfast.cli import processes
 from holdfast.project import load_project
 
@@ -54,3 +55,21 @@ def check(config: Config = CONFIG) -> None:
         console.print(f"graph {graph_id}: assistant {spec.assistant_id}")
     kept = f"for {project.ttl_minutes:g} minutes" if project.ttl_minutes else "until they are deleted"
     console.print(f"threads are kept {kept} after their last change")
+
+
+@app.command()
+def chat(
+    url: Annotated[str, typer.Option(help="The server to talk to")] = f"http://{HOST}:{PORT}",
+    assistant: Annotated[
+        str | None, typer.Option(help="Assistant or graph to talk to [default: the server's first]")
+    ] = None,
+    thread: Annotated[
+        str | None, typer.Option(help="Thread to go on with [default: the last one on this server]")
+    ] = None,
+    new: Annotated[bool, typer.Option("--new", help="Begin a new thread")] = False,
+    token: Annotated[
+        str | None, typer.Option(help="Who you are, for the server", envvar="CHAT_TOKEN", show_envvar=True)
+    ] = None,
+) -> None:
+    """Talk to an assistant of a server."""
+    conversation.chat(url, assistant, thread, new=new, token=token)
