@@ -116,6 +116,38 @@ async def tell_user(state: Talk, config: RunnableConfig) -> dict[str, Any]:
     }
 
 
+async def wonder(state: Talk) -> dict[str, Any]:
+    [name] = state["questions"]
+    return {"answers": {name: interrupt({"question": name})}}
+
+
+def questions() -> Any:
+    """As many plain questions at once as the input names."""
+    builder = StateGraph(Talk)
+    builder.add_node("wonder", wonder)
+    builder.add_conditional_edges(
+        START, lambda state: [Send("wonder", {"questions": [one]}) for one in state["questions"]], ["wonder"]
+    )
+    builder.add_edge("wonder", END)
+    return builder.compile()
+
+
+async def undecided(state: Talk) -> list[Send] | str:
+    open_ones = [one for one in state.get("questions") or () if one not in (state.get("answers") or {})]
+    return [Send("request", {"questions": [one]}) for one in open_ones] or END
+
+
+def asking_again() -> Any:
+    """Answers a message, then asks once more for each request that nobody has decided."""
+    builder = StateGraph(Talk)
+    builder.add_node("reply", reply)
+    builder.add_node("request", request)
+    builder.add_edge(START, "reply")
+    builder.add_conditional_edges("reply", undecided, ["request", END])
+    builder.add_edge("request", END)
+    return builder.compile()
+
+
 def approvals() -> Any:
     builder = StateGraph(Talk)
     builder.add_node("request", request)
@@ -131,3 +163,6 @@ steps = chain(first=step, second=step, third=step)
 fail = chain(first=step, broken=broken)
 modes = chain(speak=speak, first=step)
 whoami = chain(tell=tell_user)
+pair = questions()
+desk = asking_again()
+nested = chain(first=step, child=chain(speak=speak))

@@ -18,6 +18,10 @@ class RunSaver(BaseCheckpointSaver[str]):
         """The saver to use in the run that holds `token`; the same one where writes cannot be fenced."""
         return self
 
+    async def forget_run(self, thread_id: str, run_id: str) -> None:
+        """Removes the checkpoints of a run on this thread."""
+        await self.adelete_for_runs([run_id])
+
 
 def state_types(graph: Pregel[Any, Any, Any, Any]) -> set[tuple[str, ...]]:
     """(module, name) of the classes that the state of a graph and its subgraphs is declared to hold."""

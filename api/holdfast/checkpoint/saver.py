@@ -362,6 +362,10 @@ class RedisSaver(BlockingSaver):
             await self._thread(thread_id).drop_runs([str(run_id) for run_id in run_ids])
             self._known.forget(thread_id)
 
+    async def forget_run(self, thread_id: str, run_id: str) -> None:
+        await self._thread(thread_id).drop_runs([run_id])
+        self._known.forget(thread_id)
+
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copies everything in the place of what the target held; copying an empty thread does nothing."""
         target = self._thread(checked_thread_id(target_thread_id))

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.errors import GraphDrained
 from langgraph.pregel import Pregel
 from langgraph.runtime import RunControl
 from langgraph.types import Command, StateSnapshot
 
+from holdfast.checkpoint import RunSaver
 from holdfast.errors import Fenced, Unavailable
 from holdfast.events import Encoder
 from holdfast.execute.inputs import Answers, read_goto, read_interrupts, read_request_id, run_config
@@ -51,7 +51,7 @@ class Attempt:
         self,
         claim: Claim,
         spec: GraphSpec,
-        saver_for: Callable[[Graph], BaseCheckpointSaver[Any]],
+        saver_for: Callable[[Graph], RunSaver],
         log: Log,
         limits: Limits,
     ) -> None:
@@ -161,7 +161,7 @@ class Attempt:
                 feed = await self._answer(graph, decided)
 
     @asynccontextmanager
-    async def _open(self) -> AsyncIterator[tuple[Graph, BaseCheckpointSaver[Any]]]:
+    async def _open(self) -> AsyncIterator[tuple[Graph, RunSaver]]:
         async with self._spec.open(self._config) as graph:
             saver = self._saver_for(graph)
             yield graph.copy(update={"checkpointer": saver}), saver
@@ -288,7 +288,7 @@ class Attempt:
     async def _finish_cancelled(self) -> None:
         async with self._open() as (graph, saver):
             if self._cancel == "rollback":
-                await saver.adelete_for_runs([self.claim.run_id])
+                await saver.forget_run(self.claim.thread_id, self.claim.run_id)
             snapshot = await graph.aget_state(self._config)
         await self._finish(
             "interrupted",
