@@ -51,6 +51,10 @@ check: install ## every gate: lint, format, types, import rules, file length, le
 eval: install ## let ten scripted customers judge the configured model, and print a score card
 	$(BIN)/python -m graph.evaluation $(ARGS)
 
+.PHONY: check-mutations
+check-mutations: install ## take mechanisms out, one at a time, and expect a test to go red (ARGS="word" picks some)
+	$(BIN)/python -m tests.mutations $(ARGS)
+
 .PHONY: fmt
 fmt: install ## format the code and mend what can be mended
 	$(BIN)/ruff check --fix-only .

@@ -251,6 +251,16 @@ async def test_a_decision_made_before_the_park_is_given_to_the_run(engine: Engin
     await engine.submit("c", decisions={"q": {"by": ["again"], "at": "later"}})
 
 
+async def test_an_overtaken_worker_cannot_take_a_decision_back(engine: Engine) -> None:
+    await engine.submit("a", decisions={"q": {"by": ["p"], "at": "now"}})
+    [entry] = await engine.queue.take(0, 1)
+    old, _new = await engine.claim_entry(entry.id), await engine.claim_entry(entry.id)
+    assert old is not None
+    with pytest.raises(Fenced):
+        await engine.finish(old, 0, Outcome("success", "idle", {}, None, 0, waiting={"q": True}))
+    assert set((await engine.thread()).decisions) == {"q"}
+
+
 async def test_a_stranger_cannot_submit(engine: Engine) -> None:
     await engine.submit("a")
     for stranger in (
