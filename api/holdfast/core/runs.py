@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from holdfast.core import approvals, assistants, threads
 from holdfast.core.platform import Platform
-from holdfast.errors import BadRequest, RunNotFound
+from holdfast.errors import BadRequest, RunNotFound, ThreadNotFound
 from holdfast.events import ALWAYS, dump
 from holdfast.redis import lua
 from holdfast.redis.lua import Place
@@ -23,6 +23,7 @@ from holdfast.wire.runs import RunCreate, RunCreateStateless
 # What only the server may say; taken out of what clients send.
 RESERVED = ("__", "langgraph_auth_", "langgraph_request_id", "holdfast_")
 START = Place(0, 0)
+EMPTY: dict[str, Any] = {"status": ""}
 
 
 @dataclass(slots=True)
@@ -103,7 +104,7 @@ async def submit(
     create_thread: bool,
 ) -> Created:
     spec = assistants.find(platform, asked.assistant_id)
-    answers = await read_answers(platform, caller, thread_id, asked)
+    answers = await read_answers(platform, caller, thread_id, asked, create_thread=create_thread)
     run_id, now = str(uuid7()), datetime.now(UTC)
     metadata = {"created_by": "system", "graph_id": spec.graph_id, "assistant_id": spec.assistant_id}
     request = {
@@ -137,12 +138,17 @@ async def submit(
 
 
 async def read_answers(
-    platform: Platform, caller: Caller, thread_id: str, asked: RunCreateStateless
+    platform: Platform, caller: Caller, thread_id: str, asked: RunCreateStateless, *, create_thread: bool
 ) -> approvals.Answers | None:
     if asked.command is None or not asked.command.resumes:
         return None
-    thread = await threads.find(platform, caller, thread_id)
     strict = getattr(asked, "strict_resume", False)
+    try:
+        thread = await threads.find(platform, caller, thread_id)
+    except ThreadNotFound:
+        if strict or not create_thread:
+            raise
+        return approvals.Answers()
     return approvals.read_resume(thread, asked.command.resume, caller, strict=strict)
 
 
@@ -244,7 +250,7 @@ async def follow(
 
 async def result(followed: Followed) -> Result:
     """The run's final values, or `{"__error__": ...}`; waits for its end."""
-    values, error, status = b"{}", b"", ""
+    values, error, end = b"{}", b"", EMPTY
     try:
         async for stored in followed.events():
             event = stored.event
@@ -253,10 +259,19 @@ async def result(followed: Followed) -> Result:
             elif event.mode == "error":
                 error = event.data
             elif event.mode == "end":
-                status = orjson.loads(event.data)["status"]
+                end = orjson.loads(event.data)
     finally:
         await followed.close()
-    return Result(b'{"__error__":' + error + b"}" if error else values, status)
+    if error:
+        return Result(b'{"__error__":' + error + b"}", end["status"])
+    if end.get("interrupts"):
+        # LangGraph names one interrupt in each `values`: all that wait are in the end mark only.
+        values = dump(with_interrupts(orjson.loads(values), end["interrupts"]))
+    return Result(values, end["status"])
+
+
+def with_interrupts(values: Any, waiting: list[dict[str, Any]]) -> Any:
+    return {**values, "__interrupt__": waiting} if waiting and isinstance(values, dict) else values
 
 
 async def join(platform: Platform, caller: Caller, thread_id: str, run_id: str) -> Result:
@@ -275,7 +290,7 @@ async def final_values(platform: Platform, thread: ThreadRecord) -> Any:
     """The values of a thread at rest, with what waits on it."""
     values = await threads.values(platform, thread) or {}
     waiting = [one for interrupts in thread.interrupts.values() for one in interrupts]
-    return {**values, "__interrupt__": waiting} if waiting and isinstance(values, dict) else values
+    return with_interrupts(values, waiting)
 
 
 def resume_place(followed: Followed, last_event_id: str | None) -> Place | None:

@@ -15,7 +15,14 @@ from langgraph.types import Command, StateSnapshot
 from holdfast.checkpoint import RunSaver
 from holdfast.errors import Fenced, Unavailable
 from holdfast.events import Encoder
-from holdfast.execute.inputs import Answers, read_goto, read_interrupts, read_request_id, run_config
+from holdfast.execute.inputs import (
+    Answers,
+    asks_approval,
+    read_goto,
+    read_interrupts,
+    read_request_id,
+    run_config,
+)
 from holdfast.project import GraphSpec
 from holdfast.redis.log import Log
 from holdfast.redis.lua import Claim, Outcome
@@ -24,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 Graph = Pregel[Any, Any, Any, Any]
 Ending = Literal["ended", "released", "lost"]
+SEVERAL = "several interrupts are waiting: say which one this answers, as {interrupt id: answer}"
 POISONED = "poisoned: the run ended its worker {failures} times and is not tried again"
 
 
@@ -186,6 +194,8 @@ class Attempt:
         return None
 
     def _input(self, command: Mapping[str, Any]) -> Any:
+        if "resume" in command:
+            raise RuntimeError(SEVERAL)
         if command:
             return Command(update=command.get("update"), goto=read_goto(command.get("goto")))
         return self._request.get("input")
@@ -283,7 +293,20 @@ class Attempt:
         )
 
     async def _fail(self, error: str, message: str) -> None:
-        await self._finish("error", "error", error={"error": error, "message": message})
+        interrupts = await self._still_waiting()
+        await self._finish(
+            "error", "error", interrupts=interrupts, error={"error": error, "message": message}
+        )
+
+    async def _still_waiting(self) -> dict[str, list[dict[str, Any]]]:
+        """What a failed run leaves to be answered: other questions than the one that it failed at."""
+        try:
+            async with self._open() as (graph, _):
+                return read_interrupts(await graph.aget_state(self._config))
+        except (Fenced, Unavailable):
+            raise
+        except Exception:  # a graph that cannot even be opened: this is why the run failed
+            return {}
 
     async def _finish_cancelled(self) -> None:
         async with self._open() as (graph, saver):
@@ -312,12 +335,13 @@ class Attempt:
             thread_status=thread_status,
             interrupts=interrupts or {},
             error=error,
-            ttl_s=0 if waiting else self._ttl_s,
+            ttl_s=0 if asks_approval(interrupts or {}) else self._ttl_s,
             after=after or ("delete" if self._request.get("on_completion") == "delete" else ""),
             waiting=waiting,
         )
         last = [self._encoder.event("error", error)] if error else []
-        last.append(self._encoder.event("end", {"status": status, "interrupted": bool(interrupts)}))
+        still = [one for of_task in (interrupts or {}).values() for one in of_task]
+        last.append(self._encoder.event("end", {"status": status, "interrupts": still}))
         save = self._log.finish(outcome, last, keep_s=self._limits.events_keep_s)
         # An outcome once reached is saved, whoever cancels meanwhile.
         return await asyncio.shield(asyncio.ensure_future(save))

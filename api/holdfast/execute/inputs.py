@@ -66,6 +66,10 @@ def read_request_id(value: Any) -> str | None:
     return request_id if isinstance(request_id, str) and request_id else None
 
 
+def asks_approval(interrupts: Mapping[str, list[dict[str, Any]]]) -> bool:
+    return any(read_request_id(one["value"]) for of_task in interrupts.values() for one in of_task)
+
+
 def read_interrupts(snapshot: StateSnapshot) -> dict[str, list[dict[str, Any]]]:
     """What waits, by task, in the form of a thread's `interrupts`."""
     return {
