@@ -84,12 +84,13 @@ def explained(url: str) -> Iterator[None]:
         ) from error
     except (AuthenticationError, PermissionDeniedError) as error:
         raise StartError(
-            f"{url} does not let you in ({error.message.rstrip('.')}): pass a valid token with --token or CHAT_TOKEN."
+            f"{url} does not let you in ({error.message.rstrip('.')}): pass a valid token with --token or "
+            "CHAT_TOKEN."
         ) from error
     except APIStatusError as error:
         raise StartError(f"{url} answers {error.status_code}: {error.message}") from error
     except orjson.JSONDecodeError as error:
-        raise StartError(f"What answers at {url} is not an agent server: name one with --url.") from error
+        raise StartError(f"What answers at {url} is no agent server: name one with --url.") from error
 
 
 def find_assistant(client: SyncLangGraphClient, wanted: str | None) -> tuple[str, str]:

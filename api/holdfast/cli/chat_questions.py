@@ -142,7 +142,9 @@ def read_kind(line: str) -> tuple[str, str]:
     if not rest and word in SHORT:
         return SHORT[word], ""
     kind = NAMES.get(word, "")
-    return ("", "") if kind == "approve" and rest else (kind, rest.strip())
+    if not kind or (kind == "approve" and rest):
+        return "", ""
+    return kind, rest.strip()
 
 
 def approve(_screen: Screen, _action: Mapping[str, Any], _schema: Mapping[str, Any], _rest: str) -> Decision:
