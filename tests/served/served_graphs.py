@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -39,8 +40,8 @@ def chain(**nodes: Callable[..., Any]) -> Any:
 
 
 def note(line: str) -> None:
-    """What really happened, whatever the state says: a line in the file that HOLDFAST_TEST_NOTES names."""
-    if path := os.environ.get("HOLDFAST_TEST_NOTES"):
+    """What really happened, whatever the state says: a line in the file that SERVED_NOTES names."""
+    if path := os.environ.get("SERVED_NOTES"):
         with Path(path).open("a") as file:
             file.write(line + "\n")
 
@@ -96,6 +97,17 @@ async def step(state: Talk) -> dict[str, Any]:
     done = f"step {len(state.get('log') or ())}"
     note(done)
     return {"log": [done]}
+
+
+async def poison_worker(state: Talk) -> dict[str, Any]:
+    note("poisoned")
+    os._exit(1)
+
+
+async def block_loop(state: Talk) -> dict[str, Any]:
+    note("blocked")
+    time.sleep(state.get("delay") or 0)  # noqa: ASYNC251 - what a careless graph does
+    return {"log": ["blocked"]}
 
 
 async def broken(state: Talk) -> dict[str, Any]:
@@ -162,6 +174,8 @@ approve = approvals()
 steps = chain(first=step, second=step, third=step)
 fail = chain(first=step, broken=broken)
 modes = chain(speak=speak, first=step)
+poison = chain(poison=poison_worker)
+block = chain(block=block_loop)
 whoami = chain(tell=tell_user)
 pair = questions()
 desk = asking_again()
