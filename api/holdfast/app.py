@@ -14,7 +14,7 @@ from holdfast import __version__
 from holdfast.auth import DevAuthenticator
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError, TooMany, Unavailable
-from holdfast.routes import assistants, base, dev, runs, stateless, system, threads
+from holdfast.routes import assistants, base, chat, dev, runs, stateless, system, threads
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def create_app(platform: Platform, authenticator: DevAuthenticator) -> FastAPI:
     app.state.platform = platform
     app.state.authenticator = authenticator
     app.state.background = set()
-    for module in (system, assistants, threads, runs, stateless, dev):
+    for module in (system, assistants, threads, runs, stateless, chat, dev):
         app.include_router(module.routes)
     return app
 

@@ -1,0 +1,75 @@
+"""The short door: a message in, a reply out, by session. See docs/chat.md."""
+
+from collections.abc import AsyncIterator
+
+from fastapi import Request, Response
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from holdfast.core import chat
+from holdfast.core.chat import Account, Session
+from holdfast.core.platform import Platform
+from holdfast.core.runs import Followed
+from holdfast.events import dump
+from holdfast.redis.records import Caller
+from holdfast.routes.base import CallerDep, PlatformDep, answer, later, router
+from holdfast.routes.following import PING_S, SEND_TIMEOUT_S, run_headers, wait
+from holdfast.wire.chat import ChatRequest
+
+routes = router("chat")
+
+
+@routes.post("/chat")
+async def reply(request: Request, platform: PlatformDep, caller: CallerDep, asked: ChatRequest) -> Response:
+    """Answers when the run has ended."""
+    session = chat.find_session(platform, caller, asked.session_id)
+    followed = await chat.ask(platform, caller, session, asked)
+    result = chat.result(platform, caller, session, followed)
+    return await wait(request, result, followed.thread_id, followed.run_id, None)
+
+
+@routes.post("/chat/stream")
+async def stream_reply(
+    request: Request, platform: PlatformDep, caller: CallerDep, asked: ChatRequest
+) -> Response:
+    """Streams the reply as SSE: `delta` frames, and a last `done` frame."""
+    session = chat.find_session(platform, caller, asked.session_id)
+    followed = await chat.ask(platform, caller, session, asked)
+    return EventSourceResponse(
+        frames(request, platform, caller, session, followed),
+        headers=run_headers(followed.thread_id, followed.run_id, "stream"),
+        ping=PING_S,
+        ping_message_factory=lambda: ServerSentEvent(comment="ping", sep="\n"),
+        send_timeout=SEND_TIMEOUT_S,
+        media_type="text/event-stream; charset=utf-8",
+    )
+
+
+async def frames(
+    request: Request, platform: Platform, caller: Caller, session: Session, followed: Followed
+) -> AsyncIterator[bytes]:
+    account = Account()
+    try:
+        async for delta in chat.listen(followed, account):
+            yield frame({"type": "delta", "content": delta})
+        content, rest = await chat.close(platform, caller, session, account)
+        yield frame({"type": "done", "content": content, **rest})
+    finally:
+        later(request, followed.close())
+
+
+def frame(content: dict[str, object]) -> bytes:
+    # Parted by bare line feeds: clients of this door split the text by hand.
+    return b"data: %b\n\n" % dump(content)
+
+
+@routes.post("/chat/async")
+async def submit_task(platform: PlatformDep, caller: CallerDep, asked: ChatRequest) -> Response:
+    """Answers at once, with the task to ask for."""
+    session = chat.find_session(platform, caller, asked.session_id)
+    return answer({"task_id": await chat.submit(platform, caller, session, asked)})
+
+
+@routes.get("/chat/result/{task_id}")
+async def get_result(platform: PlatformDep, caller: CallerDep, task_id: str) -> Response:
+    """How a task stands; `not_found` is an answer too."""
+    return answer(await chat.task(platform, caller, task_id))
