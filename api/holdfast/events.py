@@ -138,8 +138,9 @@ class Encoder:
             if "messages-tuple" in self.modes:
                 yield self.event("messages", chunk, namespace)
             if "messages" in self.modes:
+                # Their names bear no namespace, even with subgraphs: clients match them whole.
                 for name, data in self._accumulate(*chunk):
-                    yield self.event(name, data, namespace)
+                    yield self.event(name, data)
         elif mode in ("checkpoints", "debug"):
             yield self.event(mode, DESCRIBE[mode](chunk), namespace)
         else:

@@ -60,6 +60,13 @@ async def has_status(sdk: LangGraphClient, thread_id: str, run_id: str, *statuse
     await wait_until(reached, f"run {run_id} is {' or '.join(statuses)}")
 
 
+async def has_runs(sdk: LangGraphClient, thread_id: str, count: int) -> None:
+    async def reached() -> bool:
+        return len(await sdk.runs.list(thread_id)) == count
+
+    await wait_until(reached, f"{count} runs on {thread_id}")
+
+
 async def has_logged(sdk: LangGraphClient, thread_id: str, lines: int) -> None:
     """Waits until the state of a run at work holds so many lines."""
 

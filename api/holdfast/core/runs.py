@@ -1,73 +1,29 @@
 """Runs: created, followed to their answer, listed, cancelled and deleted."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from uuid_utils.compat import uuid7
 
 from holdfast.core import approvals, assistants, threads
+from holdfast.core.following import START as START
+from holdfast.core.following import Followed as Followed
+from holdfast.core.following import Result as Result
+from holdfast.core.following import result, with_interrupts
 from holdfast.core.platform import Platform
 from holdfast.errors import BadRequest, RunNotFound, ThreadNotFound
-from holdfast.events import ALWAYS, dump
+from holdfast.events import dump
 from holdfast.redis import lua
 from holdfast.redis.lua import Place
 from holdfast.redis.records import Caller, RunRecord, ThreadRecord, read_run, run_fields
-from holdfast.redis.stream import Reader, Stored, parse_place
 from holdfast.wire.runs import RunCreate, RunCreateStateless
 
 # What only the server may say; taken out of what clients send.
 RESERVED = ("__", "langgraph_auth_", "langgraph_request_id", "holdfast_")
-START = Place(0, 0)
-EMPTY: dict[str, Any] = {"status": ""}
-
-
-@dataclass(slots=True)
-class Followed:
-    """A run and its events from a place on; owns the subscription until `close`."""
-
-    platform: Platform
-    thread_id: str
-    run_id: str
-    after: Place
-    reader: Reader
-    stack: AsyncExitStack
-    modes: frozenset[str] = frozenset()
-    resumable: bool = False
-    ended: bool = False
-
-    async def events(self) -> AsyncIterator[Stored]:
-        """The run's own events up to its end mark, which is the last one given."""
-        async for batch in self.platform.hub.events(self.thread_id, self.reader, self.after):
-            for stored in batch:
-                if stored.event.run_id == self.run_id:
-                    yield stored
-                    if stored.event.mode == "end":
-                        self.ended = True
-                        return
-
-    def shows(self, mode: str) -> bool:
-        """Whether a client that asked for these modes sees an event of that mode."""
-        if mode in ALWAYS:
-            return True
-        if mode == "messages":
-            return "messages-tuple" in self.modes
-        return mode.partition("/")[0] in self.modes
-
-    async def close(self) -> None:
-        await self.stack.aclose()
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What `wait` and `join` answer: JSON, and the status of the run."""
-
-    body: bytes
-    status: str
 
 
 @dataclass(slots=True)
@@ -248,32 +204,6 @@ async def follow(
     )
 
 
-async def result(followed: Followed) -> Result:
-    """The run's final values, or `{"__error__": ...}`; waits for its end."""
-    values, error, end = b"{}", b"", EMPTY
-    try:
-        async for stored in followed.events():
-            event = stored.event
-            if event.mode == "values" and not event.namespace:
-                values = event.data
-            elif event.mode == "error":
-                error = event.data
-            elif event.mode == "end":
-                end = orjson.loads(event.data)
-    finally:
-        await followed.close()
-    if error:
-        return Result(b'{"__error__":' + error + b"}", end["status"])
-    if end.get("interrupts"):
-        # LangGraph names one interrupt in each `values`: all that wait are in the end mark only.
-        values = dump(with_interrupts(orjson.loads(values), end["interrupts"]))
-    return Result(values, end["status"])
-
-
-def with_interrupts(values: Any, waiting: list[dict[str, Any]]) -> Any:
-    return {**values, "__interrupt__": waiting} if waiting and isinstance(values, dict) else values
-
-
 async def join(platform: Platform, caller: Caller, thread_id: str, run_id: str) -> Result:
     """Waits for a run's end and gives its values, also when it ended long ago."""
     record, followed = await follow(platform, caller, thread_id, run_id)
@@ -291,22 +221,6 @@ async def final_values(platform: Platform, thread: ThreadRecord) -> Any:
     values = await threads.values(platform, thread) or {}
     waiting = [one for interrupts in thread.interrupts.values() for one in interrupts]
     return with_interrupts(values, waiting)
-
-
-def resume_place(followed: Followed, last_event_id: str | None) -> Place | None:
-    """Where a stream goes on after `Last-Event-ID`; None when there is nothing to send.
-
-    Without an id, or on a run that was not made resumable: what comes from now on. `-1`, `-` and `0`: from
-    the beginning.
-    """
-    if last_event_id is None or not followed.resumable:
-        return None if followed.ended else followed.after
-    if last_event_id in ("-1", "-", "0"):
-        return START
-    try:
-        return parse_place(last_event_id)
-    except ValueError:
-        return None
 
 
 # reading and ending
@@ -369,7 +283,10 @@ async def stop(platform: Platform, caller: Caller, thread_id: str, run_id: str) 
 
 
 async def delete(platform: Platform, caller: Caller, thread_id: str, run_id: str) -> None:
-    await get(platform, caller, thread_id, run_id)
+    """Deletes a run; one that is active is cancelled first."""
+    if (await get(platform, caller, thread_id, run_id)).active:
+        with suppress(RunNotFound):  # it ended just now
+            await cancel(platform, caller, thread_id, run_id, action="interrupt", wait=True)
     await lua.delete_run(platform.client, platform.keys, thread_id, run_id)
 
 

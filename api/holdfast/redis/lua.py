@@ -23,7 +23,7 @@ from holdfast.redis.records import Caller, metadata_fields, timestamp_us
 
 CREATE_THREAD = Script.load("thread", "create_thread")
 UPDATE_THREAD = Script.load("thread", "update_thread")
-DELETE_THREAD = Script.load("delete_thread")
+DELETE_THREAD = Script.load("thread", "delete_thread")
 SUBMIT = Script.load("thread", "submit")
 CLAIM = Script.load("thread", "claim")
 APPEND = Script.load("thread", "write", "append")

@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from sse_starlette import EventSourceResponse
 
-from holdfast.core.runs import Followed, Result
+from holdfast.core.following import Followed, Result
 from holdfast.errors import RunNotFound
 from holdfast.redis.stream import Stored
 from holdfast.routes.base import JSON, later

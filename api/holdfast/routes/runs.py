@@ -7,6 +7,7 @@ import orjson
 from fastapi import Header, Query, Request, Response
 
 from holdfast.core import runs
+from holdfast.core.following import result, resume_place
 from holdfast.errors import BadRequest
 from holdfast.routes.base import CallerDep, PlatformDep, RunId, ThreadId, answer, page, router
 from holdfast.routes.following import empty_stream, run_headers, stream, wait
@@ -33,7 +34,7 @@ async def wait_run(
     run_id = created.record.run_id
     cancel = partial(runs.stop, platform, caller, thread_id, run_id)
     leaving = cancel if asked.on_disconnect == "cancel" else None
-    return await wait(request, runs.result(followed), thread_id, run_id, leaving)
+    return await wait(request, result(followed), thread_id, run_id, leaving)
 
 
 @routes.post("/threads/{thread_id}/runs/stream")
@@ -101,9 +102,9 @@ async def join_stream(
     cancel_on_disconnect: Annotated[bool, Query()] = False,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Goes on streaming a run from `Last-Event-ID`; see `runs.resume_place`."""
+    """Goes on streaming a run from `Last-Event-ID`; see `resume_place`."""
     _, followed = await runs.follow(platform, caller, thread_id, run_id, after=None)
-    after = runs.resume_place(followed, last_event_id)
+    after = resume_place(followed, last_event_id)
     if after is None:
         await followed.close()
         return empty_stream(thread_id, run_id)
@@ -114,17 +115,15 @@ async def join_stream(
 
 
 def read_modes(given: list[str] | None) -> frozenset[str]:
-    """`stream_mode` as clients send it: once, several times, or as a JSON array."""
+    """`stream_mode` as clients send it: once, several times, as a JSON array, or empty for the run's own."""
     modes: set[str] = set()
     for text in given or ():
-        if text.startswith("["):
-            try:
-                modes.update(map(str, orjson.loads(text)))
-            except orjson.JSONDecodeError:
-                raise BadRequest("stream_mode is not a JSON array.") from None
-        else:
-            modes.add(text)
-    return frozenset(modes)
+        try:
+            listed = orjson.loads(text) if text.startswith("[") else [text]
+        except orjson.JSONDecodeError:
+            raise BadRequest("stream_mode is neither a mode nor a JSON array of modes.") from None
+        modes.update(map(str, listed))
+    return frozenset(modes - {""})
 
 
 @routes.post("/threads/{thread_id}/runs/{run_id}/cancel")

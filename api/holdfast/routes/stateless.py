@@ -5,6 +5,7 @@ from functools import partial
 from fastapi import Request, Response
 
 from holdfast.core import runs
+from holdfast.core.following import result
 from holdfast.routes.base import CallerDep, PlatformDep, answer, router
 from holdfast.routes.following import run_headers, stream, wait
 from holdfast.wire.runs import RunCreateStateless
@@ -28,7 +29,7 @@ async def wait_stateless_run(
     thread_id, run_id = created.record.thread_id, created.record.run_id
     cancel = partial(runs.stop, platform, caller, thread_id, run_id)
     leaving = cancel if asked.on_disconnect == "cancel" else None
-    return await wait(request, runs.result(followed), thread_id, run_id, leaving)
+    return await wait(request, result(followed), thread_id, run_id, leaving)
 
 
 @routes.post("/runs/stream")

@@ -1,8 +1,15 @@
 -- KEYS thread, threads of the owner, threads of the tenant, registry, cancels, queue, and all other keys of the thread
 -- ARGV thread_id
 -- A worker that still runs the thread finds its token gone: none of its writes is accepted any more.
-local run = redis.call('LINDEX', KEYS[6], 0)
-if run then redis.call('SPUBLISH', KEYS[5], run .. '\31interrupt') end
+local line = redis.call('LRANGE', KEYS[6], 0, -1)
+if line[1] then redis.call('SPUBLISH', KEYS[5], line[1] .. '\31interrupt') end
+local now = redis.call('TIME')
+local now_us = now[1] * 1000000 + now[2]
+for _, run in ipairs(line) do  -- whoever follows a run is told that it has ended
+  emit(KEYS[1], KEYS[9], {
+    event(run, 'error', '', now_us, '{"error":"ThreadNotFound","message":"The thread was deleted."}'),
+    event(run, 'end', '', now_us, '{"status":"error"}')})
+end
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('SREM', KEYS[4], ARGV[1])

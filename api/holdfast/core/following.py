@@ -1,0 +1,111 @@
+"""A run as it is followed: its events from a place in the log on, and what they come to."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from holdfast.core.platform import Platform
+from holdfast.events import ALWAYS, dump
+from holdfast.redis.lua import Place
+from holdfast.redis.stream import Reader, Stored, parse_place
+
+START = Place(0, 0)
+EMPTY: dict[str, Any] = {"status": ""}
+
+
+@dataclass(slots=True)
+class Followed:
+    """A run and its events from a place on; owns the subscription until `close`."""
+
+    platform: Platform
+    thread_id: str
+    run_id: str
+    after: Place
+    reader: Reader
+    stack: AsyncExitStack
+    modes: frozenset[str] = frozenset()
+    resumable: bool = False
+    ended: bool = False
+
+    async def events(self) -> AsyncIterator[Stored]:
+        """The run's own events up to its end mark, which is the last one given."""
+        async for batch in self._batches():
+            for stored in batch:
+                if stored.event.run_id == self.run_id:
+                    yield stored
+                    if stored.event.mode == "end":
+                        self.ended = True
+                        return
+
+    async def _batches(self) -> AsyncIterator[list[Stored]]:
+        if self.ended:  # nothing will be added, and what there was may have gone
+            yield await self.platform.hub.read(self.thread_id, self.after)
+            return
+        async for batch in self.platform.hub.events(self.thread_id, self.reader, self.after):
+            yield batch
+
+    def shows(self, mode: str) -> bool:
+        """Whether a client that asked for these modes sees an event of that mode."""
+        if mode in ALWAYS:
+            return True
+        if mode == "messages":
+            return "messages-tuple" in self.modes
+        return mode.partition("/")[0] in self.modes
+
+    async def close(self) -> None:
+        await self.stack.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What `wait` and `join` answer: JSON, and the status of the run."""
+
+    body: bytes
+    status: str
+
+
+async def result(followed: Followed) -> Result:
+    """The run's final values, or `{"__error__": ...}`; waits for its end."""
+    values, error, end = b"{}", b"", EMPTY
+    try:
+        async for stored in followed.events():
+            event = stored.event
+            if event.mode == "values" and not event.namespace:
+                values = event.data
+            elif event.mode == "error":
+                error = event.data
+            elif event.mode == "end":
+                end = orjson.loads(event.data)
+    finally:
+        await followed.close()
+    if error:
+        return Result(b'{"__error__":' + error + b"}", end["status"])
+    if end.get("interrupts"):
+        # LangGraph names one interrupt in each `values`: all that wait are in the end mark only.
+        values = dump(with_interrupts(orjson.loads(values), end["interrupts"]))
+    return Result(values, end["status"])
+
+
+def with_interrupts(values: Any, waiting: list[dict[str, Any]]) -> Any:
+    return {**values, "__interrupt__": waiting} if waiting and isinstance(values, dict) else values
+
+
+def resume_place(followed: Followed, last_event_id: str | None) -> Place | None:
+    """Where a stream goes on after `Last-Event-ID`; None when there is nothing to send.
+
+    Without an id, on a run that was not made resumable, or after a place that the log has not reached: what
+    comes from now on. `-1`, `-` and `0`: from the beginning.
+    """
+    now = None if followed.ended else followed.after
+    if last_event_id is None or not followed.resumable:
+        return now
+    if last_event_id in ("-1", "-", "0"):
+        return START
+    try:
+        place = parse_place(last_event_id)
+    except ValueError:
+        return None
+    return place if place <= followed.after else now
