@@ -119,12 +119,17 @@ class Attempt:
         if self._lost:
             if not task.cancelled():
                 task.exception()
+            self._note_lost("the lease was lost")
             return "lost"
         try:
             return await self._end(task, timed_out)
         except (Fenced, Unavailable) as error:
-            logger.warning("run given up", extra={"run_id": self.claim.run_id, "error": type(error).__name__})
+            self._note_lost(type(error).__name__)
             return "lost"
+
+    def _note_lost(self, reason: str) -> None:
+        lost = {"run_id": self.claim.run_id, "reason": reason}
+        logger.warning("run given up to another worker", extra=lost)
 
     async def _end(self, task: asyncio.Task[None], timed_out: bool) -> Ending:
         if task.cancelled():
