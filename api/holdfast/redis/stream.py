@@ -11,6 +11,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from holdfast.events import Event
@@ -93,7 +95,8 @@ class Hub:
     def __init__(self, client: Client, keys: Keys, url: str) -> None:
         self._client = client
         self._keys = keys
-        self._redis = open_redis(url, socket_timeout=None)
+        # No retries: redis-py would come back by itself, with the channels only that it was first asked for.
+        self._redis = open_redis(url, socket_timeout=None, retry=Retry(NoBackoff(), 0))
         self._readers: dict[bytes, set[Reader]] = {}
         self._listeners: dict[bytes, Callable[[bytes], None]] = {}
         self._pubsub: PubSub | None = None
@@ -117,9 +120,6 @@ class Hub:
                 await self._listen()
             except (RedisError, OSError) as error:
                 logger.warning("pub/sub connection lost", extra={"error": type(error).__name__})
-            for readers in self._readers.values():
-                for reader in readers:
-                    reader.lose()
             await asyncio.sleep(RECONNECT_S)
 
     async def _listen(self) -> None:
@@ -132,6 +132,8 @@ class Hub:
             await pubsub.ssubscribe(*channels)
             self._pubsub = pubsub
             try:
+                if late := {*self._readers, *self._listeners}.difference(channels):
+                    await pubsub.ssubscribe(*late)  # they came while the connection was made
                 while True:
                     message = await pubsub.parse_response(block=True)
                     self._receive(*message)
@@ -140,6 +142,8 @@ class Hub:
 
     def _receive(self, kind: bytes, channel: bytes, payload: bytes | int) -> None:
         if kind == b"ssubscribe":
+            for reader in self._readers.get(channel, ()):
+                reader.lose()  # what was appended before the channel was followed, was not pushed
             if confirmed := self._confirmed.get(channel):
                 confirmed.set()
             return
