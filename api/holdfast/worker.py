@@ -14,10 +14,10 @@ from redis.exceptions import RedisError
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError
 from holdfast.execute import Attempt, Limits
-from holdfast.redis import lua
+from holdfast.redis import claims
+from holdfast.redis.claims import Claim
 from holdfast.redis.leases import Leases
 from holdfast.redis.log import Log
-from holdfast.redis.lua import Claim
 from holdfast.redis.queue import Entry, Queue, open_queue
 
 logger = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ class Worker:
 
     async def _work(self, entry: Entry) -> None:
         platform = self._platform
-        claim = await lua.claim(
+        claim = await claims.claim(
             platform.client,
             platform.keys,
             entry.lane,
@@ -158,7 +158,7 @@ class Worker:
             self._attempts.pop(claim.run_id, None)
 
     async def _hand_back(self, claim: Claim) -> None:
-        await lua.release(self._platform.client, self._platform.keys, claim, datetime.now(UTC))
+        await claims.release(self._platform.client, self._platform.keys, claim, datetime.now(UTC))
 
 
 def limits(platform: Platform) -> Limits:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from holdfast.events import Event
-from holdfast.redis import lua
+from holdfast.redis import claims, lua
+from holdfast.redis.claims import Claim, Outcome
 from holdfast.redis.client import Client, connect
 from holdfast.redis.keys import Keys
-from holdfast.redis.lua import Claim, Outcome, Place
+from holdfast.redis.lua import Place
 from holdfast.redis.queue import Queue, open_queue
 from holdfast.redis.records import Caller, ThreadRecord, read_run, read_thread, run_fields
 
@@ -52,6 +53,7 @@ class Engine:
             create=more.pop("create", True),
             metadata={},
             decisions=decisions,
+            **more,
         )
 
     async def claim(self, nonce: str | None = None) -> Claim | None:
@@ -61,7 +63,7 @@ class Engine:
 
     async def claim_entry(self, entry: str, nonce: str | None = None) -> Claim | None:
         nonce = nonce or secrets.token_hex(4)
-        return await lua.claim(self.client, self.keys, 0, self.thread_id, entry, nonce, now())
+        return await claims.claim(self.client, self.keys, 0, self.thread_id, entry, nonce, now())
 
     async def claimed(self) -> Claim:
         claim = await self.claim()
@@ -70,13 +72,15 @@ class Engine:
 
     async def append(self, claim: Claim, written: int, *texts: str) -> None:
         events = [Event(claim.run_id, "custom", "", 0, text.encode()).encode() for text in texts]
-        await lua.append(self.client, self.keys, claim, written, events)
+        await claims.append(self.client, self.keys, claim, written, events)
 
     async def finish(
         self, claim: Claim, written: int = 0, outcome: Outcome = DONE
     ) -> dict[str, dict[str, Any]]:
         last = [Event(claim.run_id, "end", "", 0, b"{}").encode()]
-        return await lua.finish(self.client, self.keys, claim, outcome, written, last, now=now(), keep_s=60)
+        return await claims.finish(
+            self.client, self.keys, claim, outcome, written, last, now=now(), keep_s=60
+        )
 
     async def thread(self) -> ThreadRecord:
         stored = await self.client.call("HGETALL", self.keys.thread(self.thread_id))

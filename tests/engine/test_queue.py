@@ -6,8 +6,8 @@ import pytest
 from redis.exceptions import ResponseError
 
 from holdfast.errors import Fenced, NothingPending, RunNotFound, ThreadBusy, ThreadNotFound
-from holdfast.redis import lua
-from holdfast.redis.lua import Outcome
+from holdfast.redis import claims, lua
+from holdfast.redis.claims import Outcome
 from holdfast.redis.queue import open_queue
 from holdfast.redis.records import Caller
 from tests.engine.conftest import DONE, Engine, now
@@ -129,20 +129,20 @@ async def test_a_renewed_entry_is_not_taken(engine: Engine, redis_url: str) -> N
         for _ in range(8):  # 0.8 s in all, past the lease of 0.5 s
             await asyncio.sleep(0.1)
             asked = [claim.token, claim.entry, "worker-1", "a"]
-            assert await engine.client.run(lua.RENEW, keys, asked) == b"held"
+            assert await engine.client.run(claims.RENEW, keys, asked) == b"held"
             assert await other.reclaim(0, 10) == []
 
 
 async def test_a_run_handed_back_goes_on_elsewhere_and_counts_no_failure(engine: Engine) -> None:
     await engine.submit("a")
     claim = await engine.claimed()
-    await lua.release(engine.client, engine.keys, claim, now())
+    await claims.release(engine.client, engine.keys, claim, now())
     assert await engine.status("a") == "pending"
     with pytest.raises(Fenced):
         await engine.append(claim, 0, "late")
     again = await engine.claimed()
     assert (again.run_id, again.attempt, again.failures) == ("a", 2, 1)
-    await lua.release(engine.client, engine.keys, claim, now())  # it has nothing left to hand back
+    await claims.release(engine.client, engine.keys, claim, now())  # it has nothing left to hand back
     await engine.append(again, 0, "mine")
 
 

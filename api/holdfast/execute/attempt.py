@@ -24,8 +24,8 @@ from holdfast.execute.inputs import (
     run_config,
 )
 from holdfast.project import GraphSpec
+from holdfast.redis.claims import Claim, Outcome
 from holdfast.redis.log import Log
-from holdfast.redis.lua import Claim, Outcome
 
 logger = logging.getLogger(__name__)
 

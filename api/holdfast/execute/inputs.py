@@ -7,7 +7,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Send, StateSnapshot
 
 from holdfast.events import encode_interrupt
-from holdfast.redis.lua import Claim
+from holdfast.redis.claims import Claim
 
 Answers = Mapping[str, Mapping[str, Any]]  # decisions {value, by, at} by request id
 

@@ -76,6 +76,22 @@ class Keys:
         """Stream with the consumer group `workers`: threads whose next run may start."""
         return f"{self._bases[lane]}ready"
 
+    def waiting(self, lane: int) -> str:
+        """Sorted set by turn: threads that wait for a place in `ready`."""
+        return f"{self._bases[lane]}waiting"
+
+    def shares(self, lane: int) -> str:
+        """Hash: the last turn of each tenant that has threads waiting; under "" the turn that is on now."""
+        return f"{self._bases[lane]}shares"
+
+    def queued(self, lane: int) -> str:
+        """Hash: how many runs of a tenant have not ended; under "" of all of them."""
+        return f"{self._bases[lane]}queued"
+
+    def due(self, lane: int) -> str:
+        """Sorted set by due time (ms): runs that start later."""
+        return f"{self._bases[lane]}due"
+
     def threads(self, lane: int, tenant: str, owner: str = "") -> str:
         """Sorted set by time of creation (us): the threads of an owner or, without one, of the tenant."""
         return f"{self._bases[lane]}threads:{quote(tenant, safe='')}:{quote(owner, safe='')}"

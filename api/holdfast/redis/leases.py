@@ -14,8 +14,8 @@ from contextlib import asynccontextmanager
 import redis
 from redis.exceptions import NoScriptError, RedisError
 
+from holdfast.redis.claims import RENEW, Claim
 from holdfast.redis.keys import Keys
-from holdfast.redis.lua import RENEW, Claim
 
 logger = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from holdfast.events import Event
-from holdfast.redis import lua
+from holdfast.redis import claims
+from holdfast.redis.claims import Claim, Outcome
 from holdfast.redis.client import Client
 from holdfast.redis.keys import Keys
-from holdfast.redis.lua import Claim, Outcome
 
 
 class Log:
@@ -38,7 +38,7 @@ class Log:
         try:
             while self._queued:
                 batch, self._queued = self._queued, []
-                await lua.append(self._client, self._keys, self._claim, self._written, batch)
+                await claims.append(self._client, self._keys, self._claim, self._written, batch)
                 self._written += len(batch)
         except Exception as error:  # whatever it is, the run must not go on without its events
             self.failed = error
@@ -56,7 +56,7 @@ class Log:
     ) -> dict[str, dict[str, Any]]:
         """Ends the run together with its last events; returns as `lua.finish` does."""
         await self.flush()
-        return await lua.finish(
+        return await claims.finish(
             self._client,
             self._keys,
             self._claim,

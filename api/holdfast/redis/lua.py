@@ -1,21 +1,19 @@
 """The scripts as typed functions: the signature is the contract, the Lua (`redis/scripts`) the proof."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
-from redis.exceptions import ResponseError
 
 from holdfast.errors import (
     Conflict,
-    Fenced,
     NothingPending,
     RunNotFound,
     ThreadBusy,
     ThreadExists,
     ThreadNotFound,
+    TooMany,
 )
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
@@ -23,14 +21,9 @@ from holdfast.redis.records import Caller, metadata_fields, timestamp_us
 
 CREATE_THREAD = Script.load("thread", "create_thread")
 UPDATE_THREAD = Script.load("thread", "update_thread")
-DELETE_THREAD = Script.load("thread", "delete_thread")
-SUBMIT = Script.load("thread", "submit")
-CLAIM = Script.load("thread", "claim")
-APPEND = Script.load("thread", "write", "append")
-FINISH = Script.load("thread", "write", "finish")
-RENEW = Script.load("renew")
-RELEASE = Script.load("thread", "release")
-CANCEL = Script.load("thread", "cancel")
+DELETE_THREAD = Script.load("thread", "schedule", "delete_thread")
+SUBMIT = Script.load("thread", "schedule", "submit")
+CANCEL = Script.load("thread", "schedule", "cancel")
 DELETE_RUN = Script.load("thread", "delete_run")
 
 GROUP = "workers"
@@ -43,40 +36,19 @@ class Place(NamedTuple):
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The right to run `run_id`, as long as `token` is the thread's."""
+class Most(NamedTuple):
+    """How many runs may wait or run at once."""
 
-    thread_id: str
-    run_id: str
-    lane: int
-    entry: str
-    token: str
-    attempt: int
-    failures: int
-    request: dict[str, Any]
-    cancel: str
-    owner: str
-    tenant: str
-    hold: dict[str, Any] | None = None
-    ttl_minutes: float | None = None
+    in_all: int
+    of_tenant: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a run ended and what its thread is then.
+UNBOUNDED = Most(2**31, 2**31)
 
-    `waiting` are the ids of requests that wait for a decision, with whether this attempt was already given an
-    answer to each; `after` is "", "rollback" (forget the run) or "delete" (the thread was made for this run).
-    """
 
-    status: str
-    thread_status: str
-    interrupts: dict[str, list[dict[str, Any]]]
-    error: dict[str, str] | None
-    ttl_s: int
-    after: str = ""
-    waiting: Mapping[str, bool] | None = None
+def share(bound: int, lanes: int) -> int:
+    """A lane's part of a bound; threads spread evenly over the lanes."""
+    return -(-bound // lanes)
 
 
 def thread_keys(keys: Keys, thread_id: str) -> list[str]:
@@ -89,6 +61,11 @@ def thread_keys(keys: Keys, thread_id: str) -> list[str]:
         keys.checkpoints(thread_id),
         keys.checkpoint_index(thread_id),
     ]
+
+
+def schedule_keys(keys: Keys, lane: int) -> list[str]:
+    """What `schedule.lua` works on, in its order."""
+    return [keys.ready(lane), keys.waiting(lane), keys.shares(lane), keys.queued(lane)]
 
 
 def index_keys(keys: Keys, thread_id: str, tenant: str, owner: str) -> list[str]:
@@ -152,6 +129,7 @@ async def delete_thread(client: Client, keys: Keys, thread_id: str, tenant: str,
             keys.registry(lane),
             keys.cancels(lane),
             *thread_keys(keys, thread_id),
+            *schedule_keys(keys, lane),
         ],
         [thread_id],
     )
@@ -169,11 +147,14 @@ async def submit(
     create: bool,
     metadata: dict[str, Any],
     decisions: Mapping[str, dict[str, Any]],
+    due_ms: int = 0,
+    most: Most = UNBOUNDED,
 ) -> Place:
     """Writes the run, makes the thread busy and puts the run in line, all or nothing.
 
-    `metadata` is merged into the thread's; `decisions` are by request id. Raises `ThreadNotFound`,
-    `ThreadBusy` under `multitask_strategy: reject`, `NothingPending` when a request has been decided before.
+    `metadata` is merged into the thread's; `decisions` are by request id; with `due_ms` the run stands in
+    line from that time on. Raises `ThreadNotFound`, `ThreadBusy` under `multitask_strategy: reject`,
+    `NothingPending` when a request has been decided before, and `TooMany` past the bounds of `most`.
     """
     flat: list[Argument] = []
     for request_id, decision in decisions.items():
@@ -187,11 +168,12 @@ async def submit(
             keys.run_order(thread_id),
             keys.queue(thread_id),
             keys.events(thread_id),
-            keys.ready(lane),
             *index_keys(keys, thread_id, caller.tenant, caller.subject),
             keys.cancels(lane),
             keys.checkpoints(thread_id),
             keys.checkpoint_index(thread_id),
+            keys.due(lane),
+            *schedule_keys(keys, lane),
         ],
         [
             thread_id,
@@ -202,6 +184,9 @@ async def submit(
             caller.tenant,
             caller.owner_filter,
             caller.subject if create else "",
+            due_ms,
+            share(most.in_all, keys.lanes),
+            share(most.of_tenant, keys.lanes),
             len(decisions),
             *flat,
             *metadata_fields(metadata),
@@ -212,128 +197,13 @@ async def submit(
             return Place(int(epoch), int(seq))
         case [b"busy"]:
             raise ThreadBusy
+        case [b"full"]:
+            raise TooMany("Too many runs are waiting or running: try again in a moment.")
         case [b"decided", request_id, decision]:
             made = orjson.loads(decision)
             by = ", ".join(made.get("by", ()))
             raise NothingPending(f"Request {request_id.decode()} was decided by {by} at {made.get('at')}.")
     raise ThreadNotFound(f"Thread with ID {thread_id} not found")
-
-
-async def claim(
-    client: Client, keys: Keys, lane: int, thread_id: str, entry: str, nonce: str, now: datetime
-) -> Claim | None:
-    """Takes the first run in the thread's line; None when there is none left."""
-    reply = await client.run(
-        CLAIM,
-        [
-            keys.thread(thread_id),
-            keys.runs(thread_id),
-            keys.queue(thread_id),
-            keys.events(thread_id),
-            keys.ready(lane),
-        ],
-        [thread_id, entry, nonce, timestamp_us(now)],
-    )
-    if reply is None:
-        return None
-    run_id, token, attempt, failures, request, cancel, owner, tenant, hold, ttl = reply
-    return Claim(
-        thread_id=thread_id,
-        run_id=run_id.decode(),
-        lane=lane,
-        entry=entry,
-        token=token.decode(),
-        attempt=attempt,
-        failures=failures,
-        request=orjson.loads(request),
-        cancel=cancel.decode(),
-        owner=owner.decode(),
-        tenant=tenant.decode(),
-        hold=orjson.loads(hold) if hold else None,
-        ttl_minutes=float(ttl) if ttl else None,
-    )
-
-
-async def append(client: Client, keys: Keys, claim: Claim, written: int, events: Sequence[bytes]) -> None:
-    """Adds events after the `written` ones of this claim. Raises `Fenced`."""
-    thread_id = claim.thread_id
-    try:
-        await client.run(
-            APPEND, [keys.thread(thread_id), keys.events(thread_id)], [claim.token, written, *events]
-        )
-    except ResponseError as error:
-        raise refusal(error) from error
-
-
-async def finish(
-    client: Client,
-    keys: Keys,
-    claim: Claim,
-    outcome: Outcome,
-    written: int,
-    events: Sequence[bytes],
-    *,
-    now: datetime,
-    keep_s: int,
-) -> dict[str, dict[str, Any]]:
-    """Ends the run with its last events and starts the thread's next one.
-
-    Returns the decisions, by request id, that were made for requests which would now wait: then the run has
-    not ended and is to go on with them. Empty when it has ended. Raises `Fenced`.
-    """
-    thread_id = claim.thread_id
-    lane = keys.lane(thread_id)
-    waiting: list[Argument] = []
-    for request_id, answered in (outcome.waiting or {}).items():
-        waiting += (request_id, int(answered))
-    try:
-        reply = await client.run(
-            FINISH,
-            [
-                keys.thread(thread_id),
-                keys.runs(thread_id),
-                keys.run_order(thread_id),
-                keys.queue(thread_id),
-                keys.events(thread_id),
-                keys.ready(lane),
-                keys.checkpoints(thread_id),
-                keys.checkpoint_index(thread_id),
-                *index_keys(keys, thread_id, claim.tenant, claim.owner),
-                keys.registry(lane),
-            ],
-            [
-                claim.token,
-                written,
-                thread_id,
-                claim.run_id,
-                claim.entry,
-                outcome.status,
-                outcome.thread_status,
-                orjson.dumps(outcome.interrupts),
-                orjson.dumps(outcome.error) if outcome.error else "",
-                timestamp_us(now),
-                outcome.ttl_s,
-                keep_s,
-                outcome.after,
-                len(waiting) // 2,
-                *waiting,
-                *events,
-            ],
-        )
-    except ResponseError as error:
-        raise refusal(error) from error
-    made = reply[1:]
-    return {made[i].decode(): orjson.loads(made[i + 1]) for i in range(0, len(made), 2)}
-
-
-async def release(client: Client, keys: Keys, claim: Claim, now: datetime) -> None:
-    """Hands the run back; nothing happens when the thread is another worker's by now."""
-    thread_id = claim.thread_id
-    await client.run(
-        RELEASE,
-        [keys.thread(thread_id), keys.runs(thread_id), keys.ready(claim.lane)],
-        [claim.token, thread_id, claim.run_id, claim.entry, timestamp_us(now)],
-    )
 
 
 async def cancel(client: Client, keys: Keys, thread_id: str, run_id: str, action: str, now: datetime) -> bool:
@@ -348,8 +218,10 @@ async def cancel(client: Client, keys: Keys, thread_id: str, run_id: str, action
             keys.queue(thread_id),
             keys.events(thread_id),
             keys.cancels(lane),
+            keys.due(lane),
+            *schedule_keys(keys, lane),
         ],
-        [run_id, action, timestamp_us(now)],
+        [run_id, action, timestamp_us(now), thread_id],
     )
     if reply in (b"missing", b"finished"):
         raise RunNotFound("No matching run to cancel: it does not exist or has ended.")
@@ -363,7 +235,3 @@ async def delete_run(client: Client, keys: Keys, thread_id: str, run_id: str) ->
         raise RunNotFound("Run not found")
     if reply == b"active":
         raise Conflict("The run is active: cancel it first.")
-
-
-def refusal(error: ResponseError) -> Exception:
-    return Fenced() if str(error).startswith("FENCED") else error

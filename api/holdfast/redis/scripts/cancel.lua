@@ -1,7 +1,7 @@
--- KEYS thread, runs, order, queue, events, cancels
--- ARGV run_id, action, now_us
+-- KEYS thread, runs, order, queue, events, cancels, due, the lane's schedule
+-- ARGV run_id, action, now_us, thread_id
 -- Returns 'missing', 'finished', 'dropped' (it had not started) or 'asked' (its worker will end it).
-local thread, runs, order, queue, events, cancels = unpack(KEYS)
+local thread, runs, order, queue, events, cancels = unpack(KEYS, 1, 6)
 local run, action, now_us = unpack(ARGV)
 local status = redis.call('HGET', runs, run .. ':status')
 if not status then return 'missing' end
@@ -13,5 +13,9 @@ if held[1] ~= '' and held[2] == run then
   return 'asked'
 end
 drop(thread, runs, order, queue, events, run, action, now_us)
+count(lane_of(8), redis.call('HGET', thread, 'tenant'), -1)
+if redis.call('ZREM', KEYS[7], ARGV[4] .. '\31' .. run) == 1 then
+  redis.call('HINCRBY', thread, 'delayed', -1)
+end
 if redis.call('EXISTS', queue) == 0 then redis.call('HSET', thread, 'status', rest(thread), 'updated_at', now_us) end
 return 'dropped'

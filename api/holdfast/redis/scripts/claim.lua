@@ -1,12 +1,14 @@
--- KEYS thread, runs, queue, events, ready
+-- KEYS thread, runs, queue, events, the lane's schedule
 -- ARGV thread_id, entry, nonce (one a claim: a repeated call finds its own token), now_us
 -- Returns {run_id, token, attempt, failures, request, cancel, owner, tenant, hold, ttl}, or false when nothing
 -- is left to run.
-local thread, runs, queue, events, ready = unpack(KEYS)
+local thread, runs, queue, events = unpack(KEYS, 1, 4)
+local lane = lane_of(5)
+refill(lane)
 local run = redis.call('LINDEX', queue, 0)
 if not run or redis.call('EXISTS', thread) == 0 then
-  redis.call('XACK', ready, 'workers', ARGV[2])
-  redis.call('XDEL', ready, ARGV[2])
+  redis.call('XACK', lane.ready, 'workers', ARGV[2])
+  redis.call('XDEL', lane.ready, ARGV[2])
   return false
 end
 local token = redis.call('HGET', thread, 'token')

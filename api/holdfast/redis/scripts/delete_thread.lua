@@ -1,4 +1,5 @@
--- KEYS thread, threads of the owner, threads of the tenant, registry, cancels, queue, and all other keys of the thread
+-- KEYS thread, threads of the owner, threads of the tenant, registry, cancels, queue, and all other keys of the thread,
+--      the lane's schedule
 -- ARGV thread_id
 -- A worker that still runs the thread finds its token gone: none of its writes is accepted any more.
 local line = redis.call('LRANGE', KEYS[6], 0, -1)
@@ -13,6 +14,10 @@ end
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('SREM', KEYS[4], ARGV[1])
+local lane = lane_of(12)
+local left = #line + tonumber(redis.call('HGET', KEYS[1], 'delayed') or 0)
+if left > 0 then count(lane, redis.call('HGET', KEYS[1], 'tenant'), -left) end
+redis.call('ZREM', lane.waiting, ARGV[1])
 local gone = redis.call('DEL', KEYS[1])
-for i = 6, #KEYS do redis.call('DEL', KEYS[i]) end
+for i = 6, 11 do redis.call('DEL', KEYS[i]) end
 return gone

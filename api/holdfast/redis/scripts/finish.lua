@@ -1,11 +1,12 @@
 -- Ends a run: its last events, its outcome, the thread's state and the start of the next run, all at once.
--- KEYS thread, runs, order, queue, events, ready, checkpoints, checkpoint index,
---      threads of the owner, threads of the tenant, registry
+-- KEYS thread, runs, order, queue, events, checkpoints, checkpoint index,
+--      threads of the owner, threads of the tenant, registry, the lane's schedule
 -- ARGV token, from, thread_id, run_id, entry, status, thread status, interrupts, error, now_us, ttl_s, keep_s,
 --      after ('' | 'rollback' = forget the run | 'delete' = the thread was made for this run only),
 --      number of waiting requests, request_id, answered in this attempt ('1' or '0') ..., event ...
 -- Returns {'ok'} or, when a request that would now wait has been decided meanwhile, {'decided', id, decision, ...}.
-local thread, runs, order, queue, events, ready = unpack(KEYS, 1, 6)
+local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
+local lane = lane_of(11)
 local token, from, thread_id, run, entry, status = unpack(ARGV, 1, 6)
 local now_us, ttl, keep, after = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[13]
 if redis.call('HGET', runs, run .. ':finished') == token then return {'ok'} end  -- the reply was lost
@@ -29,16 +30,18 @@ for i = 15 + 2 * waiting, #ARGV do list[#list + 1] = ARGV[i] end
 local refused = write(thread, events, token, tonumber(from), list)
 if refused then return refused end
 
-redis.call('XACK', ready, 'workers', entry)
-redis.call('XDEL', ready, entry)
+local tenant = redis.call('HGET', thread, 'tenant')
+redis.call('XACK', lane.ready, 'workers', entry)
+redis.call('XDEL', lane.ready, entry)
+count(lane, tenant, -1)
 redis.call('LREM', queue, 1, run)
-if after == 'delete' then
+if after == 'delete' and redis.call('EXISTS', queue) == 0 then
   -- The events stay for the readers that still follow the run.
   redis.call('EXPIRE', events, keep)
-  redis.call('DEL', thread, runs, order, queue, KEYS[7], KEYS[8])
+  redis.call('DEL', thread, runs, order, queue, KEYS[6], KEYS[7])
+  redis.call('ZREM', KEYS[8], thread_id)
   redis.call('ZREM', KEYS[9], thread_id)
-  redis.call('ZREM', KEYS[10], thread_id)
-  redis.call('SREM', KEYS[11], thread_id)
+  redis.call('SREM', KEYS[10], thread_id)
   return {'ok'}
 end
 if after == 'rollback' then
@@ -51,9 +54,9 @@ local more = redis.call('EXISTS', queue) == 1
 redis.call('HSET', thread, 'token', '', 'active', '', 'status', more and 'busy' or ARGV[7], 'interrupts', ARGV[8],
   'error', ARGV[9], 'updated_at', now_us, 'state_updated_at', now_us)
 if more then
-  dispatch(ready, thread_id)
-else
-  expire({thread, runs, order, KEYS[7], KEYS[8]}, ttl)
+  dispatch(lane, thread_id, tenant)
+elseif tonumber(redis.call('HGET', thread, 'delayed') or 0) <= 0 then
+  expire({thread, runs, order, KEYS[6], KEYS[7]}, ttl)
   redis.call('EXPIRE', events, ttl > 0 and math.min(ttl, keep) or keep)
 end
 return {'ok'}

@@ -1,11 +1,12 @@
 -- Hands a run back: it goes on from its last checkpoint on another worker, and this attempt counts as no failure.
--- KEYS thread, runs, ready
+-- KEYS thread, runs, the lane's schedule
 -- ARGV token, thread_id, run_id, entry, now_us
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'token', '', 'active', '')
 redis.call('HINCRBY', KEYS[2], ARGV[3] .. ':failures', -1)
 redis.call('HSET', KEYS[2], ARGV[3] .. ':status', 'pending', ARGV[3] .. ':updated_at', ARGV[5])
-redis.call('XACK', KEYS[3], 'workers', ARGV[4])
-redis.call('XDEL', KEYS[3], ARGV[4])
-dispatch(KEYS[3], ARGV[2])
+local lane = lane_of(3)
+redis.call('XACK', lane.ready, 'workers', ARGV[4])
+redis.call('XDEL', lane.ready, ARGV[4])
+dispatch(lane, ARGV[2], redis.call('HGET', KEYS[1], 'tenant'))
 return 1

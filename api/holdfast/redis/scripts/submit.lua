@@ -1,52 +1,63 @@
--- KEYS thread, runs, order, queue, events, ready, threads of the owner, threads of the tenant, cancels,
---      checkpoints, checkpoint index
+-- KEYS thread, runs, order, queue, events, threads of the owner, threads of the tenant, cancels,
+--      checkpoints, checkpoint index, due, the lane's schedule
 -- ARGV thread_id, run_id, request, now_us, strategy, tenant, owner ('' = anybody in the tenant),
---      creator ('' = the thread must exist), number of decisions, request_id, decision ..., field, value ...
--- Returns {'ok', epoch, seq} with the place in the log before the run's first event, {'missing'}, {'busy'},
--- or {'decided', request_id, decision}.
-local thread, runs, order, queue, events, ready = unpack(KEYS, 1, 6)
-local thread_id, run, request, now_us, strategy, tenant, owner, creator = unpack(ARGV, 1, 8)
+--      creator ('' = the thread must exist), when due (ms, 0 = now), most runs at once in all, most a tenant,
+--      number of decisions, request_id, decision ..., field, value ...
+-- Returns {'ok', epoch, seq} with the place in the log before the run's first event, or {'missing'}, {'busy'},
+-- {'full'}, {'decided', request_id, decision}: then nothing was changed.
+local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
+local lane = lane_of(12)
+local thread_id, run, request, now_us, strategy, tenant, owner, creator, due = unpack(ARGV, 1, 9)
+local decisions = tonumber(ARGV[12])
+local fields = 13 + 2 * decisions
+
 local place = redis.call('HMGET', thread, 'epoch', 'seq', 'token')
-
 if redis.call('HEXISTS', runs, run) == 1 then return {'ok', place[1], place[2]} end  -- the reply was lost
-if redis.call('EXISTS', thread) == 0 then
-  if creator == '' then return {'missing'} end
-  redis.call('HSET', thread, 'owner', creator, 'tenant', tenant, 'created_at', now_us, 'updated_at', now_us,
-    'state_updated_at', now_us, 'status', 'idle', 'epoch', 0, 'token', '', 'seq', 0)
-  redis.call('ZADD', KEYS[7], now_us, thread_id)
-  redis.call('ZADD', KEYS[8], now_us, thread_id)
-  place = {'0', '0', ''}
-elseif not visible(thread, tenant, owner) then
-  return {'missing'}
-end
-
+local exists = redis.call('EXISTS', thread) == 1
+if exists and not visible(thread, tenant, owner) or not exists and creator == '' then return {'missing'} end
 local line = redis.call('LRANGE', queue, 0, -1)
 if #line > 0 and strategy == 'reject' then return {'busy'} end
-
+local active = redis.call('HMGET', lane.queued, '', tenant)
+if tonumber(active[1] or 0) >= tonumber(ARGV[10]) or tonumber(active[2] or 0) >= tonumber(ARGV[11]) then
+  return {'full'}
+end
 -- A request is decided once: the first decision stands, whatever comes after it.
-local decisions = tonumber(ARGV[9])
-for i = 10, 9 + 2 * decisions, 2 do
+for i = 13, fields - 1, 2 do
   local made = redis.call('HGET', thread, 'decision:' .. ARGV[i])
   if made then return {'decided', ARGV[i], made} end
 end
-for i = 10, 9 + 2 * decisions, 2 do redis.call('HSET', thread, 'decision:' .. ARGV[i], ARGV[i + 1]) end
 
+if not exists then
+  redis.call('HSET', thread, 'owner', creator, 'tenant', tenant, 'created_at', now_us, 'updated_at', now_us,
+    'state_updated_at', now_us, 'status', 'idle', 'epoch', 0, 'token', '', 'seq', 0)
+  redis.call('ZADD', KEYS[6], now_us, thread_id)
+  redis.call('ZADD', KEYS[7], now_us, thread_id)
+end
+for i = 13, fields - 1, 2 do redis.call('HSET', thread, 'decision:' .. ARGV[i], ARGV[i + 1]) end
 if strategy == 'interrupt' or strategy == 'rollback' then
   for i, other in ipairs(line) do
     if i == 1 and place[3] ~= '' then
       redis.call('HSET', runs, other .. ':cancel', strategy)
-      redis.call('SPUBLISH', KEYS[9], other .. '\31' .. strategy)
+      redis.call('SPUBLISH', KEYS[8], other .. '\31' .. strategy)
     else
       drop(thread, runs, order, queue, events, other, strategy, now_us)
+      count(lane, tenant, -1)
     end
   end
 end
 
 redis.call('HSET', runs, run, request, run .. ':status', 'pending', run .. ':updated_at', now_us)
 redis.call('ZADD', order, 0, run)
-redis.call('RPUSH', queue, run)
-redis.call('HSET', thread, 'status', 'busy', 'updated_at', now_us, unpack(ARGV, 10 + 2 * decisions))
-expire({thread, runs, order, events, KEYS[10], KEYS[11]}, 0)
-if #line == 0 then dispatch(ready, thread_id) end
+redis.call('HSET', thread, 'updated_at', now_us, unpack(ARGV, fields))
+expire({thread, runs, order, events, KEYS[9], KEYS[10]}, 0)
+count(lane, tenant, 1)
+if due ~= '0' then
+  redis.call('HINCRBY', thread, 'delayed', 1)
+  redis.call('ZADD', KEYS[11], due, thread_id .. '\31' .. run)
+else
+  redis.call('RPUSH', queue, run)
+  redis.call('HSET', thread, 'status', 'busy')
+  if #line == 0 then dispatch(lane, thread_id, tenant) end
+end
 place = redis.call('HMGET', thread, 'epoch', 'seq')
 return {'ok', place[1], place[2]}

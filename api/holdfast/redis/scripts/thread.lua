@@ -22,9 +22,11 @@ local function visible(thread, tenant, owner)
   return it[1] == tenant and (owner == '' or it[2] == owner)
 end
 
--- The ready entry names the thread only: whoever claims it takes the run that is first in line by then.
-local function dispatch(ready, thread_id)
-  redis.call('XADD', ready, '*', 't', thread_id)
+-- HSET of any number of fields: unpack() puts its results on the Lua stack, which is bounded.
+local function set(key, list, first)
+  for i = first, #list, 1000 do
+    redis.call('HSET', key, unpack(list, i, math.min(i + 999, #list)))
+  end
 end
 
 -- All keys of a thread go together or not at all; 0 seconds means never.

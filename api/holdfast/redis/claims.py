@@ -1,0 +1,202 @@
+"""The scripts of a worker as typed functions: everything that the holder of a claim may do."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from redis.exceptions import ResponseError
+
+from holdfast.errors import Fenced
+from holdfast.redis.client import Argument, Client, Script
+from holdfast.redis.keys import Keys
+from holdfast.redis.lua import index_keys, schedule_keys
+from holdfast.redis.records import timestamp_us
+
+CLAIM = Script.load("thread", "schedule", "claim")
+APPEND = Script.load("thread", "write", "append")
+FINISH = Script.load("thread", "schedule", "write", "finish")
+RENEW = Script.load("renew")
+RELEASE = Script.load("thread", "schedule", "release")
+DUE = Script.load("thread", "schedule", "due")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to run `run_id`, as long as `token` is the thread's."""
+
+    thread_id: str
+    run_id: str
+    lane: int
+    entry: str
+    token: str
+    attempt: int
+    failures: int
+    request: dict[str, Any]
+    cancel: str
+    owner: str
+    tenant: str
+    hold: dict[str, Any] | None = None
+    ttl_minutes: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended and what its thread is then.
+
+    `waiting` are the ids of requests that wait for a decision, with whether this attempt was already given an
+    answer to each; `after` is "", "rollback" (forget the run) or "delete" (the thread was made for this run).
+    """
+
+    status: str
+    thread_status: str
+    interrupts: dict[str, list[dict[str, Any]]]
+    error: dict[str, str] | None
+    ttl_s: int
+    after: str = ""
+    waiting: Mapping[str, bool] | None = None
+
+
+async def claim(
+    client: Client, keys: Keys, lane: int, thread_id: str, entry: str, nonce: str, now: datetime
+) -> Claim | None:
+    """Takes the first run in the thread's line; None when there is none left."""
+    reply = await client.run(
+        CLAIM,
+        [
+            keys.thread(thread_id),
+            keys.runs(thread_id),
+            keys.queue(thread_id),
+            keys.events(thread_id),
+            *schedule_keys(keys, lane),
+        ],
+        [thread_id, entry, nonce, timestamp_us(now)],
+    )
+    if reply is None:
+        return None
+    run_id, token, attempt, failures, request, cancel, owner, tenant, hold, ttl = reply
+    return Claim(
+        thread_id=thread_id,
+        run_id=run_id.decode(),
+        lane=lane,
+        entry=entry,
+        token=token.decode(),
+        attempt=attempt,
+        failures=failures,
+        request=orjson.loads(request),
+        cancel=cancel.decode(),
+        owner=owner.decode(),
+        tenant=tenant.decode(),
+        hold=orjson.loads(hold) if hold else None,
+        ttl_minutes=float(ttl) if ttl else None,
+    )
+
+
+async def append(client: Client, keys: Keys, claim: Claim, written: int, events: Sequence[bytes]) -> None:
+    """Adds events after the `written` ones of this claim. Raises `Fenced`."""
+    thread_id = claim.thread_id
+    try:
+        await client.run(
+            APPEND, [keys.thread(thread_id), keys.events(thread_id)], [claim.token, written, *events]
+        )
+    except ResponseError as error:
+        raise refusal(error) from error
+
+
+async def finish(
+    client: Client,
+    keys: Keys,
+    claim: Claim,
+    outcome: Outcome,
+    written: int,
+    events: Sequence[bytes],
+    *,
+    now: datetime,
+    keep_s: int,
+) -> dict[str, dict[str, Any]]:
+    """Ends the run with its last events and starts the thread's next one.
+
+    Returns the decisions, by request id, that were made for requests which would now wait: then the run has
+    not ended and is to go on with them. Empty when it has ended. Raises `Fenced`.
+    """
+    thread_id = claim.thread_id
+    lane = keys.lane(thread_id)
+    waiting: list[Argument] = []
+    for request_id, answered in (outcome.waiting or {}).items():
+        waiting += (request_id, int(answered))
+    try:
+        reply = await client.run(
+            FINISH,
+            [
+                keys.thread(thread_id),
+                keys.runs(thread_id),
+                keys.run_order(thread_id),
+                keys.queue(thread_id),
+                keys.events(thread_id),
+                keys.checkpoints(thread_id),
+                keys.checkpoint_index(thread_id),
+                *index_keys(keys, thread_id, claim.tenant, claim.owner),
+                keys.registry(lane),
+                *schedule_keys(keys, lane),
+            ],
+            [
+                claim.token,
+                written,
+                thread_id,
+                claim.run_id,
+                claim.entry,
+                outcome.status,
+                outcome.thread_status,
+                orjson.dumps(outcome.interrupts),
+                orjson.dumps(outcome.error) if outcome.error else "",
+                timestamp_us(now),
+                outcome.ttl_s,
+                keep_s,
+                outcome.after,
+                len(waiting) // 2,
+                *waiting,
+                *events,
+            ],
+        )
+    except ResponseError as error:
+        raise refusal(error) from error
+    made = reply[1:]
+    return {made[i].decode(): orjson.loads(made[i + 1]) for i in range(0, len(made), 2)}
+
+
+async def release(client: Client, keys: Keys, claim: Claim, now: datetime) -> None:
+    """Hands the run back; nothing happens when the thread is another worker's by now."""
+    thread_id = claim.thread_id
+    await client.run(
+        RELEASE,
+        [keys.thread(thread_id), keys.runs(thread_id), *schedule_keys(keys, claim.lane)],
+        [claim.token, thread_id, claim.run_id, claim.entry, timestamp_us(now)],
+    )
+
+
+async def start_due(client: Client, keys: Keys, lane: int, now_ms: int, count: int) -> int:
+    """Puts the runs in line whose time has come, up to `count`; returns how many."""
+    due = await client.call("ZRANGE", keys.due(lane), "-inf", now_ms, "BYSCORE", "LIMIT", 0, count)
+    started = [start_one(client, keys, lane, *member.decode().split("\x1f")) for member in due]
+    return sum(await asyncio.gather(*started))
+
+
+async def start_one(client: Client, keys: Keys, lane: int, thread_id: str, run_id: str) -> int:
+    found: int = await client.run(
+        DUE,
+        [
+            keys.thread(thread_id),
+            keys.runs(thread_id),
+            keys.queue(thread_id),
+            keys.due(lane),
+            *schedule_keys(keys, lane),
+        ],
+        [thread_id, run_id],
+    )
+    return found
+
+
+def refusal(error: ResponseError) -> Exception:
+    return Fenced() if str(error).startswith("FENCED") else error
