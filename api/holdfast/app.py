@@ -26,7 +26,13 @@ EXPOSED = [
     "X-Pagination-Total",
     "X-Run-Status",
 ]
-NAMES = {"thread_id": "thread ID", "run_id": "run ID", "assistant_id": "assistant ID"}
+NAMES = {
+    "thread_id": "thread ID",
+    "ids": "thread ID",
+    "run_id": "run ID",
+    "assistant_id": "assistant ID",
+    "checkpoint_id": "checkpoint ID",
+}
 
 
 def create_app(platform: Platform, authenticator: DevAuthenticator) -> FastAPI:
@@ -36,7 +42,6 @@ def create_app(platform: Platform, authenticator: DevAuthenticator) -> FastAPI:
         summary="A LangGraph agent server on plain Redis",
         docs_url=None,
         redoc_url=None,
-        max_body_size=platform.settings.max_body_bytes,
         middleware=[
             Middleware(
                 CORSMiddleware,
@@ -85,7 +90,8 @@ def sentence(errors: Sequence[Any]) -> str:
         return "Invalid JSON in request body"
     message = first["msg"].removeprefix("Value error, ")
     if where and message == "must be a UUID":
-        return f"Invalid {NAMES.get(str(where[-1]), where[-1])}: {message}"
+        name = next(part for part in reversed(where) if isinstance(part, str))
+        return f"Invalid {NAMES.get(name, name)}: {message}"
     return f"{'.'.join(map(str, where))}: {message}" if where else message
 
 

@@ -131,7 +131,7 @@ async def test_a_strict_resume_of_nothing_is_refused(server: Live, resume: Any) 
 async def test_two_racing_answers_execute_once(
     server: Live, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HOLDFAST_TEST_NOTES", str(tmp_path / "notes"))
+    monkeypatch.setenv("SERVED_NOTES", str(tmp_path / "notes"))
     sdk = server.sdk()
     for _ in range(10):
         thread_id, [question] = await paused(sdk)

@@ -62,13 +62,13 @@ async def submit(
     spec = assistants.find(platform, asked.assistant_id)
     answers = await read_answers(platform, caller, thread_id, asked, create_thread=create_thread)
     run_id, now = str(uuid7()), datetime.now(UTC)
-    metadata = {"created_by": "system", "graph_id": spec.graph_id, "assistant_id": spec.assistant_id}
+    of_graph = {"graph_id": spec.graph_id, "assistant_id": spec.assistant_id}
     request = {
         "run_id": run_id,
         "thread_id": thread_id,
         "assistant_id": spec.assistant_id,
         "graph_id": spec.graph_id,
-        "metadata": {**metadata, **(asked.metadata or {})},
+        "metadata": {"created_by": "system", **(asked.metadata or {}), **of_graph},
         "multitask_strategy": getattr(asked, "multitask_strategy", "enqueue"),
         "created_at": now.isoformat(),
         "caller": caller.subject,
@@ -86,7 +86,7 @@ async def submit(
         caller,
         now=now,
         create=create_thread,
-        metadata={"graph_id": spec.graph_id, "assistant_id": spec.assistant_id},
+        metadata=of_graph,
         decisions=answers.decisions if answers else {},
     )
     record = RunRecord(run_id, thread_id, request, "pending", now, now, 0, "")

@@ -8,14 +8,13 @@ from typing import Any
 
 import orjson
 from langchain_core.runnables import RunnableConfig
-from langgraph.errors import InvalidUpdateError
 from langgraph.pregel import Pregel
 from langgraph.types import StateSnapshot
 from uuid_utils.compat import uuid7
 
 from holdfast.core.platform import Platform
 from holdfast.core.states import EMPTY_STATE, describe_interrupt, describe_state
-from holdfast.errors import BadRequest, Fenced, ThreadBusy, ThreadExists, ThreadNotFound
+from holdfast.errors import BadRequest, Fenced, HoldfastError, ThreadBusy, ThreadExists, ThreadNotFound
 from holdfast.redis import lua
 from holdfast.redis.records import Caller, ThreadRecord, metadata_fields, read_thread, timestamp_us
 from holdfast.wire.common import CheckpointAddress
@@ -182,7 +181,7 @@ async def visible(platform: Platform, caller: Caller, ids: list[str] | None) -> 
         if ids is None:
             names = [name.decode() for name in await platform.client.call("ZRANGE", index, 0, -1)]
         else:
-            names = [thread_id for thread_id in ids if platform.keys.lane(thread_id) == lane]
+            names = [thread_id for thread_id in dict.fromkeys(ids) if platform.keys.lane(thread_id) == lane]
         for start in range(0, len(names), PAGE):
             for thread in await load(platform, index, names[start : start + PAGE]):
                 if caller.may_use(thread):
@@ -261,10 +260,12 @@ async def update_state(
         try:
             written = await graph.aupdate_state(config, asked.values, as_node=asked.as_node)
             found = await graph.aget_state(address(thread_id))
-        except InvalidUpdateError as error:
-            raise BadRequest(str(error)) from error
         except Fenced:
             raise ThreadBusy from None
+        except HoldfastError:
+            raise
+        except Exception as error:  # whatever the graph's own reducers make of the values
+            raise BadRequest(str(error) or f"The graph refuses it: {type(error).__name__}.") from error
     await note_state(platform, caller, thread_id, found)
     configurable = {
         key: written["configurable"].get(key) for key in ("thread_id", "checkpoint_ns", "checkpoint_id")
@@ -313,7 +314,9 @@ def checkpoint_of(before: str | dict[str, Any]) -> str:
     """The checkpoint id in any of the forms that clients send: the id, a checkpoint, or a config."""
     if isinstance(before, str):
         return before
-    found = before.get("checkpoint_id") or (before.get("configurable") or {}).get("checkpoint_id")
+    configurable = before.get("configurable")
+    inner = configurable if isinstance(configurable, dict) else {}
+    found = before.get("checkpoint_id") or inner.get("checkpoint_id")
     if not isinstance(found, str):
         raise BadRequest("`before` names no checkpoint_id.")
     return found

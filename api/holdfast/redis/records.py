@@ -49,7 +49,8 @@ class ThreadRecord:
 
     @property
     def graph_id(self) -> str | None:
-        return self.metadata.get("graph_id")
+        graph_id = self.metadata.get("graph_id")
+        return graph_id if isinstance(graph_id, str) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Annotated, Any
 
 import orjson
@@ -10,18 +11,50 @@ from fastapi.routing import APIRoute
 
 from holdfast.auth import DevAuthenticator
 from holdfast.core.platform import Platform
+from holdfast.errors import Invalid, TooLarge
 from holdfast.events import dump
 from holdfast.redis.records import Caller
 from holdfast.wire.common import Uuid
 
 JSON = "application/json"
+MAX_DEPTH = 200  # what is read must be writable again, inside of other things: orjson writes 254 levels
 
 
 class JsonRequest(Request):
-    """Reads its body with orjson, which refuses what is nested too deep instead of running out of stack."""
+    """Reads its body with orjson, up to a size and a depth."""
 
     async def json(self) -> Any:
         return orjson.loads(await self.body())
+
+    async def check(self, max_bytes: int) -> None:
+        """Reads the body. Raises `TooLarge`, and `Invalid` for JSON that is nested too deep."""
+        declared = self.headers.get("content-length", "")
+        if declared.isdecimal():
+            limit(int(declared), max_bytes)
+        chunks, size = [], 0
+        async for chunk in self.stream():
+            size += len(chunk)
+            limit(size, max_bytes)
+            chunks.append(chunk)
+        self._body = body = b"".join(chunks)
+        if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+            with suppress(orjson.JSONDecodeError):  # which the route says itself
+                if depth(orjson.loads(body)) > MAX_DEPTH:
+                    raise Invalid(f"The JSON is nested too deep: {MAX_DEPTH} levels are taken.")
+
+
+def limit(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise TooLarge(f"The request body is too large: {max_bytes} bytes are taken.")
+
+
+def depth(value: Any) -> int:
+    """How many lists and objects are nested in each other."""
+    levels, inside = 0, [value]
+    while inside := [one for one in inside if isinstance(one, dict | list)]:
+        inside = [item for one in inside for item in (one.values() if isinstance(one, dict) else one)]
+        levels += 1
+    return levels
 
 
 class JsonRoute(APIRoute):
@@ -33,7 +66,10 @@ class JsonRoute(APIRoute):
         async def handle_json(request: Request) -> Response:
             headers = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
             scope = {**request.scope, "headers": [*headers, (b"content-type", JSON.encode())]}
-            return await handle(JsonRequest(scope, request.receive))
+            read = JsonRequest(scope, request.receive)
+            if request.method in ("POST", "PUT", "PATCH"):
+                await read.check(request.app.state.platform.settings.max_body_bytes)
+            return await handle(read)
 
         return handle_json
 

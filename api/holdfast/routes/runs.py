@@ -11,7 +11,7 @@ from holdfast.core.following import result, resume_place
 from holdfast.errors import BadRequest
 from holdfast.routes.base import CallerDep, PlatformDep, RunId, ThreadId, answer, page, router
 from holdfast.routes.following import empty_stream, run_headers, stream, wait
-from holdfast.wire.runs import CancelAction, RunCreate
+from holdfast.wire.runs import CancelAction, RunCreate, RunField
 
 routes = router("runs")
 
@@ -55,11 +55,15 @@ async def list_runs(
     limit: Annotated[int, Query(ge=1, le=1000)] = 10,
     offset: Annotated[int, Query(ge=0)] = 0,
     status: str | None = None,
+    select: Annotated[list[RunField] | None, Query()] = None,
 ) -> Response:
     found, total = await runs.list_runs(
         platform, caller, thread_id, limit=limit, offset=offset, status=status
     )
-    return page([runs.describe(record) for record in found], total, offset)
+    shown = [runs.describe(record) for record in found]
+    if select:
+        shown = [{key: run[key] for key in select if key in run} for run in shown]
+    return page(shown, total, offset)
 
 
 @routes.get("/threads/{thread_id}/runs/{run_id}")
@@ -103,13 +107,14 @@ async def join_stream(
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Goes on streaming a run from `Last-Event-ID`; see `resume_place`."""
+    modes = read_modes(stream_mode)
     _, followed = await runs.follow(platform, caller, thread_id, run_id, after=None)
     after = resume_place(followed, last_event_id)
     if after is None:
         await followed.close()
         return empty_stream(thread_id, run_id)
     followed.after = after
-    followed.modes = read_modes(stream_mode) or followed.modes
+    followed.modes = modes or followed.modes
     cancel = partial(runs.stop, platform, caller, thread_id, run_id)
     return stream(request, followed, cancel if cancel_on_disconnect else None)
 

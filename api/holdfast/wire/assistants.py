@@ -4,6 +4,19 @@ from typing import Literal
 
 from holdfast.wire.common import Body, JsonObject, Limit, Offset, SortOrder
 
+AssistantField = Literal[
+    "assistant_id",
+    "graph_id",
+    "name",
+    "description",
+    "config",
+    "context",
+    "created_at",
+    "updated_at",
+    "metadata",
+    "version",
+]
+
 
 class AssistantFilter(Body):
     metadata: JsonObject | None = None
@@ -16,4 +29,4 @@ class AssistantSearch(AssistantFilter):
     offset: Offset = 0
     sort_by: Literal["assistant_id", "graph_id", "name", "created_at", "updated_at"] | None = None
     sort_order: SortOrder | None = None
-    select: list[str] | None = None
+    select: list[AssistantField] | None = None

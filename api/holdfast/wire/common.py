@@ -24,9 +24,9 @@ Uuid = Annotated[str, AfterValidator(canonical)]
 
 
 class Body(BaseModel):
-    """A request body. Fields that are not known are ignored, as the official server does."""
+    """A request body. As on the official server, unknown fields are ignored, no type passes for another."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", strict=True)
 
 
 class CheckpointAddress(Body):

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from holdfast.wire.common import Body, CheckpointAddress, JsonObject
+from holdfast.wire.common import Body, CheckpointAddress, JsonObject, Uuid
 
 StreamMode = Literal[
     "values", "updates", "messages", "messages-tuple", "custom", "tasks", "checkpoints", "debug"
@@ -12,6 +12,18 @@ StreamMode = Literal[
 MultitaskStrategy = Literal["reject", "enqueue", "interrupt", "rollback"]
 Durability = Literal["sync", "async", "exit"]
 Nodes = Literal["*"] | list[str]
+RunField = Literal[
+    "run_id",
+    "thread_id",
+    "assistant_id",
+    "created_at",
+    "updated_at",
+    "status",
+    "metadata",
+    "kwargs",
+    "multitask_strategy",
+    "cancel_reason",
+]
 CancelAction = Literal["interrupt", "rollback"]
 
 
@@ -87,11 +99,15 @@ class RunCreateStateless(Body):
         return "exit" if self.checkpoint_during is False else "sync"
 
 
+class RunCheckpoint(CheckpointAddress):
+    checkpoint_id: Uuid | None = None
+
+
 class RunCreate(RunCreateStateless):
     """A run on a thread."""
 
-    checkpoint: CheckpointAddress | None = None
-    checkpoint_id: str | None = None
+    checkpoint: RunCheckpoint | None = None
+    checkpoint_id: Uuid | None = None
     multitask_strategy: MultitaskStrategy = "enqueue"
     if_not_exists: Literal["create", "reject"] = "reject"
     strict_resume: bool = False

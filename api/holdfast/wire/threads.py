@@ -8,12 +8,26 @@ from holdfast.wire.common import Body, CheckpointAddress, JsonObject, Limit, Off
 
 ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
 ThreadSort = Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"]
+ThreadField = Literal[
+    "thread_id",
+    "created_at",
+    "updated_at",
+    "state_updated_at",
+    "metadata",
+    "config",
+    "context",
+    "status",
+    "values",
+    "error",
+    "interrupts",
+]
+MAX_TTL_MINUTES = 100 * 366 * 24 * 60  # a hundred years
 
 
 class ThreadTTL(Body):
     """How long a thread is kept after its last change: `ttl` in minutes."""
 
-    ttl: Annotated[float, Field(gt=0)]
+    ttl: Annotated[float, Field(gt=0, le=MAX_TTL_MINUTES)]
     strategy: Literal["delete"] = "delete"
 
 
@@ -41,7 +55,7 @@ class ThreadSearch(ThreadFilter):
     offset: Offset = 0
     sort_by: ThreadSort = "created_at"
     sort_order: SortOrder = "desc"
-    select: list[str] | None = None
+    select: list[ThreadField] | None = None
 
     @field_validator("sort_by", mode="before")
     @classmethod

@@ -4,7 +4,8 @@
 local thread = KEYS[1]
 if redis.call('EXISTS', thread) == 1 then return 0 end
 redis.call('HSET', thread, 'owner', ARGV[2], 'tenant', ARGV[3], 'created_at', ARGV[4], 'updated_at', ARGV[4],
-  'state_updated_at', ARGV[4], 'status', 'idle', 'epoch', 0, 'token', '', 'seq', 0, unpack(ARGV, 6))
+  'state_updated_at', ARGV[4], 'status', 'idle', 'epoch', 0, 'token', '', 'seq', 0)
+set(thread, ARGV, 6)
 redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 expire({thread}, tonumber(ARGV[5]))
