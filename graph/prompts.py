@@ -22,83 +22,83 @@ ANSWER_IN: dict[Language, str] = {"zh": "Answer in Chinese (简体中文).", "en
 
 SENTENCES: dict[str, dict[Language, str]] = {
     "limit": {
-        "zh": "抱歉,这个问题我查了好几次还没有结果。请换个说法再问我一次,或者回复“人工客服”,我帮您转接。",
+        "zh": "抱歉，这个问题我查了好几次还没有结果。请换个说法再问我一次，或者回复“人工客服”，我帮您转接。",
         "en": "Sorry, I have tried several times and am not getting anywhere. Please put it another way,"
         ' or say "a person, please" and I will pass you on.',
     },
     "repairs": {
-        "zh": "抱歉,我没能完成这个操作。请换个说法再试一次,或者回复“人工客服”,我帮您转接。",
+        "zh": "抱歉，我没能完成这个操作。请换个说法再试一次，或者回复“人工客服”，我帮您转接。",
         "en": 'Sorry, I could not get that done. Please put it another way, or say "a person, please" and I'
         " will pass you on.",
     },
     "busy": {
-        "zh": "抱歉,现在咨询的人较多,请过一会儿再发一次。",
+        "zh": "抱歉，现在咨询的人较多，请过一会儿再发一次。",
         "en": "Sorry, it is very busy at the moment. Please send your message again in a little while.",
     },
     "unreachable": {
-        "zh": "抱歉,我暂时无法回答,请过一会儿再发一次。您的订单和退款申请都没有受到影响。",
+        "zh": "抱歉，我暂时无法回答，请过一会儿再发一次。您的订单和退款申请都没有受到影响。",
         "en": "Sorry, I cannot answer at the moment. Please send your message again in a little while."
         " Your orders and refund requests are not affected.",
     },
     "empty": {
-        "zh": "抱歉,这个问题我答不上来。您可以问我订单、物流或退款,或者回复“人工客服”。",
+        "zh": "抱歉，这个问题我答不上来。您可以问我订单、物流或退款，或者回复“人工客服”。",
         "en": "Sorry, I have no answer to that. You can ask me about orders, deliveries and refunds,"
         ' or say "a person, please".',
     },
-    "cut": {"zh": "……(内容太长,后面的省略了)", "en": "… (too long; the rest is left out)"},
+    "cut": {"zh": "……（内容太长，后面的省略了）", "en": "… (too long; the rest is left out)"},
     "nobody": {
-        "zh": "请先登录,我才能查看您的订单。",
+        "zh": "请先登录，我才能查看您的订单。",
         "en": "Please sign in first, so that I can see your orders.",
     },
     "person": {
-        "zh": "已通知人工客服,会有同事在这里回复您。",
+        "zh": "已通知人工客服，会有同事在这里回复您。",
         "en": "A colleague has been told and will answer you here.",
     },
     "confirm": {
-        "zh": "订单 {order_id} 可以退款 {amount},请确认后我再办理。",
+        "zh": "订单 {order_id} 可以退款 {amount}，请确认后我再办理。",
         "en": "Order {order_id} can be refunded: {amount}. Please confirm, and I will have it done.",
     },
     "settled": {
-        "zh": "订单 {order_id} 的退款 {amount} 已办理,将退回 {payee}。",
+        "zh": "订单 {order_id} 的退款 {amount} 已办理，将退回 {payee}。",
         "en": "The refund of {amount} for order {order_id} has been made; it goes back to {payee}.",
     },
     "submitted": {
-        "zh": "订单 {order_id} 的退款 {amount} 已提交,正在等待支付渠道处理。",
+        "zh": "订单 {order_id} 的退款 {amount} 已提交，正在等待支付渠道处理。",
         "en": "The refund of {amount} for order {order_id} has been submitted and is being processed.",
     },
     "unknown": {
-        "zh": "订单 {order_id} 的退款 {amount} 已提交,支付渠道还没有确认结果。我们会继续核实,不会重复退款。",
+        "zh": "订单 {order_id} 的退款 {amount} 已提交，支付渠道还没有确认。我们会继续核实，不会重复退款。",
         "en": "The refund of {amount} for order {order_id} has been submitted, but the payment provider has"
         " not confirmed it yet. We keep checking; it will not be paid twice.",
     },
     "failed": {
-        "zh": "订单 {order_id} 的退款 {amount} 被支付渠道拒绝,款项没有退出。",
+        "zh": "订单 {order_id} 的退款 {amount} 被支付渠道拒绝，款项没有退出。",
         "en": "The payment provider refused the refund of {amount} for order {order_id}; no money was moved.",
     },
     "rejected": {
-        "zh": "订单 {order_id} 的退款 {amount} 没有通过,款项没有变动。",
+        "zh": "订单 {order_id} 的退款 {amount} 没有通过，款项没有变动。",
         "en": "The refund of {amount} for order {order_id} was declined; no money was moved.",
     },
-    "message": {"zh": "说明:“{message}”", "en": 'Message: "{message}"'},
+    "message": {"zh": "说明：“{message}”", "en": 'Message: "{message}"'},
     "changed": {
-        "zh": "订单 {order_id} 在确认期间发生了变化,刚才的申请没有退款。现在可以退 {amount},请重新确认。",
+        "zh": "订单 {order_id} 在确认期间发生了变化，刚才的申请没有退款。现在可以退 {amount}，请重新确认。",
         "en": "Order {order_id} has changed in the meantime, so nothing was refunded. It can now be refunded:"
         " {amount}. Please confirm again.",
     },
     "refused": {
-        "zh": "订单 {order_id} 的退款无法办理:{why}",
+        "zh": "订单 {order_id} 的退款无法办理：{why}",
         "en": "The refund for order {order_id} cannot be made: {why}",
     },
     "answer_malformed": {
-        "zh": "没有看懂这个答复,请选择同意、修改金额或拒绝。",
+        "zh": "没有看懂这个答复，请选择同意、修改金额或拒绝。",
         "en": "That answer could not be read. Please approve, change the amount or decline.",
     },
     "answer_too_high": {
-        "zh": "金额只能改低,最多 {amount}。",
+        "zh": "金额只能改低，最多 {amount}。",
         "en": "The amount can only be lowered; at most {amount}.",
     },
     "answer_edit": {
-        "zh": "只能修改金额,其他内容不能修改。",
+        "zh": "只能修改金额，其他内容不能修改。",
         "en": "Only the amount can be changed, nothing else.",
     },
 }
@@ -106,7 +106,7 @@ SENTENCES: dict[str, dict[Language, str]] = {
 LABELS: dict[str, dict[Language, str]] = {
     "title": {"zh": "订单 {order_id} 退款", "en": "Refund for order {order_id}"},
     "description": {
-        "zh": "订单 {order_id} 退款 {amount},退回 {payee}",
+        "zh": "订单 {order_id} 退款 {amount}，退回 {payee}",
         "en": "Refund {amount} for order {order_id} to {payee}",
     },
     "order": {"zh": "订单号", "en": "Order"},

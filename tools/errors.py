@@ -31,7 +31,7 @@ class ShopError(Exception):
     code: ClassVar[str] = "shop_error"
     fields: ClassVar[tuple[str, ...]] = ()
     english: ClassVar[str] = "Something went wrong in the shop's system. Please try again."
-    chinese: ClassVar[str] = "商店系统出了点问题,请稍后再试。"
+    chinese: ClassVar[str] = "商店系统出了点问题，请稍后再试。"
 
     def sentence(self, language: str = "en") -> str:
         """A sentence for the customer: Chinese for "zh", English for anything else."""
@@ -48,7 +48,7 @@ class OrderNotFound(ShopError):
     code = "order_not_found"
     fields = ("order_id",)
     english = "There is no order {order_id} on your account. Please check the number."
-    chinese = "您的账户下没有订单 {order_id},请核对订单号。"
+    chinese = "您的账户下没有订单 {order_id}，请核对订单号。"
 
     def __init__(self, order_id: str) -> None:
         self.order_id = order_id
@@ -60,7 +60,7 @@ class ShopUnavailable(ShopError):
 
     code = "shop_unavailable"
     english = "The shop's system cannot be reached at the moment. Please try again in a few minutes."
-    chinese = "暂时无法连接商店系统,请过几分钟再试。"
+    chinese = "暂时无法连接商店系统，请过几分钟再试。"
 
 
 class LookupFailed(ShopUnavailable):
@@ -68,7 +68,7 @@ class LookupFailed(ShopUnavailable):
 
     code = "lookup_failed"
     english = "I could not look that up just now. Please try again in a few minutes."
-    chinese = "暂时查询不到,请过几分钟再试。"
+    chinese = "暂时查询不到，请过几分钟再试。"
 
 
 class RefundRefused(ShopError):
@@ -84,7 +84,7 @@ class NotPaid(RefundRefused):
 
     code = "not_paid"
     english = "This order has not been paid, so there is nothing to refund."
-    chinese = "该订单尚未付款,无需退款。"
+    chinese = "该订单尚未付款，无需退款。"
 
 
 class OrderCancelled(RefundRefused):
@@ -92,7 +92,7 @@ class OrderCancelled(RefundRefused):
 
     code = "order_cancelled"
     english = "This order was cancelled; anything paid for it goes back by itself."
-    chinese = "该订单已取消,已付款项会自动原路退回。"
+    chinese = "该订单已取消，已付款项会自动原路退回。"
 
 
 class AlreadyRefunded(RefundRefused):
@@ -109,7 +109,7 @@ class OutsideReturnWindow(RefundRefused):
     code = "outside_return_window"
     fields = ("days",)
     english = "Refunds are possible within {days} days of delivery; this order was delivered longer ago."
-    chinese = "签收后 {days} 天内可以退款,该订单已超过退款期限。"
+    chinese = "签收后 {days} 天内可以退款，该订单已超过退款期限。"
 
     def __init__(self, days: int) -> None:
         self.days = days
@@ -121,7 +121,7 @@ class AmountInvalid(RefundRefused):
 
     code = "amount_invalid"
     english = "That is not a valid amount. Please give a positive number such as 79.99."
-    chinese = "金额无效,请输入正数金额,例如 79.99。"
+    chinese = "金额无效，请输入正数金额，例如 79.99。"
 
 
 class AmountTooHigh(RefundRefused):
@@ -143,7 +143,7 @@ class CurrencyMismatch(RefundRefused):
     code = "currency_mismatch"
     fields = ("currency",)
     english = "This order was paid in {currency} and can only be refunded in {currency}."
-    chinese = "该订单以 {currency} 支付,只能以 {currency} 退款。"
+    chinese = "该订单以 {currency} 支付，只能以 {currency} 退款。"
 
     def __init__(self, currency: str) -> None:
         self.currency = currency
@@ -157,4 +157,4 @@ class OrderChanged(RefundRefused):
     english = (
         "The order has changed since this refund was prepared, so nothing was refunded. Please ask again."
     )
-    chinese = "订单在确认期间发生了变化,本次未退款,请重新申请。"
+    chinese = "订单在确认期间发生了变化，本次未退款，请重新申请。"

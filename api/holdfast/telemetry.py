@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal
 
-STANDARD = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
+STANDARD = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message"})
 
 
 def fields(record: logging.LogRecord) -> dict[str, object]:
@@ -40,5 +40,5 @@ def configure_logging(form: Literal["text", "json"]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for chatty in ("httpx", "httpx2", "sse_starlette", "uvicorn.access", "alembic"):
+    for chatty in ("httpx", "httpx2", "sse_starlette", "uvicorn.error", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
