@@ -16,6 +16,7 @@ from holdfast.errors import HoldfastError
 from holdfast.execute import Attempt, Limits
 from holdfast.redis import claims
 from holdfast.redis.claims import Claim
+from holdfast.redis.client import cancel
 from holdfast.redis.leases import Leases
 from holdfast.redis.log import Log
 from holdfast.redis.queue import Entry, Queue, open_queue
@@ -59,8 +60,7 @@ class Worker:
             sources = [asyncio.create_task(self._fetch(lane), name=f"fetch {lane}") for lane in lanes]
             sources += [asyncio.create_task(self._reclaim(lane), name=f"reclaim {lane}") for lane in lanes]
             await self._stopping.wait()
-            for source in sources:
-                source.cancel("the worker is stopping")
+            await cancel(*sources, reason="the worker is stopping")
             await asyncio.gather(*sources, return_exceptions=True)
             await self._drain()
 

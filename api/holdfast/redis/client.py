@@ -24,6 +24,8 @@ from holdfast.errors import Unavailable
 # A reply that takes longer than this is no reply: the caller gets `Unavailable` and may try again.
 REPLY_TIMEOUT_S = 5.0
 
+CANCEL_AGAIN_S = 0.1
+
 # What a healthy server answers while it cannot work: the command had no effect.
 REFUSALS = (BusyLoadingError, ClusterDownError, OutOfMemoryError, ReadOnlyError)
 
@@ -133,3 +135,14 @@ async def connect(url: str, **options: Any) -> AsyncIterator[Client]:
         yield client
     finally:
         await client.close()
+
+
+async def cancel(*tasks: asyncio.Task[None], reason: str) -> None:
+    """Cancels tasks that talk to Redis, until they have ended.
+
+    Once is not enough: before Python 3.12 `asyncio.wait_for`, which redis-py uses, may swallow a cancel.
+    """
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel(reason)
+        await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)

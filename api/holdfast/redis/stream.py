@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from holdfast.events import Event
-from holdfast.redis.client import Client, open_redis
+from holdfast.redis.client import Client, cancel, open_redis
 from holdfast.redis.keys import Keys
 from holdfast.redis.lua import Place
 
@@ -109,7 +109,7 @@ class Hub:
         try:
             yield self
         finally:
-            task.cancel("the hub is closing")
+            await cancel(task, reason="the hub is closing")
             with suppress(asyncio.CancelledError):
                 await task
             await self._redis.aclose()
