@@ -18,6 +18,8 @@ from holdfast.events import Encoder
 from holdfast.execute.inputs import (
     Answers,
     asks_approval,
+    is_fork,
+    newest,
     read_goto,
     read_interrupts,
     read_request_id,
@@ -186,14 +188,19 @@ class Attempt:
         resuming = self._resume is not None or bool(self._decisions)
         if self.claim.attempt == 1 and not resuming:
             return self._input(command)
-        snapshot = await graph.aget_state(self._config)
+        snapshot = await self._head(graph)
+        worked = dict(snapshot.metadata or {}).get("run_id") == self.claim.run_id
+        if worked:  # it goes on from where it got to, wherever it began
+            self._config = newest(self._config)
+        elif is_fork(self._config):
+            snapshot = await graph.aget_state(self._config)
         if resuming:
             feed = self._answers(snapshot, command)
             if feed is not NOTHING:
                 return feed
-        if dict(snapshot.metadata or {}).get("run_id") != self.claim.run_id:
+        if not worked:
             return NOTHING if resuming else self._input(command)
-        # This run has been at work already. `next` can be empty after a crash while tasks are left.
+        # `next` can be empty after a crash while tasks are left.
         if all(task.interrupts for task in snapshot.tasks) or self._at_breakpoint(graph, snapshot):
             return NOTHING
         return None
@@ -231,7 +238,12 @@ class Attempt:
         return NOTHING
 
     async def _answer(self, graph: Graph, decided: Answers) -> Any:
-        return self._decide(await graph.aget_state(self._config), decided)
+        self._config = newest(self._config)
+        return self._decide(await self._head(graph), decided)
+
+    async def _head(self, graph: Graph) -> StateSnapshot:
+        """The thread's newest state, also when the run began at an older checkpoint."""
+        return await graph.aget_state(newest(self._config))
 
     def _at_breakpoint(self, graph: Graph, snapshot: StateSnapshot) -> bool:
         stops = self._request.get("interrupt_before") or graph.interrupt_before_nodes
@@ -282,7 +294,7 @@ class Attempt:
         """Ends the run as its thread stands; the decisions made meanwhile, if there are any, come first."""
         if not paused:
             return await self._finish("success", "idle")
-        snapshot = await graph.aget_state(self._config)
+        snapshot = await self._head(graph)
         waiting = {
             request_id: request_id in self._answered
             for interrupt in snapshot.interrupts
@@ -307,7 +319,7 @@ class Attempt:
         """What a failed run leaves to be answered: other questions than the one that it failed at."""
         try:
             async with self._open() as (graph, _):
-                return read_interrupts(await graph.aget_state(self._config))
+                return read_interrupts(await self._head(graph))
         except (Fenced, Unavailable):
             raise
         except Exception:  # a graph that cannot even be opened: this is why the run failed
@@ -317,7 +329,7 @@ class Attempt:
         async with self._open() as (graph, saver):
             if self._cancel == "rollback":
                 await saver.forget_run(self.claim.thread_id, self.claim.run_id)
-            snapshot = await graph.aget_state(self._config)
+            snapshot = await self._head(graph)
         await self._finish(
             "interrupted",
             "interrupted" if snapshot.tasks else "idle",

@@ -50,6 +50,19 @@ def run_config(claim: Claim) -> RunnableConfig:
     return config
 
 
+def is_fork(config: RunnableConfig) -> bool:
+    """Whether the run begins at a checkpoint that it names."""
+    return "checkpoint_id" in config["configurable"]
+
+
+def newest(config: RunnableConfig) -> RunnableConfig:
+    """The same config at the thread's newest checkpoint."""
+    if not is_fork(config):
+        return config
+    configurable = {key: value for key, value in config["configurable"].items() if key != "checkpoint_id"}
+    return {**config, "configurable": configurable}
+
+
 def read_goto(goto: Any) -> Any:
     """`command.goto` as LangGraph takes it; a Send comes as {node, input}."""
     if goto is None:
