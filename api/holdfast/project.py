@@ -132,14 +132,29 @@ def env_file(path: Path) -> Path | None:
 def load_project(path: Path) -> Project:
     """Imports every graph of langgraph.json. Raises `StartError`."""
     config = read_project(path)
+    ttl_minutes = read_ttl(path, config)
     folder = path.resolve().parent
     # The folder goes on the path and graphs are imported under their dotted names: a graph loaded by its file
     # would be a second copy of its module, and could not use relative imports.
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     graphs = {name: load_graph(folder, name, entry) for name, entry in config["graphs"].items()}
-    ttl = (config.get("checkpointer") or {}).get("ttl") or {}
-    return Project(folder, graphs, ttl.get("default_ttl"), env_file(path))
+    return Project(folder, graphs, ttl_minutes, env_file(path))
+
+
+def read_ttl(path: Path, config: Any) -> float | None:
+    """`checkpointer.ttl.default_ttl`, in minutes. Raises `StartError`."""
+    found = config
+    for key in ("checkpointer", "ttl"):
+        found = found.get(key) or {}
+        if not isinstance(found, dict):
+            raise StartError(f'{path}: "{key}" must be an object, as in {{"ttl": {{"default_ttl": 60}}}}.')
+    minutes = found.get("default_ttl")
+    if minutes is None:
+        return None
+    if isinstance(minutes, bool) or not isinstance(minutes, int | float) or minutes <= 0:
+        raise StartError(f'{path}: "default_ttl" must be a number of minutes, not {minutes!r}.')
+    return minutes
 
 
 def load_graph(folder: Path, name: str, entry: Any) -> GraphSpec:

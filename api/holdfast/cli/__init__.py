@@ -11,7 +11,7 @@ def main() -> None:
     try:
         app()
     except StartError as error:
-        sys.stderr.write(f"holdfast: {error.detail}\n")
+        sys.stderr.write(f"holdfast: {' '.join(error.detail.split())}\n")
         sys.exit(2)
 
 

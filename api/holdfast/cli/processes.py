@@ -22,7 +22,7 @@ from holdfast.auth import DevAuthenticator, check_address
 from holdfast.core.platform import Platform, open_platform
 from holdfast.errors import StartError
 from holdfast.project import env_file, load_project, read_project
-from holdfast.redis.checks import check_installation, check_server, shown
+from holdfast.redis.checks import check_installation, check_server, check_url, shown
 from holdfast.redis.client import connect
 from holdfast.redis.embedded import embedded
 from holdfast.redis.keys import Keys
@@ -98,6 +98,7 @@ def required(settings: Settings) -> str:
 @asynccontextmanager
 async def opened(settings: Settings, config: Path, url: str) -> AsyncIterator[tuple[Platform, str]]:
     """The platform on a server that was checked, and the server's name."""
+    check_url(url)
     async with connect(url) as client:
         server = await check_server(client, url, allow_eviction=settings.allow_eviction)
         await check_installation(client, Keys(settings.prefix, settings.lanes))

@@ -1,8 +1,9 @@
 """What is asked of a server before anything is kept on it."""
 
 import logging
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
+from redis.connection import parse_url
 from redis.exceptions import AuthenticationError, RedisError
 
 from holdfast.errors import StartError, Unavailable
@@ -16,8 +17,18 @@ OLDEST = (7, 0)
 
 def shown(url: str) -> str:
     """The URL without its password."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    user, at, _ = urlsplit(url).netloc.rpartition("@")
+    return url.replace(user + at, "", 1)
+
+
+def check_url(url: str) -> None:
+    """Raises `StartError`, which does not repeat the URL: it may hold a password."""
+    try:
+        parse_url(url)  # type: ignore[no-untyped-call]
+    except ValueError as error:
+        raise StartError(
+            "REDIS_URL is not an address: write it as redis://host:6379, rediss://host:6379 or unix:///path."
+        ) from error
 
 
 async def check_server(client: Client, url: str, *, allow_eviction: bool) -> str:
