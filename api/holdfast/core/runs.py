@@ -5,7 +5,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
+from uuid import UUID, uuid5
 
 from uuid_utils.compat import uuid7
 
@@ -15,7 +17,7 @@ from holdfast.core.following import Followed as Followed
 from holdfast.core.following import Result as Result
 from holdfast.core.following import result, with_interrupts
 from holdfast.core.platform import Platform
-from holdfast.errors import BadRequest, RunNotFound, ThreadNotFound
+from holdfast.errors import BadRequest, Conflict, Invalid, RunNotFound, ThreadNotFound
 from holdfast.events import dump
 from holdfast.redis import lua
 from holdfast.redis.lua import Place
@@ -23,11 +25,15 @@ from holdfast.redis.records import Caller, RunRecord, ThreadRecord, read_run, ru
 from holdfast.wire.runs import RunCreate, RunCreateStateless
 
 # What only the server may say; taken out of what clients send.
+STATELESS = UUID("1d4d8c0a-6d5c-5b0e-9a37-2f0d4f3b7c55")  # any constant will do: it sets these ids apart
+LONGEST_KEY = 255
 RESERVED = ("__", "langgraph_auth_", "langgraph_request_id", "holdfast_")
 
 
 @dataclass(slots=True)
 class Created:
+    """A run that was put in line, or that an earlier request under the same Idempotency-Key has made."""
+
     record: RunRecord
     place: Place
     resumable: bool
@@ -37,18 +43,57 @@ class Created:
 # creating
 
 
-async def create(platform: Platform, caller: Caller, thread_id: str, asked: RunCreate) -> Created:
-    """Puts a run in line. See `lua.submit` and `approvals.read_resume` for what it raises."""
-    return await submit(platform, caller, thread_id, asked, create_thread=asked.if_not_exists == "create")
+async def create(
+    platform: Platform, caller: Caller, thread_id: str, asked: RunCreate, key: str | None = None
+) -> Created:
+    """Puts a run in line, once for each Idempotency-Key `key`.
+
+    See `lua.submit` and `approvals.read_resume` for what it raises.
+    """
+    once = read_once(caller, thread_id, asked, key)
+    create_thread = asked.if_not_exists == "create"
+    try:
+        return await submit(platform, caller, thread_id, asked, create_thread=create_thread, once=once)
+    except lua.AlreadyMade as made:
+        return await made_before(platform, caller, thread_id, made.run_id)
 
 
 async def create_stateless(
-    platform: Platform, caller: Caller, asked: RunCreateStateless, thread_id: str | None = None
+    platform: Platform, caller: Caller, thread_id: str, asked: RunCreateStateless, key: str | None = None
 ) -> Created:
     """Puts a run in line on a new thread, which goes with the run unless `on_completion` is `keep`."""
     if asked.command and asked.command.resumes:
         raise BadRequest("You must provide a thread_id when resuming.")
-    return await submit(platform, caller, thread_id or str(uuid7()), asked, create_thread=True)
+    once = read_once(caller, thread_id, asked, key)
+    try:
+        return await submit(platform, caller, thread_id, asked, create_thread=True, once=once)
+    except lua.AlreadyMade as made:
+        return await made_before(platform, caller, thread_id, made.run_id)
+
+
+def thread_for(caller: Caller, key: str | None) -> str:
+    """The id of a stateless run's thread: under an Idempotency-Key always the same."""
+    if key is None:
+        return str(uuid7())
+    return str(uuid5(STATELESS, "\0".join((caller.tenant, caller.subject, key))))
+
+
+def read_once(caller: Caller, thread_id: str, asked: RunCreateStateless, key: str | None) -> lua.Once | None:
+    if key is None:
+        return None
+    if not 0 < len(key) <= LONGEST_KEY:
+        raise Invalid(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
+    owner = sha256("\0".join((caller.tenant, caller.subject, thread_id, key)).encode())
+    return lua.Once(owner.hexdigest(), sha256(dump(asked.model_dump(exclude_unset=True))).hexdigest())
+
+
+async def made_before(platform: Platform, caller: Caller, thread_id: str, run_id: str) -> Created:
+    try:
+        record = await get(platform, caller, thread_id, run_id)
+    except RunNotFound:
+        raise Conflict("The run that was made under this Idempotency-Key has ended and is gone.") from None
+    asked = record.request["kwargs"]
+    return Created(record, START, bool(asked["resumable"]), frozenset(asked["stream_mode"]))
 
 
 async def submit(
@@ -58,8 +103,11 @@ async def submit(
     asked: RunCreateStateless,
     *,
     create_thread: bool,
+    once: lua.Once | None = None,
 ) -> Created:
     spec = assistants.find(platform, asked.assistant_id)
+    if once:  # an answer that was taken would read as one that comes too late
+        await lua.check_once(platform.client, platform.keys, thread_id, once)
     answers = await read_answers(platform, caller, thread_id, asked, create_thread=create_thread)
     run_id, now = str(uuid7()), datetime.now(UTC)
     of_graph = {"graph_id": spec.graph_id, "assistant_id": spec.assistant_id}
@@ -88,6 +136,7 @@ async def submit(
         create=create_thread,
         metadata=of_graph,
         decisions=answers.decisions if answers else {},
+        once=once,
     )
     record = RunRecord(run_id, thread_id, request, "pending", now, now, 0, "")
     return Created(record, place, asked.stream_resumable, frozenset(asked.stream_mode))
@@ -145,18 +194,20 @@ def clean(given: dict[str, Any]) -> dict[str, Any]:
 
 
 async def follow_new(
-    platform: Platform, caller: Caller, thread_id: str, asked: RunCreate
+    platform: Platform, caller: Caller, thread_id: str, asked: RunCreate, key: str | None = None
 ) -> tuple[Created, Followed]:
     """Creates a run and follows it from its first event."""
-    return await followed_from_start(platform, thread_id, lambda: create(platform, caller, thread_id, asked))
+    return await followed_from_start(
+        platform, thread_id, lambda: create(platform, caller, thread_id, asked, key)
+    )
 
 
 async def follow_stateless(
-    platform: Platform, caller: Caller, asked: RunCreateStateless
+    platform: Platform, caller: Caller, asked: RunCreateStateless, key: str | None = None
 ) -> tuple[Created, Followed]:
-    thread_id = str(uuid7())
+    thread_id = thread_for(caller, key)
     return await followed_from_start(
-        platform, thread_id, lambda: create_stateless(platform, caller, asked, thread_id)
+        platform, thread_id, lambda: create_stateless(platform, caller, thread_id, asked, key)
     )
 
 
@@ -171,10 +222,25 @@ async def followed_from_start(
     except BaseException:
         await stack.aclose()
         raise
-    run_id, place = created.record.run_id, created.place
     return created, Followed(
-        platform, thread_id, run_id, place, reader, stack, created.modes, created.resumable
+        platform,
+        thread_id,
+        created.record.run_id,
+        created.place,
+        reader,
+        stack,
+        created.modes,
+        created.resumable,
+        not created.record.active,
     )
+
+
+async def answer(platform: Platform, caller: Caller, created: Created, followed: Followed) -> Result:
+    """The values of a run that was just made, or made by an earlier request under the same key."""
+    if not followed.ended:
+        return await result(followed)
+    await followed.close()
+    return await join(platform, caller, created.record.thread_id, created.record.run_id)
 
 
 async def follow(

@@ -71,6 +71,10 @@ class Keys:
         """Sorted set, all scores 0: names of the thread's checkpoints and writes in order."""
         return self._thread("checkpoint-index", thread_id)
 
+    def idempotency(self, thread_id: str, key: str) -> str:
+        """Hash: the run that was made under an Idempotency-Key, and the digest of what was asked."""
+        return f"{self._thread('idempotency', thread_id)}:{key}"
+
     # a lane
     def ready(self, lane: int) -> str:
         """Stream with the consumer group `workers`: threads whose next run may start."""

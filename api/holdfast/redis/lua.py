@@ -8,6 +8,7 @@ import orjson
 
 from holdfast.errors import (
     Conflict,
+    Invalid,
     NothingPending,
     RunNotFound,
     ThreadBusy,
@@ -43,6 +44,23 @@ class Most(NamedTuple):
     of_tenant: int
 
 
+class Once(NamedTuple):
+    """An Idempotency-Key: the caller's and thread's own, and a digest of what is asked under it."""
+
+    key: str
+    digest: str
+
+
+class AlreadyMade(Exception):
+    """The run was made by an earlier request under the same Idempotency-Key."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
+
+
+KEY_REUSED = "This Idempotency-Key was used for another request: send a new key."
+ONCE_S = 24 * 3600  # how long an Idempotency-Key is remembered
 UNBOUNDED = Most(2**31, 2**31)
 
 
@@ -149,12 +167,14 @@ async def submit(
     decisions: Mapping[str, dict[str, Any]],
     due_ms: int = 0,
     most: Most = UNBOUNDED,
+    once: Once | None = None,
 ) -> Place:
     """Writes the run, makes the thread busy and puts the run in line, all or nothing.
 
     `metadata` is merged into the thread's; `decisions` are by request id; with `due_ms` the run stands in
     line from that time on. Raises `ThreadNotFound`, `ThreadBusy` under `multitask_strategy: reject`,
-    `NothingPending` when a request has been decided before, and `TooMany` past the bounds of `most`.
+    `NothingPending` when a request has been decided before, `TooMany` past the bounds of `most`, and for
+    `once` `AlreadyMade` when its run is there, `Invalid` when something else was asked under its key.
     """
     flat: list[Argument] = []
     for request_id, decision in decisions.items():
@@ -174,6 +194,7 @@ async def submit(
             keys.checkpoint_index(thread_id),
             keys.due(lane),
             *schedule_keys(keys, lane),
+            keys.idempotency(thread_id, once.key if once else ""),
         ],
         [
             thread_id,
@@ -187,6 +208,8 @@ async def submit(
             due_ms,
             share(most.in_all, keys.lanes),
             share(most.of_tenant, keys.lanes),
+            once.digest if once else "",
+            ONCE_S,
             len(decisions),
             *flat,
             *metadata_fields(metadata),
@@ -197,6 +220,10 @@ async def submit(
             return Place(int(epoch), int(seq))
         case [b"busy"]:
             raise ThreadBusy
+        case [b"same", made]:
+            raise AlreadyMade(made.decode())
+        case [b"differs"]:
+            raise Invalid(KEY_REUSED)
         case [b"full"]:
             raise TooMany("Too many runs are waiting or running: try again in a moment.")
         case [b"decided", request_id, decision]:
@@ -204,6 +231,14 @@ async def submit(
             by = ", ".join(made.get("by", ()))
             raise NothingPending(f"Request {request_id.decode()} was decided by {by} at {made.get('at')}.")
     raise ThreadNotFound(f"Thread with ID {thread_id} not found")
+
+
+async def check_once(client: Client, keys: Keys, thread_id: str, once: Once) -> None:
+    """What `submit` says of a key, before anything else is looked at."""
+    key = keys.idempotency(thread_id, once.key)
+    digest, made = await client.call("HMGET", key, "digest", "run")
+    if digest is not None:
+        raise AlreadyMade(made.decode()) if digest.decode() == once.digest else Invalid(KEY_REUSED)
 
 
 async def cancel(client: Client, keys: Keys, thread_id: str, run_id: str, action: str, now: datetime) -> bool:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.routing import APIRoute
 
 from holdfast.auth import DevAuthenticator
@@ -95,6 +95,10 @@ async def get_caller(
 PlatformDep = Annotated[Platform, Depends(get_platform)]
 AuthenticatorDep = Annotated[DevAuthenticator, Depends(get_authenticator)]
 CallerDep = Annotated[Caller, Depends(get_caller)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(description="The same key and body give the same run for 24 hours: for a client that tries again"),
+]
 ThreadId = Annotated[Uuid, Path(description="A thread's UUID")]
 RunId = Annotated[Uuid, Path(description="A run's UUID")]
 

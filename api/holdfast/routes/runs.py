@@ -7,9 +7,9 @@ import orjson
 from fastapi import Header, Query, Request, Response
 
 from holdfast.core import runs
-from holdfast.core.following import result, resume_place
+from holdfast.core.following import resume_place
 from holdfast.errors import BadRequest
-from holdfast.routes.base import CallerDep, PlatformDep, RunId, ThreadId, answer, page, router
+from holdfast.routes.base import CallerDep, IdempotencyKey, PlatformDep, RunId, ThreadId, answer, page, router
 from holdfast.routes.following import empty_stream, run_headers, stream, wait
 from holdfast.wire.runs import CancelAction, RunCreate, RunField
 
@@ -18,31 +18,45 @@ routes = router("runs")
 
 @routes.post("/threads/{thread_id}/runs")
 async def create_run(
-    platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, asked: RunCreate
+    platform: PlatformDep,
+    caller: CallerDep,
+    thread_id: ThreadId,
+    asked: RunCreate,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Puts a run in line and answers at once."""
-    record = (await runs.create(platform, caller, thread_id, asked)).record
+    record = (await runs.create(platform, caller, thread_id, asked, idempotency_key)).record
     return answer(runs.describe(record), headers=run_headers(thread_id, record.run_id))
 
 
 @routes.post("/threads/{thread_id}/runs/wait")
 async def wait_run(
-    request: Request, platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, asked: RunCreate
+    request: Request,
+    platform: PlatformDep,
+    caller: CallerDep,
+    thread_id: ThreadId,
+    asked: RunCreate,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Runs, and answers with the final values."""
-    created, followed = await runs.follow_new(platform, caller, thread_id, asked)
+    created, followed = await runs.follow_new(platform, caller, thread_id, asked, idempotency_key)
     run_id = created.record.run_id
     cancel = partial(runs.stop, platform, caller, thread_id, run_id)
     leaving = cancel if asked.on_disconnect == "cancel" else None
-    return await wait(request, result(followed), thread_id, run_id, leaving)
+    return await wait(request, runs.answer(platform, caller, created, followed), thread_id, run_id, leaving)
 
 
 @routes.post("/threads/{thread_id}/runs/stream")
 async def stream_run(
-    request: Request, platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, asked: RunCreate
+    request: Request,
+    platform: PlatformDep,
+    caller: CallerDep,
+    thread_id: ThreadId,
+    asked: RunCreate,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Runs, and streams what happens as SSE."""
-    created, followed = await runs.follow_new(platform, caller, thread_id, asked)
+    created, followed = await runs.follow_new(platform, caller, thread_id, asked, idempotency_key)
     cancel = partial(runs.stop, platform, caller, thread_id, created.record.run_id)
     return stream(request, followed, cancel if asked.on_disconnect == "cancel" else None)
 

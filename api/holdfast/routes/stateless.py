@@ -5,8 +5,7 @@ from functools import partial
 from fastapi import Request, Response
 
 from holdfast.core import runs
-from holdfast.core.following import result
-from holdfast.routes.base import CallerDep, PlatformDep, answer, router
+from holdfast.routes.base import CallerDep, IdempotencyKey, PlatformDep, answer, router
 from holdfast.routes.following import run_headers, stream, wait
 from holdfast.wire.runs import RunCreateStateless
 
@@ -15,27 +14,40 @@ routes = router("stateless runs")
 
 @routes.post("/runs")
 async def create_stateless_run(
-    platform: PlatformDep, caller: CallerDep, asked: RunCreateStateless
+    platform: PlatformDep,
+    caller: CallerDep,
+    asked: RunCreateStateless,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    record = (await runs.create_stateless(platform, caller, asked)).record
+    thread_id = runs.thread_for(caller, idempotency_key)
+    created = await runs.create_stateless(platform, caller, thread_id, asked, idempotency_key)
+    record = created.record
     return answer(runs.describe(record), headers=run_headers(record.thread_id, record.run_id))
 
 
 @routes.post("/runs/wait")
 async def wait_stateless_run(
-    request: Request, platform: PlatformDep, caller: CallerDep, asked: RunCreateStateless
+    request: Request,
+    platform: PlatformDep,
+    caller: CallerDep,
+    asked: RunCreateStateless,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    created, followed = await runs.follow_stateless(platform, caller, asked)
+    created, followed = await runs.follow_stateless(platform, caller, asked, idempotency_key)
     thread_id, run_id = created.record.thread_id, created.record.run_id
     cancel = partial(runs.stop, platform, caller, thread_id, run_id)
     leaving = cancel if asked.on_disconnect == "cancel" else None
-    return await wait(request, result(followed), thread_id, run_id, leaving)
+    return await wait(request, runs.answer(platform, caller, created, followed), thread_id, run_id, leaving)
 
 
 @routes.post("/runs/stream")
 async def stream_stateless_run(
-    request: Request, platform: PlatformDep, caller: CallerDep, asked: RunCreateStateless
+    request: Request,
+    platform: PlatformDep,
+    caller: CallerDep,
+    asked: RunCreateStateless,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    created, followed = await runs.follow_stateless(platform, caller, asked)
+    created, followed = await runs.follow_stateless(platform, caller, asked, idempotency_key)
     cancel = partial(runs.stop, platform, caller, created.record.thread_id, created.record.run_id)
     return stream(request, followed, cancel if asked.on_disconnect == "cancel" else None)

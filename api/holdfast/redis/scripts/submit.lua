@@ -1,20 +1,26 @@
 -- KEYS thread, runs, order, queue, events, threads of the owner, threads of the tenant, cancels,
---      checkpoints, checkpoint index, due, the lane's schedule
+--      checkpoints, checkpoint index, due, the lane's schedule, idempotency
 -- ARGV thread_id, run_id, request, now_us, strategy, tenant, owner ('' = anybody in the tenant),
 --      creator ('' = the thread must exist), when due (ms, 0 = now), most runs at once in all, most a tenant,
---      number of decisions, request_id, decision ..., field, value ...
+--      digest of what is asked ('' = no Idempotency-Key), seconds that the key is kept, number of decisions, request_id,
+--      decision ..., field, value ...
 -- Returns {'ok', epoch, seq} with the place in the log before the run's first event, or {'missing'}, {'busy'},
--- {'full'}, {'decided', request_id, decision}: then nothing was changed.
+-- {'full'}, {'decided', request_id, decision}, {'same', run_id} or {'differs'}: then nothing was changed.
 local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
 local lane = lane_of(12)
 local thread_id, run, request, now_us, strategy, tenant, owner, creator, due = unpack(ARGV, 1, 9)
-local decisions = tonumber(ARGV[12])
-local fields = 13 + 2 * decisions
+local digest = ARGV[12]
+local decisions = tonumber(ARGV[14])
+local fields = 15 + 2 * decisions
 
 local place = redis.call('HMGET', thread, 'epoch', 'seq', 'token')
 if redis.call('HEXISTS', runs, run) == 1 then return {'ok', place[1], place[2]} end  -- the reply was lost
 local exists = redis.call('EXISTS', thread) == 1
 if exists and not visible(thread, tenant, owner) or not exists and creator == '' then return {'missing'} end
+if digest ~= '' then
+  local known = redis.call('HMGET', KEYS[16], 'digest', 'run')
+  if known[1] then return known[1] == digest and {'same', known[2]} or {'differs'} end
+end
 local line = redis.call('LRANGE', queue, 0, -1)
 if #line > 0 and strategy == 'reject' then return {'busy'} end
 local active = redis.call('HMGET', lane.queued, '', tenant)
@@ -22,7 +28,7 @@ if tonumber(active[1] or 0) >= tonumber(ARGV[10]) or tonumber(active[2] or 0) >=
   return {'full'}
 end
 -- A request is decided once: the first decision stands, whatever comes after it.
-for i = 13, fields - 1, 2 do
+for i = 15, fields - 1, 2 do
   local made = redis.call('HGET', thread, 'decision:' .. ARGV[i])
   if made then return {'decided', ARGV[i], made} end
 end
@@ -33,7 +39,7 @@ if not exists then
   redis.call('ZADD', KEYS[6], now_us, thread_id)
   redis.call('ZADD', KEYS[7], now_us, thread_id)
 end
-for i = 13, fields - 1, 2 do redis.call('HSET', thread, 'decision:' .. ARGV[i], ARGV[i + 1]) end
+for i = 15, fields - 1, 2 do redis.call('HSET', thread, 'decision:' .. ARGV[i], ARGV[i + 1]) end
 if strategy == 'interrupt' or strategy == 'rollback' then
   for i, other in ipairs(line) do
     if i == 1 and place[3] ~= '' then
@@ -46,6 +52,10 @@ if strategy == 'interrupt' or strategy == 'rollback' then
   end
 end
 
+if digest ~= '' then
+  redis.call('HSET', KEYS[16], 'digest', digest, 'run', run)
+  redis.call('EXPIRE', KEYS[16], ARGV[13])
+end
 redis.call('HSET', runs, run, request, run .. ':status', 'pending', run .. ':updated_at', now_us)
 redis.call('ZADD', order, 0, run)
 redis.call('HSET', thread, 'updated_at', now_us, unpack(ARGV, fields))
