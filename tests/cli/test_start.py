@@ -5,11 +5,12 @@ import os
 import re
 import signal
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
@@ -48,6 +49,14 @@ def runs_in(entry: Path, data: Path) -> bool:
         return False
 
 
+@pytest.fixture
+def data(tmp_path: Path) -> Iterator[Path]:
+    """A data folder; a server that is still there after a failed test is ended."""
+    yield tmp_path / "data"
+    for pid in valkeys(tmp_path / "data"):
+        os.kill(pid, signal.SIGKILL)
+
+
 async def gone(data: Path) -> None:
     async def none_left() -> bool:
         return not await asyncio.to_thread(valkeys, data)
@@ -66,22 +75,22 @@ async def done(sdk: LangGraphClient, thread_id: str) -> list[int]:
     return list(values.get("done") or ())
 
 
-async def test_dev_says_what_it_started_and_ctrl_c_ends_it(tmp_path: Path) -> None:
-    async with dev(tmp_path) as (process, url):
-        assert len(await asyncio.to_thread(valkeys, tmp_path)) == 1
+async def test_dev_says_what_it_started_and_ctrl_c_ends_it(data: Path) -> None:
+    async with dev(data) as (process, url):
+        assert len(await asyncio.to_thread(valkeys, data)) == 1
         output = await ended(process, signal.SIGINT)
         assert process.returncode == 0
-        assert await asyncio.to_thread(valkeys, tmp_path) == [], "it waits for its server to end"
+        assert await asyncio.to_thread(valkeys, data) == [], "it waits for its server to end"
     assert f"  API     {url}  (reference: {url}/openapi.json)\n  graphs  steps\n" in output
-    embedded = rf"  Redis   Valkey 9[\d.]+, embedded, data in {tmp_path}\n  runs    in this process\n"
+    embedded = rf"  Redis   Valkey 9[\d.]+, embedded, data in {data}\n  runs    in this process\n"
     assert re.search(embedded, output)
     assert f"  try     holdfast chat --url {url}\n" in output
     assert not re.search("Traceback|error|warning", output)
 
 
-async def test_killed_dev_leaves_nothing_and_goes_on_when_started_again(tmp_path: Path) -> None:
+async def test_killed_dev_leaves_nothing_and_goes_on_when_started_again(data: Path, tmp_path: Path) -> None:
     notes = tmp_path / "notes"
-    async with dev(tmp_path) as (process, url):
+    async with dev(data) as (process, url):
         sdk = get_client(url=url)
         thread_id, run_id = await started(sdk, notes, delay=0.5)
 
@@ -89,11 +98,11 @@ async def test_killed_dev_leaves_nothing_and_goes_on_when_started_again(tmp_path
             return await done(sdk, thread_id) == [0]
 
         await wait_until(first_step, "the first step is kept")
-        assert len(await asyncio.to_thread(valkeys, tmp_path)) == 1
+        assert len(await asyncio.to_thread(valkeys, data)) == 1
         await ended(process, signal.SIGKILL)
         await sdk.aclose()
-    await gone(tmp_path)
-    async with dev(tmp_path) as (process, url):
+    await gone(data)
+    async with dev(data) as (process, url):
         sdk = get_client(url=url)
         await sdk.runs.join(thread_id, run_id)
         assert (await sdk.runs.get(thread_id, run_id))["status"] == "success"
@@ -102,12 +111,14 @@ async def test_killed_dev_leaves_nothing_and_goes_on_when_started_again(tmp_path
         await ended(process, signal.SIGTERM)
         assert process.returncode == 0
     assert notes.read_text().split() == ["0", "1", "2"], "no step that was done is done again"
-    await gone(tmp_path)
+    await gone(data)
 
 
-async def test_dev_uses_the_redis_it_is_given_and_hands_its_runs_back(redis_url: str, tmp_path: Path) -> None:
+async def test_dev_uses_the_redis_it_is_given_and_hands_its_runs_back(
+    redis_url: str, data: Path, tmp_path: Path
+) -> None:
     given = {"REDIS_URL": redis_url, "HOLDFAST_PREFIX": f"start{os.getpid()}"}
-    data, notes = tmp_path / "data", tmp_path / "notes"
+    notes = tmp_path / "notes"
     async with dev(data, **given) as (process, url):
         sdk = get_client(url=url)
         thread_id, run_id = await started(sdk, notes, delay=0.5)
@@ -121,7 +132,7 @@ async def test_dev_uses_the_redis_it_is_given_and_hands_its_runs_back(redis_url:
         assert process.returncode == 0
     assert redis_url in output
     assert "embedded" not in output
-    assert not data.exists()
+    assert not await asyncio.to_thread(data.exists)
     assert notes.read_text().split() == ["0"], "the step in hand is ended, and no other is begun"
     async with live(redis_url, config=Path(CONFIG), prefix=given["HOLDFAST_PREFIX"]) as other:
         await other.sdk().runs.join(thread_id, run_id)
