@@ -52,6 +52,10 @@ class Settings(BaseModel):
     grace_s: Seconds = Field(
         10.0, description="Seconds that a stopping process gives its runs to reach a step"
     )
+    max_runs: int = Field(
+        20_000, ge=1, description="Runs that may wait or run at once; more are refused with 429"
+    )
+    max_runs_of_tenant: int = Field(10_000, ge=1, description="The same for the runs of one tenant")
     events_keep_s: int = Field(600, ge=1, description="Seconds that a run's events are kept after its end")
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body")
     allow_eviction: bool = Field(False, description="Start on a Redis that may evict what it keeps")

@@ -24,6 +24,7 @@ from holdfast.redis.queue import Entry, Queue, open_queue
 logger = logging.getLogger(__name__)
 
 BATCH = 100
+LATER_S = 0.5
 RETRY_S = 0.5
 
 
@@ -58,6 +59,7 @@ class Worker:
             for lane in lanes:
                 await self._platform.hub.listen(self._platform.keys.cancels(lane), self._hear_cancel)
             sources = [asyncio.create_task(self._fetch(lane), name=f"fetch {lane}") for lane in lanes]
+            sources += [asyncio.create_task(self._start_later(lane), name=f"later {lane}") for lane in lanes]
             sources += [asyncio.create_task(self._reclaim(lane), name=f"reclaim {lane}") for lane in lanes]
             await self._stopping.wait()
             await cancel(*sources, reason="the worker is stopping")
@@ -112,6 +114,17 @@ class Worker:
                     await self._start(await self._queue.reclaim(lane, min(self._free(), BATCH)))
             except (RedisError, OSError, HoldfastError) as error:
                 logger.warning("the queue cannot be searched", extra={"error": type(error).__name__})
+
+    async def _start_later(self, lane: int) -> None:
+        """Puts the runs in line whose time has come."""
+        platform = self._platform
+        while True:
+            await asyncio.sleep(LATER_S * (0.75 + secrets.randbelow(500) / 1000))
+            try:
+                while await claims.start_due(platform.client, platform.keys, lane, BATCH) == BATCH:
+                    pass
+            except (RedisError, HoldfastError) as error:
+                logger.warning("later runs cannot be read", extra={"error": type(error).__name__})
 
     async def _start(self, entries: list[Entry]) -> None:
         for entry in entries:

@@ -20,7 +20,7 @@ from holdfast.core.platform import Platform
 from holdfast.errors import BadRequest, Conflict, Invalid, RunNotFound, ThreadNotFound
 from holdfast.events import dump
 from holdfast.redis import lua
-from holdfast.redis.lua import Place
+from holdfast.redis.lua import Most, Place
 from holdfast.redis.records import Caller, RunRecord, ThreadRecord, read_run, run_fields
 from holdfast.wire.runs import RunCreate, RunCreateStateless
 
@@ -137,6 +137,8 @@ async def submit(
         metadata=of_graph,
         decisions=answers.decisions if answers else {},
         once=once,
+        delay_ms=round((asked.after_seconds or 0) * 1000),
+        most=Most(platform.settings.max_runs, platform.settings.max_runs_of_tenant),
     )
     record = RunRecord(run_id, thread_id, request, "pending", now, now, 0, "")
     return Created(record, place, asked.stream_resumable, frozenset(asked.stream_mode))

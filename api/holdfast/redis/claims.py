@@ -176,8 +176,10 @@ async def release(client: Client, keys: Keys, claim: Claim, now: datetime) -> No
     )
 
 
-async def start_due(client: Client, keys: Keys, lane: int, now_ms: int, count: int) -> int:
-    """Puts the runs in line whose time has come, up to `count`; returns how many."""
+async def start_due(client: Client, keys: Keys, lane: int, count: int) -> int:
+    """Puts the runs in line whose time has come by the server's clock, up to `count`; returns how many."""
+    seconds, microseconds = await client.call("TIME")
+    now_ms = int(seconds) * 1000 + int(microseconds) // 1000
     due = await client.call("ZRANGE", keys.due(lane), "-inf", now_ms, "BYSCORE", "LIMIT", 0, count)
     started = [start_one(client, keys, lane, *member.decode().split("\x1f")) for member in due]
     return sum(await asyncio.gather(*started))

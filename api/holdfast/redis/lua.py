@@ -165,14 +165,14 @@ async def submit(
     create: bool,
     metadata: dict[str, Any],
     decisions: Mapping[str, dict[str, Any]],
-    due_ms: int = 0,
+    delay_ms: int = 0,
     most: Most = UNBOUNDED,
     once: Once | None = None,
 ) -> Place:
     """Writes the run, makes the thread busy and puts the run in line, all or nothing.
 
-    `metadata` is merged into the thread's; `decisions` are by request id; with `due_ms` the run stands in
-    line from that time on. Raises `ThreadNotFound`, `ThreadBusy` under `multitask_strategy: reject`,
+    `metadata` is merged into the thread's; `decisions` are by request id; with `delay_ms` the run stands in
+    line only after that time. Raises `ThreadNotFound`, `ThreadBusy` under `multitask_strategy: reject`,
     `NothingPending` when a request has been decided before, `TooMany` past the bounds of `most`, and for
     `once` `AlreadyMade` when its run is there, `Invalid` when something else was asked under its key.
     """
@@ -205,7 +205,7 @@ async def submit(
             caller.tenant,
             caller.owner_filter,
             caller.subject if create else "",
-            due_ms,
+            delay_ms,
             share(most.in_all, keys.lanes),
             share(most.of_tenant, keys.lanes),
             once.digest if once else "",

@@ -1,14 +1,14 @@
 -- KEYS thread, runs, order, queue, events, threads of the owner, threads of the tenant, cancels,
 --      checkpoints, checkpoint index, due, the lane's schedule, idempotency
 -- ARGV thread_id, run_id, request, now_us, strategy, tenant, owner ('' = anybody in the tenant),
---      creator ('' = the thread must exist), when due (ms, 0 = now), most runs at once in all, most a tenant,
+--      creator ('' = the thread must exist), delay (ms, by the server's clock), most runs at once in all, most a tenant,
 --      digest of what is asked ('' = no Idempotency-Key), seconds that the key is kept, number of decisions, request_id,
 --      decision ..., field, value ...
 -- Returns {'ok', epoch, seq} with the place in the log before the run's first event, or {'missing'}, {'busy'},
 -- {'full'}, {'decided', request_id, decision}, {'same', run_id} or {'differs'}: then nothing was changed.
 local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
 local lane = lane_of(12)
-local thread_id, run, request, now_us, strategy, tenant, owner, creator, due = unpack(ARGV, 1, 9)
+local thread_id, run, request, now_us, strategy, tenant, owner, creator, delay = unpack(ARGV, 1, 9)
 local digest = ARGV[12]
 local decisions = tonumber(ARGV[14])
 local fields = 15 + 2 * decisions
@@ -61,7 +61,9 @@ redis.call('ZADD', order, 0, run)
 redis.call('HSET', thread, 'updated_at', now_us, unpack(ARGV, fields))
 expire({thread, runs, order, events, KEYS[9], KEYS[10]}, 0)
 count(lane, tenant, 1)
-if due ~= '0' then
+if delay ~= '0' then
+  local clock = redis.call('TIME')
+  local due = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000) + tonumber(delay))
   redis.call('HINCRBY', thread, 'delayed', 1)
   redis.call('ZADD', KEYS[11], due, thread_id .. '\31' .. run)
 else
