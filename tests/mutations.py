@@ -36,6 +36,27 @@ MUTATIONS = (
         "tests/engine/test_queue.py",
     ),
     Mutation(
+        "a worker claims by an entry that has passed to another",
+        f"{SCRIPTS}/claim.lua",
+        "if #redis.call('XPENDING'",
+        "if 1 + #redis.call('XPENDING'",
+        "tests/engine/test_claims.py",
+    ),
+    Mutation(
+        "a second entry takes a thread from its worker",
+        f"{SCRIPTS}/claim.lua",
+        "held[2] ~= ARGV[2] then",
+        "false then",
+        "tests/engine/test_claims.py",
+    ),
+    Mutation(
+        "a claim does not begin its lease",
+        f"{SCRIPTS}/claim.lua",
+        "  redis.call('XCLAIM'",
+        "  local _ = (function() end)('XCLAIM'",
+        "tests/engine/test_claims.py",
+    ),
+    Mutation(
         "an end compares no token",
         f"{SCRIPTS}/finish.lua",
         "if redis.call('HGET', thread, 'token') ~= token then",

@@ -146,6 +146,7 @@ class Worker:
         claim = await claims.claim(
             platform.client,
             platform.keys,
+            self.name,
             entry.lane,
             entry.thread_id,
             entry.id,

@@ -61,9 +61,11 @@ class Engine:
         [entry] = await self.queue.take(0, 1)
         return await self.claim_entry(entry.id, nonce)
 
-    async def claim_entry(self, entry: str, nonce: str | None = None) -> Claim | None:
+    async def claim_entry(
+        self, entry: str, nonce: str | None = None, worker: str = "worker-1"
+    ) -> Claim | None:
         nonce = nonce or secrets.token_hex(4)
-        return await claims.claim(self.client, self.keys, 0, self.thread_id, entry, nonce, now())
+        return await claims.claim(self.client, self.keys, worker, 0, self.thread_id, entry, nonce, now())
 
     async def claimed(self) -> Claim:
         claim = await self.claim()

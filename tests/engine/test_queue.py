@@ -114,7 +114,7 @@ async def test_a_silent_worker_loses_its_entry_to_another(engine: Engine, redis_
             return bool(found)
 
         await wait_until(reclaimed, "the lease has run out")
-        new = await engine.claim_entry(found[0].id)
+        new = await engine.claim_entry(found[0].id, worker="worker-2")
     assert new is not None
     assert (new.run_id, new.attempt) == ("a", 2)
     with pytest.raises(Fenced):

@@ -60,9 +60,9 @@ class Outcome:
 
 
 async def claim(
-    client: Client, keys: Keys, lane: int, thread_id: str, entry: str, nonce: str, now: datetime
+    client: Client, keys: Keys, worker: str, lane: int, thread_id: str, entry: str, nonce: str, now: datetime
 ) -> Claim | None:
-    """Takes the first run in the thread's line; None when there is none left."""
+    """Takes the first run in the thread's line; None when there is none, or the entry is not `worker`'s."""
     reply = await client.run(
         CLAIM,
         [
@@ -72,7 +72,7 @@ async def claim(
             keys.events(thread_id),
             *schedule_keys(keys, lane),
         ],
-        [thread_id, entry, nonce, timestamp_us(now)],
+        [thread_id, entry, nonce, timestamp_us(now), worker],
     )
     if reply is None:
         return None

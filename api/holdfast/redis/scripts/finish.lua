@@ -31,8 +31,7 @@ local refused = write(thread, events, token, tonumber(from), list)
 if refused then return refused end
 
 local tenant = redis.call('HGET', thread, 'tenant')
-redis.call('XACK', lane.ready, 'workers', entry)
-redis.call('XDEL', lane.ready, entry)
+discard(lane, entry)
 count(lane, tenant, -1)
 redis.call('LREM', queue, 1, run)
 if after == 'delete' and redis.call('EXISTS', queue) == 0 then

@@ -6,7 +6,6 @@ redis.call('HSET', KEYS[1], 'token', '', 'active', '')
 redis.call('HINCRBY', KEYS[2], ARGV[3] .. ':failures', -1)
 redis.call('HSET', KEYS[2], ARGV[3] .. ':status', 'pending', ARGV[3] .. ':updated_at', ARGV[5])
 local lane = lane_of(3)
-redis.call('XACK', lane.ready, 'workers', ARGV[4])
-redis.call('XDEL', lane.ready, ARGV[4])
+discard(lane, ARGV[4])
 dispatch(lane, ARGV[2], redis.call('HGET', KEYS[1], 'tenant'))
 return 1

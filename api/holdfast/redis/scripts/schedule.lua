@@ -39,6 +39,12 @@ local function dispatch(lane, thread_id, tenant)
   refill(lane)
 end
 
+-- Takes an entry out of `ready`.
+local function discard(lane, entry)
+  redis.call('XACK', lane.ready, 'workers', entry)
+  redis.call('XDEL', lane.ready, entry)
+end
+
 -- Counts the runs that have not ended, a tenant and in all.
 local function count(lane, tenant, change)
   for _, who in ipairs({'', tenant}) do
