@@ -135,10 +135,14 @@ class TooMany(HoldfastError):
 
 
 class Unavailable(HoldfastError):
-    """Redis cannot be reached: nothing was changed, try again in a moment."""
+    """The server cannot do this for the moment: try again."""
 
     status = 503
     code = "unavailable"
+
+    def __init__(self, detail: str | None = None, reason: str = "") -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class Unreadable(HoldfastError):

@@ -5,9 +5,11 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from redis.exceptions import RedisError
 
@@ -16,7 +18,7 @@ from holdfast.errors import HoldfastError
 from holdfast.execute import Attempt, Limits
 from holdfast.redis import claims
 from holdfast.redis.claims import Claim
-from holdfast.redis.client import cancel
+from holdfast.redis.client import cancel, insist
 from holdfast.redis.leases import Leases
 from holdfast.redis.log import Log
 from holdfast.redis.queue import Entry, Queue, open_queue
@@ -26,6 +28,9 @@ logger = logging.getLogger(__name__)
 BATCH = 100
 LATER_S = 0.5
 RETRY_S = 0.5
+
+# What is left to do after the grace time, each: to hand runs back, and to end what does not want to end.
+LAST_S = 2.0
 
 
 class Worker:
@@ -49,7 +54,7 @@ class Worker:
         )
 
     def _tell(self, claim: Claim, what: object) -> None:
-        if attempt := self._attempts.get(claim.run_id):
+        if attempt := self._attempts.get(claim.token):
             what(attempt)  # type: ignore[operator]
 
     async def run(self) -> None:
@@ -73,19 +78,19 @@ class Worker:
     async def _drain(self) -> None:
         for attempt in self._attempts.values():
             attempt.drain()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=self._platform.settings.grace_s)
-        for attempt in list(self._attempts.values()):
-            # It did not reach a step in time: the step runs again elsewhere.
-            await self._hand_back(attempt.claim)
+        await wait(self._tasks, self._platform.settings.grace_s)
+        # Those that are left did not reach a step in time: the step runs again elsewhere.
+        late = list(self._attempts.values())
+        await wait({asyncio.create_task(self._hand_back(attempt.claim)) for attempt in late}, LAST_S)
+        for attempt in late:
             attempt.lose()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=self._platform.settings.grace_s)
+        await wait(self._tasks, LAST_S)
 
     def _hear_cancel(self, message: bytes) -> None:
         run_id, action = message.decode().split("\x1f")
-        if attempt := self._attempts.get(run_id):
-            attempt.cancel(action)
+        for attempt in self._attempts.values():
+            if attempt.claim.run_id == run_id:
+                attempt.cancel(action)
 
     # claiming
 
@@ -142,10 +147,39 @@ class Worker:
     # working
 
     async def _work(self, entry: Entry) -> None:
+        taken = time.monotonic()
+        claim = await self._claim(entry)
+        if claim is None or (not self._stopping.is_set() and await self._ended(claim, taken)):
+            return
+        # Also when the lease was lost: if only Redis was away, nobody else has the run yet.
+        await self._hand_back(claim)
+
+    async def _ended(self, claim: Claim, taken: float) -> bool:
+        """Works on a run; False when it is to go on elsewhere."""
         platform = self._platform
-        claim = await claims.claim(
-            platform.client,
-            platform.keys,
+        log = Log(platform.client, platform.keys, claim)
+        attempt = Attempt(
+            claim,
+            platform.project.graph(claim.request["graph_id"]),
+            lambda graph: platform.saver(claim.request["graph_id"], graph, claim.token),
+            log,
+            limits(platform),
+        )
+        self._attempts[claim.token] = attempt
+        self._leases.hold(claim, taken)
+        try:
+            ending = await attempt.run()
+        finally:
+            self._leases.let_go(claim)
+            self._attempts.pop(claim.token, None)
+        return ending == "ended" or await log.ended()
+
+    async def _claim(self, entry: Entry) -> Claim | None:
+        """None when nothing is left to run, or Redis was away until the entry may be another worker's."""
+        claim = partial(
+            claims.claim,
+            self._platform.client,
+            self._platform.keys,
             self.name,
             entry.lane,
             entry.thread_id,
@@ -153,26 +187,22 @@ class Worker:
             secrets.token_hex(8),
             datetime.now(UTC),
         )
-        if claim is None:
-            return
-        attempt = Attempt(
-            claim,
-            platform.project.graph(claim.request["graph_id"]),
-            lambda graph: platform.saver(claim.request["graph_id"], graph, claim.token),
-            Log(platform.client, platform.keys, claim),
-            limits(platform),
-        )
-        self._attempts[claim.run_id] = attempt
-        self._leases.hold(claim)
         try:
-            if await attempt.run() == "released":
-                await self._hand_back(claim)
-        finally:
-            self._leases.let_go(claim)
-            self._attempts.pop(claim.run_id, None)
+            async with asyncio.timeout(self._platform.settings.lease_s / 2):
+                return await insist(claim)
+        except TimeoutError:
+            logger.warning("run not begun", extra={"thread_id": entry.thread_id})
+            return None
 
     async def _hand_back(self, claim: Claim) -> None:
-        await claims.release(self._platform.client, self._platform.keys, claim, datetime.now(UTC))
+        await insist(
+            partial(claims.release, self._platform.client, self._platform.keys, claim, datetime.now(UTC))
+        )
+
+
+async def wait(tasks: set[asyncio.Task[None]], timeout_s: float) -> None:
+    if tasks:
+        await asyncio.wait(tasks, timeout=timeout_s)
 
 
 def limits(platform: Platform) -> Limits:

@@ -1,12 +1,13 @@
 """The checkpoint scripts as typed functions, bound to one thread."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from redis.exceptions import ResponseError
 
 from holdfast.errors import Conflict, Fenced
-from holdfast.redis.client import Argument, Client, Script
+from holdfast.redis.client import Argument, Client, Script, insist
 from holdfast.redis.keys import Keys
 
 _PUT = Script.load("checkpoint_common", "checkpoint_put")
@@ -130,8 +131,10 @@ class ThreadCheckpoints(NamedTuple):
             self.keys.checkpoint_index(self.thread_id),
             self.keys.registry(self.keys.lane(self.thread_id)),
         )
+        run = partial(self.client.run, script, keys, args)
         try:
-            return await self.client.run(script, keys, args)
+            # A run waits for Redis; whoever works without a claim has a caller who can ask again.
+            return await (insist(run) if self.token else run())
         except ResponseError as error:
             if str(error).startswith("FENCED"):
                 raise Fenced from None

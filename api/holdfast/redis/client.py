@@ -2,10 +2,11 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -13,22 +14,38 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import (
     BusyLoadingError,
     ClusterDownError,
+    MasterDownError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
+    ResponseError,
 )
 
 from holdfast.errors import Unavailable
 
-# A reply that takes longer than this is no reply: the caller gets `Unavailable` and may try again.
+logger = logging.getLogger(__name__)
+
+# All tries of a call together: after this the caller gets `Unavailable` and may try again.
 REPLY_TIMEOUT_S = 5.0
+# One try: shorter, so that a connection that died without a word is replaced within the call.
+SOCKET_TIMEOUT_S = 2.0
+CONNECT_TIMEOUT_S = 1.0
 
 CANCEL_AGAIN_S = 0.1
+INSIST_S = (0.05, 0.4)
 
 # What a healthy server answers while it cannot work: the command had no effect.
-REFUSALS = (BusyLoadingError, ClusterDownError, OutOfMemoryError, ReadOnlyError)
+REFUSALS = (BusyLoadingError, ClusterDownError, MasterDownError, OutOfMemoryError, ReadOnlyError)
+UNNAMED_REFUSALS = ("MISCONF", "NOREPLICAS", "BUSY ")
 
+REASONS = (
+    (BusyLoadingError, "loading", "it is loading its data"),
+    (OutOfMemoryError, "out_of_memory", "its memory is full"),
+    (ReadOnlyError, "read_only", "it is read-only"),
+)
+
+T = TypeVar("T")
 Argument = bytes | str | int | float
 Future = asyncio.Future[Any]
 
@@ -48,7 +65,37 @@ class Script(NamedTuple):
 
 
 def unavailable(error: Exception) -> Unavailable:
-    return Unavailable(f"Redis is not available ({type(error).__name__}): try again in a moment.")
+    for kind, reason, why in REASONS:
+        if isinstance(error, kind):
+            return Unavailable(f"Redis does not work, {why}: try again in a moment.", reason)
+    if isinstance(error, ResponseError):
+        return Unavailable(
+            f"Redis does not work ({str(error).split()[0]}): try again in a moment.", "refusing"
+        )
+    return Unavailable("Redis does not answer: try again in a moment.", "unreachable")
+
+
+def refuses(reply: object) -> bool:
+    return isinstance(reply, REFUSALS) or (
+        isinstance(reply, ResponseError) and str(reply).startswith(UNNAMED_REFUSALS)
+    )
+
+
+async def insist(call: Callable[[], Awaitable[T]]) -> T:
+    """Repeats a call until Redis can carry it out, however long that takes.
+
+    For who is cancelled when it is no longer worth waiting: a run with its claim, a stream with its client.
+    """
+    first_s, longest_s = INSIST_S
+    wait_s = first_s
+    while True:
+        try:
+            return await call()
+        except Unavailable as error:
+            if wait_s == first_s:
+                logger.warning("work waits for Redis", extra={"reason": error.reason})
+        await asyncio.sleep(wait_s)
+        wait_s = min(2 * wait_s, longest_s)
 
 
 class Client:
@@ -92,13 +139,17 @@ class Client:
         for command, _ in batch:
             pipeline.execute_command(*command)
         try:
-            replies = await pipeline.execute(raise_on_error=False)
+            async with asyncio.timeout(REPLY_TIMEOUT_S):
+                replies = await pipeline.execute(raise_on_error=False)
         except (RedisError, OSError) as error:
-            replies = [unavailable(error)] * len(batch)
+            replies = [unavailable(error) for _ in batch]
+        if any(isinstance(reply, ReadOnlyError) for reply in replies):
+            # It was demoted: the address may lead to another server by now.
+            await self.redis.connection_pool.disconnect(inuse_connections=False)
         for (_, future), reply in zip(batch, replies, strict=True):
             if future.done():
                 continue
-            if isinstance(reply, REFUSALS):
+            if refuses(reply):
                 future.set_exception(unavailable(reply))
             elif isinstance(reply, Exception):
                 future.set_exception(reply)
@@ -119,8 +170,8 @@ def open_redis(url: str, **options: Any) -> Redis:
             "protocol": 2,
             "max_connections": 32,
             "timeout": REPLY_TIMEOUT_S,
-            "socket_timeout": REPLY_TIMEOUT_S,
-            "socket_connect_timeout": REPLY_TIMEOUT_S,
+            "socket_timeout": SOCKET_TIMEOUT_S,
+            "socket_connect_timeout": CONNECT_TIMEOUT_S,
             "retry": Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.5), 3),
             **options,
         },

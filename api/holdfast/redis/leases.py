@@ -12,7 +12,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
+from redis.retry import Retry
 
 from holdfast.redis.claims import RENEW, Claim
 from holdfast.redis.keys import Keys
@@ -38,8 +40,9 @@ class Leases:
         lost: Callable[[Claim], None],
         cancelled: Callable[[Claim, str], None],
     ) -> None:
+        # No retries: they wait for longer than a lease. The next beat is the retry.
         self._redis = redis.Redis.from_url(
-            url, socket_timeout=lease_s / 2, socket_connect_timeout=lease_s / 2
+            url, socket_timeout=lease_s / 4, socket_connect_timeout=lease_s / 4, retry=Retry(NoBackoff(), 0)
         )
         self._keys = keys
         self._worker = worker
@@ -52,13 +55,14 @@ class Leases:
         self._loop = asyncio.get_running_loop()
         self._beat = time.monotonic()
 
-    def hold(self, claim: Claim) -> None:
+    def hold(self, claim: Claim, since: float) -> None:
+        """`since` is when the entry was taken, on the monotonic clock: the lease began there."""
         with self._lock:
-            self._held[claim.run_id] = (claim, time.monotonic())
+            self._held[claim.token] = (claim, since)
 
     def let_go(self, claim: Claim) -> None:
         with self._lock:
-            self._held.pop(claim.run_id, None)
+            self._held.pop(claim.token, None)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Leases"]:
@@ -81,19 +85,23 @@ class Leases:
                     extra={"seconds": round(behind, 1)},
                 )
             self._beat = time.monotonic()
+            self._drop_overdue()  # here too: a renewal may hang for as long as its timeouts let it
             await asyncio.sleep(BEAT_S)
 
     def _run(self) -> None:
-        while not self._stop.wait(self._lease_s / 4):
+        pause_s = self._lease_s / 4
+        while not self._stop.wait(pause_s):
             with self._lock:
                 claims = [claim for claim, _ in self._held.values()]
             if not claims or time.monotonic() - self._beat > self._lease_s * BLOCKED_LEASES:
                 continue
-            self._renew(claims)
+            renewed = self._renew(claims)
+            pause_s = self._lease_s / (4 if renewed else 16)
             self._drop_overdue()
         self._redis.close()
 
-    def _renew(self, claims: list[Claim]) -> None:
+    def _renew(self, claims: list[Claim]) -> bool:
+        """False when Redis did not answer."""
         asked = time.monotonic()
         pipeline = self._redis.pipeline(transaction=False)
         for claim in claims:
@@ -110,10 +118,12 @@ class Leases:
                 return self._renew(claims)
         except (RedisError, OSError) as error:
             logger.warning("leases not renewed", extra={"error": type(error).__name__})
-            return None
+            return False
+        if any(isinstance(reply, ReadOnlyError) for reply in replies):
+            self._redis.connection_pool.disconnect()  # the address may lead to another server by now
         for claim, reply in zip(claims, replies, strict=True):
             self._read(claim, reply, asked)
-        return None
+        return True
 
     def _read(self, claim: Claim, reply: object, asked: float) -> None:
         if isinstance(reply, Exception):
@@ -122,8 +132,8 @@ class Leases:
             self._give_up(claim)
             return
         with self._lock:
-            if claim.run_id in self._held:
-                self._held[claim.run_id] = (claim, asked)
+            if claim.token in self._held:
+                self._held[claim.token] = (claim, asked)
         if isinstance(reply, bytes) and reply != b"held":
             self._call(self._cancelled, claim, reply.decode())
 

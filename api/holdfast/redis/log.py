@@ -3,19 +3,22 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+from holdfast.errors import Fenced
 from holdfast.events import Event
 from holdfast.redis import claims
 from holdfast.redis.claims import Claim, Outcome
-from holdfast.redis.client import Client
+from holdfast.redis.client import Client, insist
 from holdfast.redis.keys import Keys
 
 
 class Log:
     """Events are sent at once; those that come while an append is in flight go with the next one.
 
-    The first refusal (`Fenced`, `Unavailable`) is kept in `failed` and raised by whatever is called next.
+    While Redis cannot take them they wait. A refusal (`Fenced`) is kept in `failed` and raised by whatever is
+    called next.
     """
 
     def __init__(self, client: Client, keys: Keys, claim: Claim) -> None:
@@ -26,6 +29,7 @@ class Log:
         self._written = 0
         self._queued: list[bytes] = []
         self._pump: asyncio.Task[None] | None = None
+        self._finishing: asyncio.Future[dict[str, dict[str, Any]]] | None = None
 
     def write(self, event: Event) -> None:
         if self.failed:
@@ -38,7 +42,9 @@ class Log:
         try:
             while self._queued:
                 batch, self._queued = self._queued, []
-                await claims.append(self._client, self._keys, self._claim, self._written, batch)
+                await insist(
+                    partial(claims.append, self._client, self._keys, self._claim, self._written, batch)
+                )
                 self._written += len(batch)
         except Exception as error:  # whatever it is, the run must not go on without its events
             self.failed = error
@@ -56,7 +62,8 @@ class Log:
     ) -> dict[str, dict[str, Any]]:
         """Ends the run together with its last events; returns as `lua.finish` does."""
         await self.flush()
-        return await claims.finish(
+        save = partial(
+            claims.finish,
             self._client,
             self._keys,
             self._claim,
@@ -66,3 +73,14 @@ class Log:
             now=datetime.now(UTC),
             keep_s=keep_s,
         )
+        self._finishing = asyncio.ensure_future(insist(save))
+        return await asyncio.shield(self._finishing)
+
+    async def ended(self) -> bool:
+        """Whether the run ended after all, though whoever ended it was cancelled meanwhile."""
+        if self._finishing is None:
+            return False
+        try:
+            return not await self._finishing
+        except Fenced:
+            return False

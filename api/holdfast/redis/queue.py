@@ -5,14 +5,17 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ReadOnlyError, ResponseError
 
-from holdfast.redis.client import open_redis
+from holdfast.redis.client import SOCKET_TIMEOUT_S, open_redis
 from holdfast.redis.keys import Keys
 from holdfast.redis.lua import GROUP
 
-# The longest wait for an entry: long, so that an idle worker asks Redis next to nothing.
-BLOCK_MS = 5000
+# The longest wait for an entry: long, so that an idle worker asks Redis next to nothing, but a connection
+# that died without a word is noticed only when it is over.
+BLOCK_MS = 2000
 
 
 class Entry(NamedTuple):
@@ -43,21 +46,38 @@ class Queue:
 
     async def take(self, lane: int, count: int) -> list[Entry]:
         """Up to `count` new entries; waits up to `BLOCK_MS` for the first."""
-        reply: Any = await self._redis.xreadgroup(
-            GROUP, self._worker, {self._keys.ready(lane): ">"}, count=count, block=BLOCK_MS
-        )
-        return [entry for _, rows in reply for entry in self._entries(lane, rows)]
+        async with self._mended():
+            reply: Any = await self._redis.xreadgroup(
+                GROUP, self._worker, {self._keys.ready(lane): ">"}, count=count, block=BLOCK_MS
+            )
+            return [entry for _, rows in reply for entry in self._entries(lane, rows)]
 
     async def reclaim(self, lane: int, count: int) -> list[Entry]:
         """Up to `count` entries whose worker has been silent for longer than the lease."""
-        ready = self._keys.ready(lane)
-        # XAUTOCLAIM looks at no more than ten times `count` entries: behind many busy ones it finds nothing.
-        silent: Any = await self._redis.xpending_range(ready, GROUP, "-", "+", count, idle=self._lease_ms)
-        if not silent:
-            return []
-        ids = [one["message_id"] for one in silent]
-        rows: Any = await self._redis.xclaim(ready, GROUP, self._worker, self._lease_ms, ids)
-        return self._entries(lane, rows)
+        async with self._mended():
+            ready = self._keys.ready(lane)
+            # XAUTOCLAIM looks at no more than ten times `count` entries: behind many busy ones it finds nothing.
+            silent: Any = await self._redis.xpending_range(
+                ready, GROUP, "-", "+", count, idle=self._lease_ms
+            )
+            if not silent:
+                return []
+            ids = [one["message_id"] for one in silent]
+            rows: Any = await self._redis.xclaim(ready, GROUP, self._worker, self._lease_ms, ids)
+            return self._entries(lane, rows)
+
+    @asynccontextmanager
+    async def _mended(self) -> AsyncIterator[None]:
+        """Sees to it that the next call can succeed when this one found another server than it had left."""
+        try:
+            yield
+        except ReadOnlyError:
+            await self._redis.connection_pool.disconnect(inuse_connections=False)
+            raise
+        except ResponseError as error:
+            if str(error).startswith("NOGROUP"):
+                await self.prepare()
+            raise
 
     def _entries(self, lane: int, rows: list[tuple[bytes, dict[bytes, bytes]]]) -> list[Entry]:
         return [Entry(lane, id.decode(), fields[b"t"].decode()) for id, fields in rows if fields]
@@ -65,7 +85,12 @@ class Queue:
 
 @asynccontextmanager
 async def open_queue(url: str, keys: Keys, worker: str, lease_s: float) -> AsyncIterator[Queue]:
-    redis = open_redis(url, socket_timeout=BLOCK_MS / 1000 + 5, max_connections=keys.lanes + 2)
+    redis = open_redis(
+        url,
+        socket_timeout=BLOCK_MS / 1000 + SOCKET_TIMEOUT_S,
+        max_connections=keys.lanes + 2,
+        retry=Retry(NoBackoff(), 0),  # who asks, asks again
+    )
     try:
         queue = Queue(redis, keys, worker, lease_s)
         await queue.prepare()

@@ -9,14 +9,16 @@ import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from holdfast.events import Event
-from holdfast.redis.client import Client, cancel, open_redis
+from holdfast.redis.client import REPLY_TIMEOUT_S, Client, cancel, insist, open_redis, unavailable
 from holdfast.redis.keys import Keys
 from holdfast.redis.lua import Place
 
@@ -28,6 +30,9 @@ logger = logging.getLogger(__name__)
 RECORD = b"\x1e"
 PLACE = re.compile(r"([0-9]{1,15})-([0-9]{1,15})")
 RECONNECT_S = 0.2
+
+# A connection that is silent for this long is asked whether it lives; as long again, and it is replaced.
+PING_S = 1.5
 
 # A reader that falls behind by more than this lets go of the pushed events and reads on from the log.
 READER_BACKLOG = 1000
@@ -96,7 +101,7 @@ class Hub:
         self._client = client
         self._keys = keys
         # No retries: redis-py would come back by itself, with the channels only that it was first asked for.
-        self._redis = open_redis(url, socket_timeout=None, retry=Retry(NoBackoff(), 0))
+        self._redis = open_redis(url, retry=Retry(NoBackoff(), 0))
         self._readers: dict[bytes, set[Reader]] = {}
         self._listeners: dict[bytes, Callable[[bytes], None]] = {}
         self._pubsub: PubSub | None = None
@@ -134,11 +139,21 @@ class Hub:
             try:
                 if late := {*self._readers, *self._listeners}.difference(channels):
                     await pubsub.ssubscribe(*late)  # they came while the connection was made
-                while True:
-                    message = await pubsub.parse_response(block=True)
-                    self._receive(*message)
+                await self._receive_all(pubsub)
             finally:
                 self._pubsub = None
+
+    async def _receive_all(self, pubsub: "PubSub") -> None:
+        asked = False
+        while True:
+            message = await pubsub.parse_response(block=False, timeout=PING_S)
+            if message is None:
+                if asked:
+                    raise RedisTimeout("the connection is silent")
+                await pubsub.execute_command("PING")
+            elif message[0] != b"pong":
+                self._receive(*message)
+            asked = message is None
 
     def _receive(self, kind: bytes, channel: bytes, payload: bytes | int) -> None:
         if kind == b"ssubscribe":
@@ -172,18 +187,25 @@ class Hub:
 
     @asynccontextmanager
     async def follow(self, thread_id: str) -> AsyncIterator[Reader]:
-        """A reader that misses nothing which is appended from now on."""
+        """A reader that misses nothing which is appended from now on. Raises `Unavailable`."""
         channel = self._keys.events(thread_id).encode()
         reader = Reader()
         readers = self._readers.get(channel)
         try:
             if readers is None or not self._confirmed[channel].is_set():
-                await self._subscribe(channel, lambda: self._readers.setdefault(channel, set()).add(reader))
+                await self._join(channel, reader)
             else:
                 readers.add(reader)
             yield reader
         finally:
             await self._leave(channel, reader)
+
+    async def _join(self, channel: bytes, reader: Reader) -> None:
+        subscribed = self._subscribe(channel, lambda: self._readers.setdefault(channel, set()).add(reader))
+        try:
+            await asyncio.wait_for(subscribed, REPLY_TIMEOUT_S)
+        except TimeoutError as error:
+            raise unavailable(error) from error
 
     async def _leave(self, channel: bytes, reader: Reader) -> None:
         readers = self._readers.get(channel, set())
@@ -201,7 +223,7 @@ class Hub:
             batch, missed = await reader.take()
             batch = [stored for stored in batch if stored.place > after]
             if missed or (batch and batch[0].place.seq > after.seq + 1):
-                batch = await self.read(thread_id, after)
+                batch = await insist(partial(self.read, thread_id, after))
             if batch:
                 after = batch[-1].place
                 yield batch
