@@ -35,7 +35,7 @@ test: install ## run the tests (ARGS="-k words" picks some)
 	$(BIN)/pytest $(ARGS)
 
 .PHONY: bench
-bench: install ## measure against langgraph dev (ARGS=--quick for a minute-long look)
+bench: install ## measure against langgraph dev (ARGS=--quick for a shorter look)
 	$(BIN)/python -m bench $(ARGS)
 
 .PHONY: check

@@ -5,6 +5,7 @@ It judges, and exits with 0 all the same: a benchmark is not a test.
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -28,11 +29,12 @@ progress = Console(stderr=True, highlight=False)
 
 
 def main(
-    quick: Annotated[bool, typer.Option("--quick", help="About a minute instead of about ten")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="About two minutes instead of about ten")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too")] = None,
     peer_folder: Annotated[Path, typer.Option("--peer", help="Where the peer is installed")] = CACHE,
 ) -> None:
     """Measure Holdfast beside `langgraph dev` on the same graphs, in one run."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that no server stays behind
     found = machine()
     program = find_peer(peer_folder, found)
     with TemporaryDirectory(prefix="hf-", ignore_cleanup_errors=True) as folder:
@@ -81,19 +83,24 @@ def measure(folder: Path, program: Path | None, length: Length) -> tuple[list[Ro
         if program:
             started[PEER] = stack.enter_context(servers.langgraph_dev(made(folder / "peer"), program))
         null = stack.enter_context(servers.null(made(folder / "null")))
-        stages = measures.run_loads(started, length, progress.print)
-        client = list(measures.client_rows(null, stages, length))
-    progress.print("the graph alone, starts, memory, an idle worker")
-    rows = [*at_rest(folder, program, length, stages), *client]
+        stages, limits = measures.run_loads(started, null, length, progress.print)
+    progress.print("starts, memory, an idle worker")
+    rows = [
+        *loaded_rows(stages),
+        *resting_rows(folder, program, length),
+        *measures.limit_rows(stages, limits),
+    ]
     return rows, {name: count for name, count in failures(stages) if count}
 
 
-def at_rest(folder: Path, program: Path | None, length: Length, stages: Stages) -> Iterator[Row]:
+def loaded_rows(stages: Stages) -> Iterator[Row]:
     yield from measures.latency_rows(stages)
     yield from measures.rate_rows(stages)
+
+
+def resting_rows(folder: Path, program: Path | None, length: Length) -> Iterator[Row]:
     yield from rest.start_rows(folder / "starts", program, length)
     yield rest.idle_row(made(folder / "idle"), length)
-    yield from measures.bare_rows(stages, length)
 
 
 def failures(stages: Stages) -> Iterator[tuple[str, int]]:

@@ -85,24 +85,48 @@ LOADS = (WAIT, *STREAM.values(), TOKENS, ASK)
 Stages = dict[str, dict[str, list[Stage]]]  # by load, by server, one a round
 
 
+@dataclass(slots=True)
+class Limits:
+    """What bounds all figures, once a round: the load client against nothing, the graph in no server."""
+
+    client: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))  # runs/s, at once
+    bare: dict[str, list[float]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # runs/s, by the way to run
+
+
 def run_loads(
-    started: dict[str, Server], length: Length, tell: Callable[[str], None], loads: Sequence[Load] = LOADS
-) -> Stages:
+    started: dict[str, Server], null: Server, length: Length, tell: Callable[[str], None]
+) -> tuple[Stages, Limits]:
     """Every load on every server in turn, round after round, so that a busy machine is busy for all alike."""
     stages: Stages = defaultdict(lambda: defaultdict(list))
+    limits = Limits()
     names = list(started)
     for name, server in started.items():
         tell(f"warming up {name}")
-        for load in loads:
+        for load in LOADS:
             drive(server.port, load.scenario, load.concurrency, length.stage_s / 4)
     for number in range(length.rounds):
         turned = names[number % len(names) :] + names[: number % len(names)]
-        for load in loads:
+        for load in LOADS:
             tell(f"round {number + 1} of {length.rounds}: {load.name}")
             for name in turned:
                 stage = drive(started[name].port, load.scenario, load.concurrency, length.stage_s)
                 stages[load.name][name].append(stage)
-    return stages
+        tell(f"round {number + 1} of {length.rounds}: the limits")
+        measure_limits(limits, null, length.stage_s / 3)
+    return stages, limits
+
+
+def measure_limits(limits: Limits, null: Server, seconds: float) -> None:
+    for concurrency in (1, 100):
+        limits.client[concurrency].append(
+            drive(null.port, STREAM[concurrency].scenario, concurrency, seconds).rate
+        )
+    command = [sys.executable, "-m", "bench.bare", str(seconds)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    for name, value in json.loads(done.stdout).items():
+        limits.bare[name].append(value)
 
 
 def quantile_ms(stages: Sequence[Stage], of: str, part: float) -> float:
@@ -145,28 +169,21 @@ def rate_rows(stages: Stages) -> Iterator[Row]:
     yield row
 
 
-def client_rows(null: Server, stages: Stages, length: Length) -> Iterator[Row]:
-    """What the load client can do, and what it took of the processor while it measured."""
-    for concurrency in (1, 100):
-        stage = drive(null.port, STREAM[concurrency].scenario, concurrency, length.stage_s)
-        row = Row(f"load client's ceiling, {concurrency} at once", "runs/s", more_is_better=True)
-        row.figures = {"null server": stage.rate}
-        yield row
+def limit_rows(stages: Stages, limits: Limits) -> Iterator[Row]:
+    """How far off the limits are, and what the load client took of the processor while it measured."""
+    at_100 = stages["stream 100"]
+    for name, found in limits.bare.items():
+        yield Row(f"bare graph, {name} at once", "runs/s", figures={"one process": statistics.median(found)})
+    whole = statistics.median(limits.bare["astream 100"])
+    row = Row("100 streams, part of bare astream", "", compared=False, later=">= 0.45 apart, >= 0.4 dev")
+    row.figures = {name: rate(found) / whole for name, found in at_100.items()}
+    yield row
+    for concurrency, found in limits.client.items():
+        figures = {"null server": statistics.median(found)}
+        yield Row(f"load client's ceiling, {concurrency} at once", "runs/s", figures=figures)
     row = Row("load client's CPU a run, 100 at once", "ms", compared=False)
     row.figures = {
         server: 1000 * sum(one.client_cpu_s for one in found) / sum(len(one.samples) for one in found)
-        for server, found in stages["stream 100"].items()
+        for server, found in at_100.items()
     }
-    yield row
-
-
-def bare_rows(stages: Stages, length: Length) -> Iterator[Row]:
-    """The graph alone, and what part of it is left behind a server."""
-    command = [sys.executable, "-m", "bench.bare", str(length.stage_s)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    bare = json.loads(done.stdout)
-    for name, value in bare.items():
-        yield Row(f"bare graph, {name} at once", "runs/s", figures={"one process": value})
-    row = Row("100 streams, part of bare astream", "", compared=False, later=">= 0.45 apart, >= 0.4 dev")
-    row.figures = {name: rate(found) / bare["astream 100"] for name, found in stages["stream 100"].items()}
     yield row
