@@ -4,11 +4,13 @@ An event is `run, mode, namespace, time (ms), data (JSON)` joined by the unit se
 """
 
 import math
-import time
+import time as clock
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from dataclasses import fields as dataclass_fields
+from datetime import date, time
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import orjson
@@ -27,7 +29,11 @@ LANGGRAPH_MODES = {
     "tasks": "tasks",
     "checkpoints": "checkpoints",
     "debug": "debug",
+    "tools": "tools",
 }
+
+# What a run has to log besides, for readers of protocol v3.
+PROTOCOL_MODES = ("values", "updates", "messages-tuple", "custom", "tools")
 
 # The modes that a reader gets whatever it asked for.
 ALWAYS = frozenset({"metadata", "error"})
@@ -66,41 +72,68 @@ def encode_interrupt(interrupt: Interrupt) -> dict[str, Any]:
 
 def to_json(value: Any) -> Any:
     """What JSON has no form for: messages, models, interrupts and the like. Used by `dump`."""
+    if isinstance(value, type):
+        return repr(value)
     if isinstance(value, Interrupt):
         return encode_interrupt(value)
     if hasattr(value, "model_dump"):
         return value.model_dump()
-    if is_dataclass(value) and not isinstance(value, type):
+    if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclass_fields(value)}
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, set | frozenset | tuple) or hasattr(value, "__iter__"):
         return list(value)
-    if isinstance(value, Decimal):
-        return str(value)
     if isinstance(value, BaseException):
         return {"error": type(value).__name__, "message": str(value)}
     return str(value)
 
 
-def plain(value: Any) -> Any:
-    """The slow way for what orjson refuses: huge integers, lone surrogates, odd keys."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value if -(2**63) <= value < 2**64 else float(value) if abs(value) < 2**1023 else str(value)
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return plain(to_json(value))
-
-
 OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
+MAX_DEPTH = 250  # orjson writes 254 levels
+
+
+def plain(value: Any, inside: tuple[int, ...] = ()) -> Any:
+    """The slow way for what orjson refuses: huge integers, lone surrogates, odd keys, endless nesting.
+
+    `inside` are the ids of what the value lies in.
+    """
+    if len(inside) > MAX_DEPTH or id(value) in inside:
+        return "…"
+    if (leaf := plain_leaf(value)) is not value or value is None or isinstance(value, str | int | float):
+        return leaf
+    inside = (*inside, id(value))
+    if isinstance(value, Mapping):
+        return {plain_key(key): plain(item, inside) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item, inside) for item in value]
+    return plain(to_json(value), inside)
+
+
+def plain_leaf(value: Any) -> Any:
+    """A text, number or time as orjson writes it or could; anything else as it is."""
+    match value:
+        case Enum():
+            return plain(value.value)
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case date() | time():
+            return value.isoformat()
+        case float():
+            return value if math.isfinite(value) else None
+        case int() if not -(2**63) <= value < 2**64:
+            return float(value) if abs(value) < 2**1023 else str(Decimal(value))
+    return value
+
+
+def plain_key(key: Any) -> str:
+    """A key as orjson writes it or could."""
+    try:
+        [text] = orjson.loads(orjson.dumps({key: 0}, option=OPTIONS))
+    except TypeError:
+        text = str(key)
+    found: str = text.encode("utf-8", "replace").decode()
+    return found
 
 
 def dump(value: Any) -> bytes:
@@ -112,7 +145,7 @@ def dump(value: Any) -> bytes:
 
 
 def now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    return clock.time_ns() // 1_000_000
 
 
 class Encoder:
@@ -133,7 +166,7 @@ class Encoder:
         return Event(self.run_id, mode, namespace, now_ms(), dump(data))
 
     def encode(self, mode: str, chunk: Any, namespace: str = "") -> Iterator[Event]:
-        self.seen_values |= mode == "values"
+        self.seen_values |= mode == "values" and not namespace
         if mode == "messages":
             if "messages-tuple" in self.modes:
                 yield self.event("messages", chunk, namespace)

@@ -1,5 +1,6 @@
 """What tests of the wire share: SSE read by hand, runs waited for, answers looked at."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +25,9 @@ class Sent:
 def read_stream(text: str) -> list[Sent]:
     """The events of an SSE body, which must be made of CRLF lines in the order event, data, id."""
     assert "\n" not in text.replace("\r\n", ""), "a bare newline"
+    text = re.sub(r"(?m)^:.*\r\n", "", text)
     events = []
     for block in text.removesuffix("\r\n\r\n").split("\r\n\r\n") if text else ():
-        if block.startswith(":"):
-            continue
         fields = [line.split(": ", 1) for line in block.split("\r\n")]
         names = [name for name, _ in fields]
         assert names in (["event", "data"], ["event", "data", "id"]), names

@@ -15,7 +15,7 @@ from holdfast.routes.base import JSON, later
 
 PING_S = 5
 SEND_TIMEOUT_S = 30
-HEARTBEAT = b": heartbeat\r\n\r\n"
+HEARTBEAT = b": heartbeat\r\n"  # and no blank line: some clients take it for the end of an empty event
 
 Cancel = Callable[[], Awaitable[None]]
 
@@ -50,11 +50,13 @@ async def frames(request: Request, followed: Followed, cancel: Cancel | None) ->
                 yield frame(stored, with_id=followed.resumable)
     finally:
         if cancel and not followed.ended:
-            later(request, cancelled(cancel))
+            later(request, cancelled(request, cancel))
         later(request, followed.close())
 
 
-async def cancelled(cancel: Cancel) -> None:
+async def cancelled(request: Request, cancel: Cancel) -> None:
+    if request.app.state.closing.is_set():
+        return  # it was not the client who left
     with suppress(RunNotFound):  # it ended just now
         await cancel()
 
@@ -66,21 +68,26 @@ async def wait(
     run_id: str,
     cancel: Cancel | None,
 ) -> Response:
-    """The run's result as JSON. A run that takes longer is answered with blank lines until it ends."""
+    """The run's result as JSON. A run that takes longer is answered with blank lines until it ends.
+
+    So it is when the server is about to close: cut with its headers sent, the answer says where to ask again.
+    """
     headers = run_headers(thread_id, run_id, "join")
     work = asyncio.ensure_future(result)
     gone = asyncio.create_task(left(request))
+    closing = asyncio.create_task(request.app.state.closing.wait())
     try:
-        await asyncio.wait({work, gone}, timeout=PING_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({work, gone, closing}, timeout=PING_S, return_when=asyncio.FIRST_COMPLETED)
     finally:
         gone.cancel()
+        closing.cancel()
     if work.done():
         found = work.result()
         return Response(found.body, 200, {**headers, "X-Run-Status": found.status}, JSON)
     if gone.done() and not gone.cancelled():
         work.cancel()
         if cancel:
-            later(request, cancelled(cancel))
+            later(request, cancelled(request, cancel))
         return Response(status_code=499)
     return StreamingResponse(blanks(request, work, cancel), headers=headers, media_type=JSON)
 
@@ -103,7 +110,7 @@ async def blanks(
         if not work.done():
             work.cancel()
             if cancel:
-                later(request, cancelled(cancel))
+                later(request, cancelled(request, cancel))
 
 
 def empty_stream(thread_id: str, run_id: str) -> EventSourceResponse:
