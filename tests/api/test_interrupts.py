@@ -145,6 +145,18 @@ async def test_two_racing_answers_execute_once(
         assert all(end == values for end in ends), ends
 
 
+@pytest.mark.parametrize("by_id", [False, True])
+async def test_an_answer_given_twice_does_not_answer_the_next_question(server: Live, by_id: bool) -> None:
+    sdk = server.sdk()
+    thread_id, [first] = await paused(sdk, "twice")
+    resume: Json = {first: "yes"} if by_id else "yes"
+    await sdk.runs.create(thread_id, "twice", command={"resume": resume})
+    values: Json = await sdk.runs.wait(thread_id, "twice", command={"resume": {first: "again"}})
+    [second] = values["__interrupt__"]
+    assert (values["answer"], values["log"]) == ("yes", [])
+    assert await waiting(sdk, thread_id) == [second["id"]] != [first]
+
+
 async def test_several_questions_are_all_in_the_answer(server: Live) -> None:
     sdk = server.sdk()
     thread_id = (await sdk.threads.create())["thread_id"]

@@ -1,15 +1,18 @@
 """Assistants: one for each graph of langgraph.json."""
 
 import logging
+import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from langgraph.pregel import Pregel
+from langgraph.warnings import LangGraphDeprecatedSinceV10
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 
-from holdfast.core.platform import Platform
+from holdfast.core.platform import Graph, Platform
 from holdfast.errors import AssistantNotFound, Invalid
 from holdfast.project import GraphSpec
 from holdfast.wire.assistants import AssistantFilter, AssistantSearch
@@ -87,14 +90,24 @@ def search(platform: Platform, wanted: AssistantSearch) -> tuple[list[dict[str, 
 async def schemas(spec: GraphSpec) -> dict[str, Any]:
     async with spec.open({}) as graph:
         state = getattr(getattr(graph, "builder", None), "state_schema", None)
-        return {
-            "graph_id": spec.graph_id,
-            "input_schema": schema(spec, graph.get_input_jsonschema),
-            "output_schema": schema(spec, graph.get_output_jsonschema),
-            "state_schema": schema(spec, lambda: TypeAdapter(state).json_schema()) if state else None,
-            "config_schema": schema(spec, graph.get_config_jsonschema),
-            "context_schema": schema(spec, graph.get_context_jsonschema),
-        }
+        of_state = schema(spec, lambda: TypeAdapter(state).json_schema()) if state else None
+        return {"graph_id": spec.graph_id, "state_schema": of_state, **graph_schemas(spec, graph)}
+
+
+def graph_schemas(spec: GraphSpec, graph: Graph) -> dict[str, Any]:
+    return {
+        "input_schema": schema(spec, graph.get_input_jsonschema),
+        "output_schema": schema(spec, graph.get_output_jsonschema),
+        "config_schema": schema(spec, partial(config_schema, graph)),
+        "context_schema": schema(spec, graph.get_context_jsonschema),
+    }
+
+
+def config_schema(graph: Graph) -> dict[str, Any]:
+    """What may be configured: LangGraph calls this the context by now, the wire knows both."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LangGraphDeprecatedSinceV10)
+        return graph.get_config_jsonschema()
 
 
 def schema(spec: GraphSpec, make: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
@@ -114,12 +127,7 @@ async def drawing(spec: GraphSpec, xray: int | bool) -> dict[str, Any]:
 async def subgraphs(spec: GraphSpec, namespace: str | None, recurse: bool) -> dict[str, Any]:
     async with spec.open({}) as graph:
         return {
-            name: {
-                "input_schema": schema(spec, sub.get_input_jsonschema),
-                "output_schema": schema(spec, sub.get_output_jsonschema),
-                "config_schema": schema(spec, sub.get_config_jsonschema),
-                "context_schema": schema(spec, sub.get_context_jsonschema),
-            }
+            name: graph_schemas(spec, sub)
             async for name, sub in graph.aget_subgraphs(namespace=namespace, recurse=recurse)
             if isinstance(sub, Pregel)
         }
