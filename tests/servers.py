@@ -143,13 +143,15 @@ def clean_environment() -> dict[str, str]:
 
 
 async def end(process: Process, number: int = signal.SIGTERM) -> None:
+    """Ends the process, and passes on what it said: pytest shows it when the test fails."""
     if process.returncode is None:
         process.send_signal(number)
     try:
-        await asyncio.wait_for(process.communicate(), 15)
+        said, _ = await asyncio.wait_for(process.communicate(), 15)
     except TimeoutError:
         process.kill()
-        await process.communicate()
+        said, _ = await process.communicate()
+    sys.stdout.write(said.decode(errors="replace"))
 
 
 async def wait_ready(url: str, timeout_s: float = 30) -> None:

@@ -1,10 +1,6 @@
 import asyncio
 import contextlib
 import json
-import re
-import socket
-import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.gates import ROOT
-from tests.programs import need_program
+from tests.nginx import running_nginx
 
 STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Accel-Buffering: no\r\n"
@@ -65,55 +60,16 @@ class Front:
 
 @pytest.fixture
 async def front(tmp_path: Path) -> AsyncIterator[Front]:
-    nginx = need_program("nginx", package="nginx")
-    make_secrets(tmp_path / "secrets")
     async with contextlib.AsyncExitStack() as stack:
         replicas = [Replica("api1"), Replica("api2")]
         servers = [await asyncio.start_server(replica.answer, "127.0.0.1", 0) for replica in replicas]
         for server in servers:
             stack.callback(server.close)
-        http, https = _free_port(), _free_port()
-        configuration = tmp_path / "nginx.conf"
-        configuration.write_text(_on_this_machine(tmp_path, http, https, servers))
-        command = (str(nginx), "-p", str(tmp_path), "-c", str(configuration))
-        await asyncio.to_thread(_call, *command)  # comes back when the ports are open
-        stack.callback(_call, *command, "-s", "stop")
-        trust = ssl.create_default_context(cafile=tmp_path / "secrets" / "tls_certificate")
-        client = httpx.AsyncClient(base_url=f"https://localhost:{https}", verify=trust, timeout=10)
-        yield Front(await stack.enter_async_context(client), f"http://localhost:{http}", replicas, servers)
-
-
-def make_secrets(folder: Path) -> None:
-    need_program("openssl", package="openssl")
-    _call("sh", str(ROOT / "deploy" / "make-secrets.sh"), str(folder))
-
-
-def _on_this_machine(folder: Path, http: int, https: int, servers: list[asyncio.Server]) -> str:
-    """Rewrite the addresses and folders of deploy/nginx.conf, and nothing else of it."""
-    text = (ROOT / "deploy" / "nginx.conf").read_text()
-    for number, server in enumerate(servers, 1):
-        text = text.replace(f"api{number}:8123", f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
-    text = text.replace("listen 80;", f"listen 127.0.0.1:{http};")
-    text = text.replace("listen 443 ssl", f"listen 127.0.0.1:{https} ssl")
-    text = text.replace("/run/secrets/", f"{folder}/secrets/").replace(
-        "/tmp/nginx.pid", f"{folder}/nginx.pid"
-    )
-    text = re.sub("error_log .*;", f"error_log {folder}/error.log warn;", text)
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    paths = "".join(f"  {kind}_temp_path {folder}/{kind};\n" for kind in kinds)
-    return text.replace("http {\n", "http {\n" + paths)
+        ports = [server.sockets[0].getsockname()[1] for server in servers]
+        nginx = stack.enter_context(running_nginx(tmp_path, ports))
+        client = httpx.AsyncClient(base_url=nginx.https_url, verify=nginx.trust, timeout=10)
+        yield Front(await stack.enter_async_context(client), nginx.http_url, replicas, servers)
 
 
 def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-def _call(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

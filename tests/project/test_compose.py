@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.gates import ROOT
-from tests.project.conftest import make_secrets
+from tests.nginx import make_secrets
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]

@@ -32,15 +32,21 @@ class Followed:
 
     async def events(self) -> AsyncIterator[Stored]:
         """The run's own events up to its end mark, which is the last one given."""
-        async for batch in self._batches():
+        async for batch in self.batches():
             for stored in batch:
-                if stored.event.run_id == self.run_id:
-                    yield stored
-                    if stored.event.mode == "end":
-                        self.ended = True
-                        return
+                yield stored
 
-    async def _batches(self) -> AsyncIterator[list[Stored]]:
+    async def batches(self) -> AsyncIterator[list[Stored]]:
+        """The same, as many at a time as came together."""
+        async for batch in self._log():
+            own = [stored for stored in batch if stored.event.run_id == self.run_id]
+            self.ended |= any(stored.event.mode == "end" for stored in own)
+            if own:
+                yield own
+            if self.ended:
+                return
+
+    async def _log(self) -> AsyncIterator[list[Stored]]:
         if self.ended:  # nothing will be added, and what there was may have gone
             yield await self.platform.hub.read(self.thread_id, self.after)
             return

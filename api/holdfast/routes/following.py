@@ -45,9 +45,10 @@ def stream(request: Request, followed: Followed, cancel: Cancel | None) -> Event
 
 async def frames(request: Request, followed: Followed, cancel: Cancel | None) -> AsyncIterator[bytes]:
     try:
-        async for stored in followed.events():
-            if followed.shows(stored.event.mode):
-                yield frame(stored, with_id=followed.resumable)
+        async for batch in followed.batches():
+            shown = [stored for stored in batch if followed.shows(stored.event.mode)]
+            if shown:  # one send for what came together
+                yield b"".join(frame(stored, with_id=followed.resumable) for stored in shown)
     finally:
         if cancel and not followed.ended:
             later(request, cancelled(request, cancel))
