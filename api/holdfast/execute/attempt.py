@@ -14,7 +14,7 @@ from langgraph.types import Command, StateSnapshot
 
 from holdfast.checkpoint import RunSaver
 from holdfast.errors import Fenced, Unavailable
-from holdfast.events import Encoder
+from holdfast.events import PROTOCOL_MODES, Encoder
 from holdfast.execute.inputs import (
     Answers,
     asks_approval,
@@ -72,7 +72,8 @@ class Attempt:
         self._saver_for = saver_for
         self._log = log
         self._limits = limits
-        self._encoder = Encoder(claim.run_id, self._request["stream_mode"])
+        modes = [*self._request["stream_mode"], *(PROTOCOL_MODES if claim.followed else ())]
+        self._encoder = Encoder(claim.run_id, modes)
         self._config = run_config(claim)
         self._decisions: Answers = claim.request.get("decisions") or {}
         self._resume: dict[str, Any] | None = claim.request.get("resume")
@@ -358,7 +359,8 @@ class Attempt:
         )
         last = [self._encoder.event("error", error)] if error else []
         still = [one for of_task in (interrupts or {}).values() for one in of_task]
-        last.append(self._encoder.event("end", {"status": status, "interrupts": still}))
+        end = {"status": status, "thread_status": thread_status, "interrupts": still}
+        last.append(self._encoder.event("end", end))
         save = self._log.finish(outcome, last, keep_s=self._limits.events_keep_s)
         # An outcome once reached is saved, whoever cancels meanwhile.
         return await asyncio.shield(asyncio.ensure_future(save))

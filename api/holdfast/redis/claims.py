@@ -40,6 +40,7 @@ class Claim:
     tenant: str
     hold: dict[str, Any] | None = None
     ttl_minutes: float | None = None
+    followed: bool = False  # by readers of protocol v3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ async def claim(
     )
     if reply is None:
         return None
-    run_id, token, attempt, failures, request, cancel, owner, tenant, hold, ttl = reply
+    run_id, token, attempt, failures, request, cancel, owner, tenant, hold, ttl, protocol = reply
     return Claim(
         thread_id=thread_id,
         run_id=run_id.decode(),
@@ -91,6 +92,7 @@ async def claim(
         tenant=tenant.decode(),
         hold=orjson.loads(hold) if hold else None,
         ttl_minutes=float(ttl) if ttl else None,
+        followed=bool(protocol),
     )
 
 

@@ -1,0 +1,206 @@
+"""What the events of a thread's log are on protocol v3.
+
+Frames are made for each reader from the same log that the classic wire is read from. What a frame is depends
+on the events of its run that came before, and on nothing else: so whoever reads a run from its first event
+gets the same frames with the same numbers.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from holdfast.events import Event
+from holdfast.wire.messages import ROLES, Growing
+
+# The number of an event times this is the `seq` of its last frame: so a cursor can point between the frames
+# of one event, and counts on for the thread's whole life as the log itself does.
+FRAMES = 1000
+
+LOST = "The worker was lost while it wrote this message: the step runs again."
+ENDED = "The run ended before this message did."
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    method: str
+    namespace: list[str]
+    data: Any
+    node: str | None = None
+
+    def encode(self, seq: int, event_id: str, at_ms: int) -> bytes:
+        params = {"namespace": self.namespace, "timestamp": at_ms, "data": self.data}
+        if self.node:
+            params["node"] = self.node
+        body = {"type": "event", "event_id": event_id, "seq": seq, "method": self.method, "params": params}
+        return b"event: %b\r\ndata: %b\r\nid: %d\r\n\r\n" % (self.method.encode(), orjson.dumps(body), seq)
+
+
+def through(number: int) -> int:
+    """The cursor after all frames of the event with this number."""
+    return number * FRAMES
+
+
+def numbered(number: int, frames: list[Frame]) -> Iterator[tuple[int, Frame]]:
+    """The frames of an event with their `seq`; the last one has the event's, however many there are."""
+    start, last = through(number - 1), through(number)
+    for place, frame in enumerate(frames, 1):
+        yield last if place == len(frames) else min(start + place, last - 1), frame
+
+
+def lifecycle(event: str, graph_name: str | None, namespace: Iterable[str] = (), **more: Any) -> Frame:
+    about = {"graph_name": graph_name} if graph_name else {}
+    return Frame("lifecycle", list(namespace), {"event": event, **about, **more})
+
+
+def requested(interrupt: dict[str, Any]) -> Frame:
+    """What waits, under both names that clients know it by."""
+    value = interrupt.get("value")
+    return Frame("input.requested", [], {"interrupt_id": interrupt["id"], "payload": value, "value": value})
+
+
+class Rendering:
+    """Turns the events of a thread into frames, one after the other."""
+
+    def __init__(self) -> None:
+        self.graph_name: str | None = None
+        self._run = ""
+        self._error = ""
+        self._children: dict[tuple[str, ...], None] = {}
+        self._telling: dict[tuple[str, str], Growing] = {}
+        self._told: set[tuple[str, str]] = set()
+
+    def frames(self, event: Event) -> list[Frame]:
+        if event.mode == "metadata":
+            return self._begin(event)
+        if event.run_id != self._run:  # one that was dropped before it started
+            return []
+        namespace = event.namespace.split("|") if event.namespace else []
+        match event.mode:
+            case "values":
+                found = self._values(namespace, event.data)
+            case "updates":
+                found = self._updates(namespace, orjson.loads(event.data))
+            case "messages":
+                found = self._message(namespace, *orjson.loads(event.data))
+            case "custom":
+                found = [Frame("custom", namespace, read_custom(orjson.loads(event.data)))]
+            case "tools":
+                found = [Frame("tools", namespace, orjson.Fragment(event.data))]
+            case "error":
+                self._error = orjson.loads(event.data)["message"]
+                return []
+            case "end":
+                return list(self._end(orjson.loads(event.data)))
+            case _:
+                return []
+        return [*self._discover(namespace), *found]
+
+    def _begin(self, event: Event) -> list[Frame]:
+        cut_off = [self._give_up(key, LOST) for key in list(self._telling)]
+        if event.run_id != self._run:
+            self._told.clear()
+        self._run, self._error = event.run_id, ""
+        self._children.clear()
+        return [*cut_off, lifecycle("running", self.graph_name)]
+
+    def _discover(self, namespace: list[str]) -> Iterator[Frame]:
+        """A graph inside of the graph starts with the first that is heard of it."""
+        for depth in range(1, len(namespace) + 1):
+            path = tuple(namespace[:depth])
+            if path not in self._children:
+                self._children[path] = None
+                name, _, task_id = path[-1].partition(":")
+                about = {"namespace": list(path), "graph_name": name, "trigger_call_id": task_id}
+                yield Frame("lifecycle", list(path), {"event": "started", **about})
+
+    def _values(self, namespace: list[str], data: bytes) -> list[Frame]:
+        if b'"__interrupt__"' in data:
+            values = orjson.loads(data)
+            if isinstance(values, dict) and values.pop("__interrupt__", None) is not None:
+                if not values:
+                    return []
+                data = orjson.dumps(values)
+        return [Frame("values", namespace, orjson.Fragment(data))]
+
+    def _updates(self, namespace: list[str], updates: dict[str, Any]) -> list[Frame]:
+        found = []
+        for node, update in updates.items():
+            if node == "__interrupt__":
+                continue
+            several = update if isinstance(update, list) else [update]
+            found += [
+                Frame("updates", namespace, {"node": node, "values": read_update(one)}, node)
+                for one in several
+            ]
+            found += self._finish_child(tuple(namespace), node)
+        return found
+
+    def _finish_child(self, parent: tuple[str, ...], node: str) -> list[Frame]:
+        """A graph that is a node has ended with its update; of several at once, nobody can tell which."""
+        of_node = [
+            path for path in self._children if path[:-1] == parent and path[-1].partition(":")[0] == node
+        ]
+        return self._end_children("completed", of_node) if len(of_node) == 1 else []
+
+    def _end_children(self, event: str, paths: Iterable[tuple[str, ...]]) -> list[Frame]:
+        ended = sorted(
+            {child for path in paths for child in self._children if child[: len(path)] == path},
+            key=len,
+            reverse=True,
+        )
+        for path in ended:
+            del self._children[path]
+        return [lifecycle(event, path[-1].partition(":")[0], path) for path in ended]
+
+    def _message(self, namespace: list[str], message: dict[str, Any], about: dict[str, Any]) -> list[Frame]:
+        """A chunk of a message, or a whole one that was not streamed. Tool results are no messages here."""
+        role, key = ROLES.get(message["type"]), ("|".join(namespace), str(message.get("id")))
+        if role is None or key in self._told:
+            return []
+        node = about.get("langgraph_node")
+        told: list[dict[str, Any]] = []
+        growing = self._telling.get(key)
+        if growing is None:
+            growing = self._telling[key] = Growing(key[1])
+            told.append(growing.start(role))
+        told += growing.add(message)
+        if message["type"] != "AIMessageChunk" or message.get("chunk_position") == "last":
+            told += growing.finish()
+            self._told.add(key)
+            del self._telling[key]
+        return [Frame("messages", namespace, data, node) for data in told]
+
+    def _give_up(self, key: tuple[str, str], reason: str) -> Frame:
+        growing = self._telling.pop(key)
+        return Frame("messages", key[0].split("|") if key[0] else [], growing.fail(reason))
+
+    def _end(self, end: dict[str, Any]) -> Iterator[Frame]:
+        for key in list(self._telling):
+            yield self._give_up(key, ENDED)
+        waiting = end.get("interrupts") or []
+        paused = bool(waiting) or end.get("thread_status") == "interrupted"
+        outcome = {
+            "success": "interrupted" if paused else "completed",
+            "interrupted": "interrupted",
+        }.get(end["status"], "failed")
+        yield from self._end_children(outcome, [()])
+        for interrupt in waiting:
+            yield requested(interrupt)
+        error = {"error": self._error} if outcome == "failed" else {}
+        yield lifecycle(outcome, self.graph_name, **error)
+
+
+def read_update(update: Any) -> dict[str, Any]:
+    if update is None:
+        return {}
+    return update if isinstance(update, dict) else {"__root__": update}
+
+
+def read_custom(written: Any) -> dict[str, Any]:
+    """What a graph wrote, in the protocol's form; a `name` of its own is the name of its channel."""
+    name = written.get("name") if isinstance(written, dict) else None
+    if not isinstance(name, str) or not name:
+        return {"payload": written}
+    return {"name": name, "payload": written.get("payload", written)}

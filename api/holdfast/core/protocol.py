@@ -1,0 +1,275 @@
+"""Protocol v3: commands to a thread, and the frames of all that happens on it."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from holdfast.core import approvals, runs, threads
+from holdfast.core.following import START
+from holdfast.core.frames import Frame, Rendering, lifecycle, numbered, requested, through
+from holdfast.core.platform import Platform
+from holdfast.errors import BadRequest, HoldfastError, NothingPending, ThreadNotFound
+from holdfast.events import PROTOCOL_MODES, dump, now_ms
+from holdfast.redis import lua
+from holdfast.redis.lua import Place
+from holdfast.redis.records import Caller, RunRecord, ThreadRecord, read_run, run_fields
+from holdfast.redis.stream import Reader, Stored
+from holdfast.wire.protocol import Command, EventsRequest, InputRespond
+from holdfast.wire.runs import RunCreate
+
+# The thread's field that makes workers log what readers of the protocol need, whatever a run was asked for.
+FOLLOWED = "protocol"
+
+Answer = dict[str, Any]
+
+
+class UnknownCommand(BadRequest):
+    """There is no such command."""
+
+    code = "unknown_command"
+
+
+class InvalidArgument(BadRequest):
+    """The parameters of the command are not well formed."""
+
+    code = "invalid_argument"
+
+
+# commands
+
+
+async def carry_out(platform: Platform, caller: Caller, thread_id: str, command: Command) -> Answer:
+    """The reply to a command; what is wrong with it is said in the reply."""
+    try:
+        result, place = await dispatch(platform, caller, thread_id, command)
+    except HoldfastError as error:
+        return refusal(command.id, error.code, error.detail)
+    meta = {"applied_through_seq": through(place.seq)}
+    return {"type": "success", "id": command.id, "result": result, "meta": meta}
+
+
+def refusal(command_id: Any, code: str, message: str) -> Answer:
+    return {"type": "error", "id": command_id, "error": code, "message": message}
+
+
+async def dispatch(
+    platform: Platform, caller: Caller, thread_id: str, command: Command
+) -> tuple[Answer, Place]:
+    """What a command comes to, and the place in the log before all that it causes."""
+    params = command.params if isinstance(command.params, dict) else {}
+    try:
+        match command.method:
+            case "run.start":
+                return await start(platform, caller, thread_id, params)
+            case "input.respond":
+                return await respond(platform, caller, thread_id, params)
+    except ValidationError as error:
+        raise InvalidArgument(f"{command.method}: {sentence(error)}") from None
+    raise UnknownCommand(f"Unknown protocol command: {command.method}")
+
+
+def sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
+
+
+async def start(platform: Platform, caller: Caller, thread_id: str, params: Answer) -> tuple[Answer, Place]:
+    run = RunCreate.model_validate({**params, "stream_mode": "values", "if_not_exists": "create"})
+    created = await submit(platform, caller, thread_id, run)
+    return {"run_id": created.record.run_id}, created.place
+
+
+async def submit(platform: Platform, caller: Caller, thread_id: str, run: RunCreate) -> runs.Created:
+    """Puts a run in line that logs all there is to see, and later runs of its thread with it."""
+    followed = {"stream_mode": [*PROTOCOL_MODES], "stream_subgraphs": True, "stream_resumable": True}
+    created = await runs.create(platform, caller, thread_id, run.model_copy(update=followed))
+    with suppress(ThreadNotFound):  # it went together with its run, which had ended already
+        await mark(platform, caller, thread_id)
+    return created
+
+
+async def mark(platform: Platform, caller: Caller, thread_id: str) -> None:
+    await lua.update_thread(platform.client, platform.keys, thread_id, caller, [FOLLOWED, "1"])
+
+
+async def respond(platform: Platform, caller: Caller, thread_id: str, params: Answer) -> tuple[Answer, Place]:
+    """Answers interrupts by their ids. Raises `NothingPending` for one that does not wait any more."""
+    asked = InputRespond.model_validate(params)
+    thread = await threads.find(platform, caller, thread_id)
+    answers = {one.interrupt_id: one.response for one in asked.responses}
+    await check_waiting(platform, thread, answers)
+    created = await submit(
+        platform,
+        caller,
+        thread_id,
+        RunCreate.model_validate(
+            {
+                "assistant_id": thread.metadata.get("assistant_id") or thread.graph_id or "",
+                "command": {"resume": answers, **asked.given("update", "goto")},
+                "strict_resume": True,
+                **asked.given("config", "metadata"),
+            }
+        ),
+    )
+    return {}, created.place
+
+
+async def check_waiting(platform: Platform, thread: ThreadRecord, answers: Answer) -> None:
+    waiting = approvals.pending(thread)
+    ids = {one.interrupt_id for one in waiting}
+    if thread.status == "busy":
+        ids -= await being_answered(platform, thread.thread_id)
+    for interrupt_id in answers.keys() - ids:
+        approvals.check_gone(thread, interrupt_id, waiting)  # knows who decided it
+        raise NothingPending(f"Interrupt {interrupt_id} is not waiting for an answer.")
+
+
+async def being_answered(platform: Platform, thread_id: str) -> set[str]:
+    """The plain interrupts that runs in line, or at work, bring an answer to."""
+    return {
+        interrupt_id
+        for record in await in_line(platform, thread_id)
+        for interrupt_id in record.request.get("resume") or ()
+    }
+
+
+async def in_line(platform: Platform, thread_id: str) -> list[RunRecord]:
+    client, keys = platform.client, platform.keys
+    ids = [run_id.decode() for run_id in await client.call("LRANGE", keys.queue(thread_id), 0, -1)]
+    found = [
+        read_run(thread_id, run_id, await client.call("HMGET", keys.runs(thread_id), *run_fields(run_id)))
+        for run_id in ids
+    ]
+    return [record for record in found if record]
+
+
+# frames
+
+
+def read_cursor(asked: EventsRequest, last_event_id: str | None) -> int:
+    """The last frame that the client has seen, however it says so; 0 when it has seen none."""
+    named = [text.partition(".")[0] for text in (asked.since_event_id, last_event_id) if text]
+    if not all(text.isascii() and text.isdecimal() and len(text) < 16 for text in named):
+        raise BadRequest("Last-Event-ID is not the id of a frame.")
+    return max([asked.since or 0, *map(int, named)])
+
+
+async def follow(
+    platform: Platform, caller: Caller, thread_id: str, asked: EventsRequest, since: int
+) -> "Follower":
+    """Follows a thread from a cursor on, whether it exists by now or not."""
+    stack = AsyncExitStack()
+    reader = await stack.enter_async_context(platform.hub.follow(thread_id))
+    return Follower(platform, caller, thread_id, asked, since, reader, stack)
+
+
+@dataclass(slots=True)
+class Follower:
+    """One reader of a thread; owns the subscription until `close`."""
+
+    platform: Platform
+    caller: Caller
+    thread_id: str
+    asked: EventsRequest
+    since: int
+    reader: Reader
+    stack: AsyncExitStack
+    _rendering: Rendering = field(default_factory=Rendering)
+    _last: int = 0  # the number of the last event that was rendered
+
+    async def close(self) -> None:
+        await self.stack.aclose()
+
+    async def texts(self) -> AsyncIterator[bytes]:
+        """The frames as SSE, those of what has happened first; for ever.
+
+        A thread that is not there yet, or is somebody else's, has no frames.
+        """
+        record, after = await self._find(), START
+        if record:
+            log = await self.platform.hub.read(self.thread_id, START)
+            after = log[-1].place if log else Place(record.epoch, record.seq)
+            if text := await self._begin(record, log):
+                yield text
+        elif self.since:
+            yield self._gap(0)
+            self.since = 0
+        async for batch in self.platform.hub.events(self.thread_id, self.reader, after):
+            record = record or await self._find()
+            if record and (text := await self._go_on(record, batch)):
+                yield text
+
+    async def _find(self) -> ThreadRecord | None:
+        try:
+            await mark(self.platform, self.caller, self.thread_id)
+            record = await threads.find(self.platform, self.caller, self.thread_id)
+        except ThreadNotFound:
+            return None
+        self._rendering.graph_name = record.graph_id
+        return record
+
+    async def _begin(self, record: ThreadRecord, log: list[Stored]) -> bytes:
+        first = log[0].place.seq if log else record.seq + 1
+        newest = log[-1].place.seq if log else record.seq
+        told = b""
+        if not through(first - 1) <= self.since <= through(newest):
+            told = await self._catch_up(record, first, at_rest=not log)
+        self._last = first - 1
+        return told + b"".join(self._render(log))
+
+    async def _go_on(self, record: ThreadRecord, batch: list[Stored]) -> bytes:
+        first, told = batch[0].place.seq, b""
+        if first > self._last + 1:  # the log went while this reader was cut off from it
+            self.since = max(self.since, through(self._last))
+            told = await self._catch_up(record, first, at_rest=False)
+        return told + b"".join(self._render(batch))
+
+    def _render(self, batch: list[Stored]) -> Iterator[bytes]:
+        for stored in batch:
+            number, at_ms = stored.place.seq, stored.event.at_ms
+            for seq, frame in numbered(number, self._rendering.frames(stored.event)):
+                if seq > self.since and self.asked.covers(frame.method, frame.namespace, frame.data):
+                    yield frame.encode(seq, str(seq), at_ms)
+            self._last = number
+
+    async def _catch_up(self, record: ThreadRecord, first: int, *, at_rest: bool) -> bytes:
+        """What stands in for events that the log does not hold any more: the state as it is."""
+        seq, now = through(first - 1), now_ms()
+        told = self._gap(seq) if self.since else b""
+        self.since = 0  # a cursor ahead of the log belongs to a thread that is gone
+        for place, frame in enumerate(await self._snapshot(record, at_rest=at_rest)):
+            if self.asked.covers(frame.method, frame.namespace):
+                told += frame.encode(seq, f"{seq}.{now}.{place}", now)
+        return told
+
+    def _gap(self, seq: int) -> bytes:
+        now = now_ms()
+        return Frame("gap", [], {"since": self.since, "through": seq}).encode(seq, f"{seq}.{now}.gap", now)
+
+    async def _snapshot(self, record: ThreadRecord, *, at_rest: bool) -> list[Frame]:
+        """The values; at rest also what waits and how the last run ended: nothing else will tell."""
+        if not record.started:
+            return []
+        frames = []
+        if self.asked.covers("values", []):
+            values = await threads.values(self.platform, record) or {}
+            frames.append(Frame("values", [], orjson.Fragment(dump(values))))
+        if at_rest:
+            frames += [requested(one) for several in record.interrupts.values() for one in several]
+            frames += self._standing(record)
+        return frames
+
+    def _standing(self, record: ThreadRecord) -> list[Frame]:
+        match record.status:
+            case "interrupted":
+                return [lifecycle("interrupted", record.graph_id)]
+            case "error":
+                error = (record.error or {}).get("message", "")
+                return [lifecycle("failed", record.graph_id, error=error)]
+        return []

@@ -1,0 +1,74 @@
+"""Protocol v3 over HTTP: commands, and the frames of a thread as SSE."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Header, Request, Response
+from pydantic import ValidationError
+from sse_starlette import EventSourceResponse
+
+from holdfast.core import protocol
+from holdfast.core.protocol import Follower
+from holdfast.errors import BadRequest
+from holdfast.routes.base import CallerDep, PlatformDep, ThreadId, answer, later, router
+from holdfast.routes.following import HEARTBEAT, PING_S, SEND_TIMEOUT_S
+from holdfast.wire.protocol import Command, EventsRequest
+
+routes = router("protocol")
+
+NO_COMMAND = "A command is {id, method, params}, with an integer id and the method's name."
+
+
+async def read_body(request: Request) -> Any:
+    try:
+        return await request.json()
+    except orjson.JSONDecodeError:
+        raise BadRequest("Invalid JSON body") from None
+
+
+@routes.post("/threads/{thread_id}/commands")
+async def command(
+    request: Request, platform: PlatformDep, caller: CallerDep, thread_id: ThreadId
+) -> Response:
+    """Carries out a command. What cannot be done is said in the reply, with status 200."""
+    body = await read_body(request)
+    try:
+        asked = Command.model_validate(body)
+    except ValidationError:
+        named = body.get("id") if isinstance(body, dict) else None
+        return answer(protocol.refusal(named, "invalid_argument", NO_COMMAND), 400)
+    return answer(await protocol.carry_out(platform, caller, thread_id, asked))
+
+
+@routes.post("/threads/{thread_id}/stream/events")
+async def stream_events(
+    request: Request,
+    platform: PlatformDep,
+    caller: CallerDep,
+    thread_id: ThreadId,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Streams what happens on the thread, from the cursor on and for ever; the thread may come later."""
+    try:
+        body = await read_body(request)
+        asked = EventsRequest.model_validate(body if isinstance(body, dict) else {})
+    except ValidationError as error:
+        raise BadRequest(protocol.sentence(error)) from None
+    since = protocol.read_cursor(asked, last_event_id)
+    follower = await protocol.follow(platform, caller, thread_id, asked, since)
+    return EventSourceResponse(
+        frames(request, follower),
+        ping=PING_S,
+        ping_message_factory=lambda: HEARTBEAT,  # type: ignore[arg-type, return-value]
+        send_timeout=SEND_TIMEOUT_S,
+        media_type="text/event-stream; charset=utf-8",
+    )
+
+
+async def frames(request: Request, follower: Follower) -> AsyncIterator[bytes]:
+    try:
+        async for text in follower.texts():
+            yield text
+    finally:
+        later(request, follower.close())

@@ -1,0 +1,109 @@
+"""Protocol v3: what a client sends, and which frames it asked for."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator, model_validator
+
+from holdfast.wire.common import Body, JsonObject
+from holdfast.wire.runs import Goto, RunConfig
+
+CHANNELS = frozenset(
+    {
+        "values",
+        "updates",
+        "messages",
+        "tools",
+        "lifecycle",
+        "input",
+        "custom",
+        "tasks",
+        "checkpoints",
+    }
+)
+CUSTOM = "custom:"
+
+Namespace = list[str]
+Cursor = Annotated[int, Field(ge=0, lt=2**53)]
+
+
+class Command(Body):
+    """`{id, method, params}`: what is wrong with `params` is for the method to say."""
+
+    id: Annotated[int, Field(ge=0)]
+    method: str
+    params: Any = None
+
+
+class Response(Body):
+    interrupt_id: str
+    namespace: Namespace = Field(default_factory=list)
+    response: Any
+
+
+class InputRespond(Body):
+    """One answer, or several in `responses`."""
+
+    responses: Annotated[list[Response], Field(min_length=1)]
+    update: JsonObject | None = None
+    goto: str | Goto | list[str | Goto] | None = None
+    config: RunConfig | None = None
+    metadata: JsonObject | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def listed(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "responses" not in data:
+            one = {key: data[key] for key in ("interrupt_id", "namespace", "response") if key in data}
+            return {**data, "responses": [one]}
+        return data
+
+    def given(self, *fields: str) -> JsonObject:
+        return self.model_dump(include=set(fields), exclude_none=True)
+
+
+class EventsRequest(Body):
+    """Which frames to send, and from where on: `since` is the `seq` of the last one that was seen."""
+
+    channels: list[str]
+    namespaces: list[Namespace] | None = None
+    depth: Annotated[int, Field(ge=0)] | None = None
+    since: Cursor | None = None
+    since_event_id: str | None = None
+
+    @field_validator("channels")
+    @classmethod
+    def known(cls, channels: list[str]) -> list[str]:
+        odd = [one for one in channels if one not in CHANNELS and not is_custom(one)]
+        if odd:
+            allowed = ", ".join(sorted(CHANNELS))
+            raise ValueError(f"unsupported: {', '.join(odd)}. Allowed: {allowed}, or {CUSTOM}<name>")
+        if not channels:
+            raise ValueError("must name at least one channel")
+        return channels
+
+    def covers(self, method: str, namespace: Sequence[str], data: Any = None) -> bool:
+        if method == "gap":
+            return True
+        asked = "input" if method == "input.requested" else method
+        named = method == "custom" and f"{CUSTOM}{data.get('name')}" in self.channels
+        return (named or asked in self.channels) and self._reaches(namespace)
+
+    def _reaches(self, namespace: Sequence[str]) -> bool:
+        if not self.namespaces:
+            return self.depth is None or len(namespace) <= self.depth
+        return any(
+            is_below(namespace, prefix) and (self.depth is None or len(namespace) - len(prefix) <= self.depth)
+            for prefix in self.namespaces
+        )
+
+
+def is_custom(channel: str) -> bool:
+    return channel.startswith(CUSTOM) and channel != CUSTOM
+
+
+def is_below(namespace: Sequence[str], prefix: Sequence[str]) -> bool:
+    """A prefix's part without `:` matches whatever task runs under that name."""
+    return len(prefix) <= len(namespace) and all(
+        part in (one, one.partition(":")[0]) for one, part in zip(namespace, prefix, strict=False)
+    )

@@ -1,0 +1,439 @@
+"""Protocol v3 by hand: commands, frames, cursors, and what stands in for a log that is gone."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.protocols import Json, Watch, answer, command, new_id, start, told_text, watching
+from tests.api.wire import has_status, new_thread
+from tests.servers import Live, said
+
+
+async def forget_log(server: Live, thread_id: str) -> None:
+    """What happens some minutes after the last run has ended."""
+    await server.platform.client.redis.delete(server.platform.keys.events(thread_id))
+
+
+async def finished(http: httpx.AsyncClient, graph: str, given: Json) -> tuple[str, Watch]:
+    """A thread with one run that has ended, and all frames of it."""
+    thread_id = new_id()
+    async with watching(http, thread_id) as watch:
+        await start(http, thread_id, graph, given)
+        await watch.until(lambda: len(watch.phases) == 2, "the end of the run")
+    return thread_id, watch
+
+
+# what is told
+
+
+async def test_a_stream_that_was_open_before_its_thread_shows_the_first_run(server: Live) -> None:
+    async with server.http() as http:
+        thread_id = new_id()
+        async with watching(http, thread_id) as watch:
+            reply = await start(http, thread_id, "modes", said("hi"))
+            await watch.until_phases("running", "completed")
+        runs = (await http.get(f"/threads/{thread_id}/runs")).json()
+    assert reply["result"] == {"run_id": runs[0]["run_id"]}
+    assert reply["meta"] == {"applied_through_seq": 0}
+    assert told_text(watch.of("messages")) == "one two three"
+    assert watch.of("custom") == [{"payload": {"progress": 1}}]
+    assert [update["node"] for update in watch.of("updates")] == ["speak", "first"]
+    assert watch.of("updates")[1]["values"] == {"log": ["step 0"]}
+    assert watch.of("values")[-1]["log"] == ["step 0"]
+    assert watch.of("lifecycle")[0] == {"event": "running", "graph_name": "modes"}
+    assert watch.seqs == sorted(set(watch.seqs))
+    assert len(set(watch.ids)) == len(watch.ids)
+
+
+async def test_only_the_channels_asked_for_are_sent(server: Live) -> None:
+    async with server.http() as http:
+        thread_id, all_of_it = await finished(http, "modes", said("hi"))
+        for channel in ("values", "messages", "updates", "custom", "lifecycle"):
+            async with watching(http, thread_id, channels=[channel]) as watch:
+                expected = [frame for frame in all_of_it.frames if frame["method"] == channel]
+                await watch.until_count(len(expected))
+            assert watch.frames == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "depths"),
+    [
+        ({}, {0, 1}),
+        ({"namespaces": [[]], "depth": 0}, {0}),
+        ({"namespaces": [["child"]]}, {1}),
+        ({"namespaces": [[], ["child"]], "depth": 0}, {0, 1}),
+        ({"depth": 0}, {0}),
+    ],
+)
+async def test_namespaces_and_depth(server: Live, asked: Json, depths: set[int]) -> None:
+    async with server.http() as http:
+        thread_id, all_of_it = await finished(http, "nested", said("hi"))
+        expected = [f for f in all_of_it.frames if len(f["params"]["namespace"]) in depths]
+        async with watching(http, thread_id, **asked) as watch:
+            await watch.until_count(len(expected))
+    assert watch.frames == expected
+    assert {len(frame["params"]["namespace"]) for frame in watch.frames} == depths
+
+
+async def test_a_graph_inside_has_a_life_of_its_own(server: Live) -> None:
+    async with server.http() as http:
+        _, watch = await finished(http, "nested", said("hi"))
+    inner = [data for data in watch.of("lifecycle") if data["graph_name"] == "child"]
+    assert [data["event"] for data in inner] == ["started", "completed"]
+    assert inner[0]["namespace"] == [f"child:{inner[0]['trigger_call_id']}"]
+
+
+async def test_a_failure_says_why(server: Live) -> None:
+    async with server.http() as http:
+        _, watch = await finished(http, "fail", {})
+    assert watch.of("lifecycle")[-1] == {"event": "failed", "graph_name": "fail", "error": "boom"}
+
+
+async def test_a_cancelled_run_is_interrupted(server: Live) -> None:
+    async with server.http() as http:
+        thread_id = new_id()
+        async with watching(http, thread_id) as watch:
+            run_id = (await start(http, thread_id, "steps", {"delay": 0.5}))["result"]["run_id"]
+            await watch.until(lambda: watch.of("updates"), "the first step")
+            assert (await http.post(f"/threads/{thread_id}/runs/{run_id}/cancel")).status_code == 202
+            await watch.until_phases("running", "interrupted")
+    assert watch.of("input.requested") == []
+
+
+async def test_a_stop_before_a_node_is_an_interruption(server: Live) -> None:
+    async with server.http() as http:
+        thread_id = new_id()
+        async with watching(http, thread_id) as watch:
+            await command(
+                http, thread_id, "run.start", assistant_id="steps", input={}, interrupt_before=["second"]
+            )
+            await watch.until_phases("running", "interrupted")
+
+
+# answers
+
+
+async def asked(http: httpx.AsyncClient, watch: Watch, thread_id: str, graph: str = "ask") -> str:
+    await start(http, thread_id, graph, {})
+    await watch.until_phases("running", "interrupted")
+    interrupt_id: str = watch.of("input.requested")[0]["interrupt_id"]
+    return interrupt_id
+
+
+async def test_a_question_is_asked_and_answered(server: Live) -> None:
+    async with server.http() as http:
+        thread_id = new_id()
+        async with watching(http, thread_id) as watch:
+            interrupt_id = await asked(http, watch, thread_id)
+            [question] = watch.of("input.requested")
+            assert question["payload"] == question["value"] == {"question": "go on?"}
+            assert watch.frames[-2]["method"] == "input.requested"
+            assert not [values for values in watch.of("values") if "__interrupt__" in values]
+            seen = watch.seqs[-1]
+            reply = await answer(http, thread_id, interrupt_id, "yes")
+            await watch.until_phases("running", "interrupted", "running", "completed")
+        assert reply == {"type": "success", "id": 7, "result": {}, "meta": {"applied_through_seq": seen}}
+        assert watch.of("values")[-1]["log"] == ["did yes"]
+
+
+@pytest.mark.parametrize("graph", ["ask", "approve"])
+async def test_a_second_answer_comes_too_late(server: Live, graph: str) -> None:
+    given = {"ask": "yes", "approve": {"decisions": [{"type": "approve"}]}}[graph]
+    async with server.http() as http:
+        thread_id = new_id()
+        async with watching(http, thread_id) as watch:
+            interrupt_id = await asked(http, watch, thread_id, graph)
+            first, second = (
+                await answer(http, thread_id, interrupt_id, given),
+                await answer(http, thread_id, interrupt_id, given),
+            )
+            await watch.until_phases("running", "interrupted", "running", "completed")
+            third = await answer(http, thread_id, interrupt_id, given)
+        assert first["type"] == "success"
+        assert [reply["error"] for reply in (second, third)] == ["no_such_interrupt"] * 2
+        assert len((await http.get(f"/threads/{thread_id}/runs")).json()) == 2
+
+
+async def test_several_questions_are_answered_one_by_one_or_at_once(server: Live) -> None:
+    async with server.http() as http:
+        thread_id = new_id()
+        async with watching(http, thread_id) as watch:
+            await start(http, thread_id, "pair", {"questions": ["a", "b", "c"]})
+            await watch.until_phases("running", "interrupted")
+            ids = {q["payload"]["question"]: q["interrupt_id"] for q in watch.of("input.requested")}
+            await answer(http, thread_id, ids["a"], 1)
+            await watch.until_phases("running", "interrupted", "running", "interrupted")
+            assert [q["interrupt_id"] for q in watch.of("input.requested")[3:]] == [ids["b"], ids["c"]]
+            both = [{"interrupt_id": ids[name], "namespace": [], "response": name} for name in "bc"]
+            assert (await command(http, thread_id, "input.respond", responses=both))["type"] == "success"
+            await watch.until(lambda: watch.phases[-1] == "completed", "the end")
+        assert watch.of("values")[-1]["answers"] == {"a": 1, "b": "b", "c": "c"}
+
+
+async def test_an_answer_given_elsewhere_shows_at_once(server: Live) -> None:
+    sdk = server.sdk()
+    async with server.http() as http:
+        thread_id = new_id()
+        async with watching(http, thread_id) as watch:
+            interrupt_id = await asked(http, watch, thread_id)
+            await sdk.runs.wait(thread_id, "ask", command={"resume": "by the classic wire"})
+            await watch.until_phases("running", "interrupted", "running", "completed")
+            assert (await answer(http, thread_id, interrupt_id, 1))["error"] == "no_such_interrupt"
+    assert watch.of("values")[-1]["log"] == ["did by the classic wire"]
+
+
+async def test_a_malformed_answer_leaves_the_question(server: Live) -> None:
+    async with server.http() as http:
+        thread_id = new_id()
+        async with watching(http, thread_id) as watch:
+            interrupt_id = await asked(http, watch, thread_id, "approve")
+            reply = await answer(http, thread_id, interrupt_id, {"decisions": [{"type": "maybe"}]})
+            assert (reply["error"], reply["type"]) == ("invalid", "error")
+            good = await answer(http, thread_id, interrupt_id, {"decisions": [{"type": "approve"}]})
+            assert good["type"] == "success"
+
+
+# runs of the classic wire
+
+
+async def test_a_followed_thread_logs_everything_whatever_a_run_was_asked_for(server: Live) -> None:
+    async with server.http() as http:
+        thread_id = await new_thread(http)
+        async with watching(http, thread_id) as watch:
+            body = {"assistant_id": "modes", "input": said("hi"), "stream_mode": "values"}
+            response = await http.post(f"/threads/{thread_id}/runs/stream", json=body)
+            await watch.until_phases("running", "completed")
+    assert told_text(watch.of("messages")) == "one two three"
+    assert watch.of("custom") == [{"payload": {"progress": 1}}]
+    assert [update["node"] for update in watch.of("updates")] == ["speak", "first"]
+    sent = [line for line in response.text.splitlines() if line.startswith("event: ")]
+    assert set(sent) == {"event: metadata", "event: values"}  # the client that asked for values gets values
+
+
+async def test_runs_in_line_that_are_dropped_end_nothing(server: Live) -> None:
+    async with server.http() as http:
+        thread_id = new_id()
+        async with watching(http, thread_id) as watch:
+            await start(http, thread_id, "steps", {"delay": 0.2})
+            second = (await start(http, thread_id, "echo", said("hi")))["result"]["run_id"]
+            assert (await http.post(f"/threads/{thread_id}/runs/{second}/cancel")).status_code == 202
+            await watch.until_phases("running", "completed")
+        assert watch.of("values")[-1]["log"] == ["step 0", "step 1", "step 2"]
+
+
+# cursors
+
+
+async def test_a_reader_goes_on_after_any_frame(server: Live) -> None:
+    async with server.http() as http:
+        thread_id, all_of_it = await finished(http, "modes", said("hi"))
+        for number, seq in enumerate(all_of_it.seqs[:-1], 1):
+            rest = all_of_it.frames[number:]
+            for place in (
+                {"since": seq},
+                {"headers": {"Last-Event-ID": str(seq)}},
+                {"since_event_id": str(seq)},
+            ):
+                async with watching(http, thread_id, **place) as watch:
+                    await watch.until(lambda w=watch, r=rest: len(w.frames) >= len(r), "the rest")  # type: ignore[misc]
+                assert watch.frames == rest
+
+
+async def test_a_reader_that_comes_and_goes_during_a_run_misses_and_doubles_nothing(server: Live) -> None:
+    async with server.http() as http:
+        thread_id = new_id()
+        got: list[Json] = []
+        async with watching(http, thread_id) as whole:
+            await start(http, thread_id, "steps", {"delay": 0.1})
+            while not got or got[-1]["params"]["data"].get("event") != "completed":
+                since = got[-1]["seq"] if got else 0
+                async with watching(http, thread_id, since=since) as watch:
+                    await watch.until_count(1)
+                    got += watch.frames
+            await whole.until_phases("running", "completed")
+    assert got == whole.frames
+
+
+async def test_two_readers_see_the_same(server: Live) -> None:
+    async with server.http() as http:
+        thread_id = new_id()
+        async with watching(http, thread_id) as one, watching(http, thread_id) as other:
+            await start(http, thread_id, "modes", said("hi"))
+            for watch in (one, other):
+                await watch.until_phases("running", "completed")
+    assert one.frames == other.frames
+
+
+async def test_the_cursor_of_a_command_shows_all_that_it_causes(server: Live) -> None:
+    async with server.http() as http:
+        thread_id, _ = await finished(http, "echo", said("hi"))
+        reply = await start(http, thread_id, "echo", said("again"))
+        async with watching(http, thread_id, since=reply["meta"]["applied_through_seq"]) as watch:
+            await watch.until_phases("running", "completed")
+    assert watch.of("values")[0]["messages"][-1]["content"] == "again"
+
+
+# a log that is gone
+
+
+async def test_without_a_log_a_new_reader_gets_the_state_as_it_is(server: Live) -> None:
+    async with server.http() as http:
+        thread_id, _ = await finished(http, "echo", said("hi"))
+        await forget_log(server, thread_id)
+        async with watching(http, thread_id) as watch:
+            await watch.until_count(1)
+            await start(http, thread_id, "echo", said("again"))
+            await watch.until_phases("running", "completed")
+    assert [message["content"] for message in watch.of("values")[0]["messages"]] == ["hi", "echo: hi"]
+    assert watch.of("gap") == []
+    assert watch.seqs == sorted(set(watch.seqs))
+
+
+async def test_without_a_log_a_new_reader_is_told_what_waits(server: Live) -> None:
+    async with server.http() as http:
+        thread_id, before = await finished(http, "approve", {})
+        await forget_log(server, thread_id)
+        async with watching(http, thread_id) as watch:
+            await watch.until_phases("interrupted")
+    assert watch.of("input.requested") == before.of("input.requested")
+    assert [frame["method"] for frame in watch.frames] == ["values", "input.requested", "lifecycle"]
+
+
+async def test_a_cursor_older_than_the_log_is_told_of_the_gap(server: Live) -> None:
+    async with server.http() as http:
+        thread_id, first = await finished(http, "echo", said("hi"))
+        await forget_log(server, thread_id)
+        reply = await start(http, thread_id, "echo", said("again"))
+        await has_status(server.sdk(), thread_id, reply["result"]["run_id"], "success")
+        place = first.seqs[2]
+        async with watching(http, thread_id, since=place) as watch:
+            await watch.until_phases("running", "completed")
+    through = reply["meta"]["applied_through_seq"]
+    assert watch.of("gap") == [{"since": place, "through": through}]
+    assert [frame["method"] for frame in watch.frames[:3]] == ["gap", "values", "lifecycle"]
+    assert watch.of("values")[-1]["messages"][-1]["content"] == "echo: again"
+    assert watch.seqs[:2] == [through, through]
+    assert watch.seqs[2:] == sorted(set(watch.seqs[2:]))
+
+
+async def test_a_cursor_at_the_end_of_a_log_that_is_gone_has_missed_nothing(server: Live) -> None:
+    async with server.http() as http:
+        thread_id, first = await finished(http, "echo", said("hi"))
+        await forget_log(server, thread_id)
+        async with watching(http, thread_id, since=first.seqs[-1]) as watch:
+            await start(http, thread_id, "echo", said("again"))
+            await watch.until_phases("running", "completed")
+    assert (watch.of("gap"), watch.frames[0]["method"]) == ([], "lifecycle")
+
+
+async def test_a_cursor_of_a_thread_that_is_gone_is_told_and_starts_anew(server: Live) -> None:
+    async with server.http() as http:
+        thread_id = new_id()
+        async with watching(http, thread_id, since=123_456) as watch:
+            await watch.until(lambda: watch.of("gap"), "the gap")
+            await start(http, thread_id, "echo", said("hi"))
+            await watch.until_phases("running", "completed")
+        async with watching(http, thread_id, since=123_456) as later:
+            await later.until_phases("running", "completed")
+    assert [watch.of("gap"), later.of("gap")] == [[{"since": 123_456, "through": 0}]] * 2
+
+
+# who may see what
+
+
+async def test_a_foreign_thread_is_as_silent_as_a_missing_one(server: Live) -> None:
+    thread_id = new_id()
+    async with server.http("eve") as eve, server.http("ann") as ann:
+        async with watching(eve, thread_id) as before, watching(ann, thread_id) as own:
+            await start(ann, thread_id, "ask", {})
+            await own.until_phases("running", "interrupted")
+            async with watching(eve, thread_id) as after, watching(eve, new_id()) as missing:
+                interrupt_id = own.of("input.requested")[0]["interrupt_id"]
+                stolen = await answer(eve, thread_id, interrupt_id, "mine")
+                await answer(ann, thread_id, interrupt_id, "yes")
+                await own.until_phases("running", "interrupted", "running", "completed")
+            assert before.frames == after.frames == missing.frames == []
+        absent = new_id()
+        none = await answer(eve, absent, interrupt_id, "mine")
+        assert stolen == {**none, "message": none["message"].replace(absent, thread_id)}
+        assert (await command(eve, thread_id, "run.start", assistant_id="echo"))["type"] == "error"
+        await ann.delete(f"/threads/{thread_id}")
+
+
+# what is malformed
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "code"),
+    [
+        ("nope", {}, "unknown_command"),
+        ("state.get", {"namespace": []}, "unknown_command"),
+        ("run.start", {}, "invalid_argument"),
+        ("run.start", [], "invalid_argument"),
+        ("run.start", {"assistant_id": "echo", "config": 5}, "invalid_argument"),
+        ("run.start", {"assistant_id": "zzz"}, "invalid"),
+        ("input.respond", {}, "invalid_argument"),
+        ("input.respond", {"responses": []}, "invalid_argument"),
+        ("input.respond", {"interrupt_id": "0" * 32, "response": 1}, "thread_not_found"),
+    ],
+)
+async def test_a_command_that_cannot_be_carried_out(
+    server: Live, method: str, params: Any, code: str
+) -> None:
+    async with server.http() as http:
+        body = {"id": 3, "method": method, "params": params}
+        response = await http.post(f"/threads/{new_id()}/commands", json=body)
+    reply = response.json()
+    assert (response.status_code, reply["type"], reply["id"], reply["error"]) == (200, "error", 3, code)
+    assert reply["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ("[]", None),
+        ("{}", None),
+        ('{"id": 1}', 1),
+        ('{"id": "x", "method": "run.start"}', "x"),
+        ('{"id": 1, "method": 5}', 1),
+        ('{"id": true, "method": "run.start"}', True),
+    ],
+)
+async def test_what_is_no_command(server: Live, body: str, named: Any) -> None:
+    async with server.http() as http:
+        response = await http.post(f"/threads/{new_id()}/commands", content=body)
+    reply = response.json()
+    assert (response.status_code, reply["type"], reply["error"]) == (400, "error", "invalid_argument")
+    assert reply["id"] is named or reply["id"] == named
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        {"channels": []},
+        {"channels": "values"},
+        {"channels": ["zzz"]},
+        {"channels": ["custom:"]},
+        {"channels": ["values"], "since": "5"},
+        {"channels": ["values"], "since": -1},
+        {"channels": ["values"], "since": 2**60},
+        {"channels": ["values"], "depth": -1},
+        {"channels": ["values"], "namespaces": "child"},
+        {"channels": ["values"], "since_event_id": "zz"},
+    ],
+)
+async def test_what_is_no_request_for_a_stream(server: Live, body: Json) -> None:
+    async with server.http() as http:
+        response = await http.post(f"/threads/{new_id()}/stream/events", json=body)
+    assert response.status_code == 400
+    assert isinstance(response.json()["detail"], str)
+
+
+@pytest.mark.parametrize("path", ["commands", "stream/events"])
+async def test_broken_json(server: Live, path: str) -> None:
+    async with server.http() as http:
+        response = await http.post(f"/threads/{new_id()}/{path}", content="{")
+    assert (response.status_code, response.json()["detail"]) == (400, "Invalid JSON body")
