@@ -14,7 +14,7 @@ from holdfast import __version__
 from holdfast.auth import DevAuthenticator
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError, TooMany, Unavailable
-from holdfast.routes import assistants, base, chat, dev, protocol, runs, stateless, system, threads
+from holdfast.routes import assistants, base, chat, dev, protocol, runs, stateless, system, threads, ui
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def create_app(platform: Platform, authenticator: DevAuthenticator) -> FastAPI:
     app.state.platform = platform
     app.state.authenticator = authenticator
     app.state.background = set()
-    for module in (system, assistants, threads, runs, stateless, protocol, chat, dev):
+    for module in (system, assistants, threads, runs, stateless, protocol, chat, dev, ui):
         app.include_router(module.routes)
     return app
 

@@ -7,6 +7,7 @@ from fastapi import Request, Response
 
 from holdfast import __version__
 from holdfast.errors import Unavailable
+from holdfast.routes import ui
 from holdfast.routes.base import PlatformDep, answer, router
 
 routes = router("system")
@@ -16,7 +17,6 @@ WIRE_VERSION = "0.16.7"
 
 
 @routes.get("/ok")
-@routes.get("/", include_in_schema=False)
 async def ok(request: Request, platform: PlatformDep) -> Response:
     """Says that the process answers; with `?check_db=1` also that Redis does."""
     if request.query_params.get("check_db") in ("1", "true"):
@@ -25,6 +25,12 @@ async def ok(request: Request, platform: PlatformDep) -> Response:
         except Unavailable as error:
             return answer({"ok": False, "detail": error.detail, "code": error.code}, error.status)
     return answer({"ok": True, "services": {}})
+
+
+@routes.get("/", include_in_schema=False)
+async def home(request: Request, platform: PlatformDep) -> Response:
+    """The page for a browser; what `/ok` says for everything else."""
+    return ui.serve(request, ui.HOME) if ui.wants_page(request) else await ok(request, platform)
 
 
 @routes.get("/info")

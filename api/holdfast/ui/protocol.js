@@ -1,0 +1,191 @@
+// @ts-check
+// A conversation's thread on the server: commands go there, events come from there.
+
+const CHANNELS = ["values", "messages", "lifecycle", "input", "custom"];
+const FIRST_WAIT_MS = 400;
+const LONGEST_WAIT_MS = 8000;
+const SILENCE_MS = 15000; // the server is heard of every 5 s, if only by a heartbeat
+
+/**
+ * @typedef {{namespace: string[], timestamp?: number, data: any}} Params
+ * @typedef {{method: string, seq?: number, event_id?: string, params: Params}} Frame
+ * @typedef {"connecting" | "open" | "lost" | "gone"} Link
+ */
+
+/** The server's answer was no; `code` says which. */
+export class Refused extends Error {
+  /**
+   * @param {string} code
+   * @param {string} message
+   */
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export class Thread {
+  #seq = 0;
+  #commands = 0;
+  #closed = false;
+  #connection = new AbortController();
+  #wake = () => {};
+
+  /**
+   * @param {string} api the server's address, without a slash at its end
+   * @param {string} id
+   */
+  constructor(api, id) {
+    this.api = api;
+    this.id = id;
+  }
+
+  /**
+   * Raises `Refused`, and `TypeError` when the server cannot be reached.
+   * @param {string} method
+   * @param {Record<string, unknown>} params
+   * @param {string} key the same for the same wish, however often it is sent
+   * @returns {Promise<any>}
+   */
+  async command(method, params, key) {
+    this.#commands += 1;
+    const body = { id: this.#commands, method, params };
+    // Sent to its end even when the page is left at this moment.
+    const response = await this.#post("commands", body, { headers: { "Idempotency-Key": key }, keepalive: true });
+    if (!response.ok) throw await refusal(response);
+    const reply = await response.json();
+    if (reply.type === "error") throw new Refused(reply.error, reply.message ?? reply.error);
+    return reply.result;
+  }
+
+  /** Stops what runs on this thread, and what waits for its turn. */
+  async cancel() {
+    const runs = await fetch(`${this.api}/threads/${this.id}/runs?limit=100`);
+    if (!runs.ok) throw await refusal(runs);
+    const active = (await runs.json()).filter((/** @type {any} */ run) => ["pending", "running"].includes(run.status));
+    await Promise.all(active.map((/** @type {any} */ run) => this.#post(`runs/${run.run_id}/cancel`, {})));
+  }
+
+  /**
+   * Gives every event from the thread's beginning, over as many connections as it takes, until `close`.
+   * @param {(frame: Frame) => void} take
+   * @param {(link: Link) => void} tell
+   */
+  async follow(take, tell) {
+    tell("connecting");
+    for (let wait = FIRST_WAIT_MS; !this.#closed; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
+      const response = await this.#open();
+      if (this.#closed) return;
+      if (response && response.status >= 400 && response.status < 500 && ![408, 425, 429].includes(response.status)) {
+        return tell("gone");
+      }
+      if (response?.ok) {
+        tell("open");
+        wait = FIRST_WAIT_MS / 2;
+        for await (const frame of this.#frames(response)) this.#hand(frame, take);
+      } else tell("lost");
+      await this.#pause(wait * (0.75 + Math.random() / 2));
+    }
+  }
+
+  /** Tries at once, when a new connection is waited for. */
+  retry() {
+    this.#wake();
+  }
+
+  close() {
+    this.#closed = true;
+    this.#connection.abort();
+    this.#wake();
+  }
+
+  /**
+   * @param {Frame} frame
+   * @param {(frame: Frame) => void} take
+   */
+  #hand(frame, take) {
+    // A gap means that what was seen is no longer known there; frames of a snapshot share one number, so
+    // only what comes after them may move the cursor.
+    if (frame.method === "gap") this.#seq = 0;
+    else if (frame.seq && !frame.event_id?.startsWith(`${frame.seq}.`)) this.#seq = frame.seq;
+    take(frame);
+  }
+
+  /** @returns {Promise<Response | null>} null when the server cannot be reached */
+  async #open() {
+    this.#connection = new AbortController();
+    const body = { channels: CHANNELS, since: this.#seq };
+    try {
+      return await this.#post("stream/events", body, { signal: this.#connection.signal });
+    } catch {
+      return null;
+    }
+  }
+
+  /**
+   * @param {string} path
+   * @param {unknown} body
+   * @param {RequestInit} [more]
+   */
+  #post(path, body, more = {}) {
+    const headers = { "Content-Type": "application/json", ...more.headers };
+    const url = `${this.api}/threads/${this.id}/${path}`;
+    return fetch(url, { ...more, method: "POST", headers, body: JSON.stringify(body) });
+  }
+
+  /**
+   * The events of one connection; ends with it, however it ends.
+   * @param {Response} response
+   * @returns {AsyncGenerator<Frame>}
+   */
+  async *#frames(response) {
+    if (!response.body) return;
+    const connection = this.#connection;
+    const decoder = /** @type {ReadableWritablePair<string, any>} */ (new TextDecoderStream());
+    const reader = response.body.pipeThrough(decoder).getReader();
+    let text = "";
+    for (;;) {
+      const timer = setTimeout(() => connection.abort(), SILENCE_MS);
+      const read = await reader.read().catch(() => ({ done: true, value: undefined }));
+      clearTimeout(timer);
+      if (read.done || connection.signal.aborted) return connection.abort();
+      const parts = (text + read.value).split(/\r?\n\r?\n/);
+      text = /** @type {string} */ (parts.pop());
+      for (const part of parts) {
+        const data = part.split(/\r?\n/).filter((line) => line.startsWith("data:")).map((line) => line.slice(5));
+        if (data.length) yield JSON.parse(data.join("\n"));
+      }
+    }
+  }
+
+  /** @param {number} ms */
+  #pause(ms) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve(undefined);
+      };
+    });
+  }
+}
+
+/**
+ * The assistant that the server names first.
+ * @param {string} api
+ * @returns {Promise<string>}
+ */
+export async function firstAssistant(api) {
+  const headers = { "Content-Type": "application/json" };
+  const response = await fetch(`${api}/assistants/search`, { method: "POST", headers, body: '{"limit":1}' });
+  if (!response.ok) throw await refusal(response);
+  const [found] = await response.json();
+  if (!found) throw new Refused("no_assistant", "There is no assistant here.");
+  return found.assistant_id;
+}
+
+/** @param {Response} response */
+async function refusal(response) {
+  const body = await response.json().catch(() => ({}));
+  return new Refused(body.code ?? String(response.status), body.detail ?? body.message ?? response.statusText);
+}
