@@ -11,8 +11,8 @@ import orjson
 
 from holdfast.core import approvals, runs, threads
 from holdfast.core.approvals import Pending
+from holdfast.core.following import START, Followed, Result
 from holdfast.core.platform import Platform
-from holdfast.core.runs import Followed
 from holdfast.errors import Conflict, Invalid, NotFound, NothingPending, ThreadExists, ThreadNotFound
 from holdfast.events import Event, dump
 from holdfast.redis.records import Caller, RunRecord, ThreadRecord
@@ -279,7 +279,7 @@ async def close(
     return account.reply, {**problem, "session_id": session.session_id, **waiting}
 
 
-async def result(platform: Platform, caller: Caller, session: Session, followed: Followed) -> runs.Result:
+async def result(platform: Platform, caller: Caller, session: Session, followed: Followed) -> Result:
     """Waits for the run's end: `{reply, session_id}` with what waits, or `{error, session_id}`."""
     account = Account()
     try:
@@ -288,7 +288,7 @@ async def result(platform: Platform, caller: Caller, session: Session, followed:
     finally:
         await followed.close()
     reply, rest = await close(platform, caller, session, account)
-    return runs.Result(dump(rest if "error" in rest else {"reply": reply, **rest}), account.status)
+    return Result(dump(rest if "error" in rest else {"reply": reply, **rest}), account.status)
 
 
 async def task(platform: Platform, caller: Caller, task_id: str) -> dict[str, Any]:
@@ -315,7 +315,7 @@ async def task(platform: Platform, caller: Caller, task_id: str) -> dict[str, An
 async def recall(platform: Platform, thread: ThreadRecord, record: RunRecord) -> Account:
     """The account of a run that ended: from the log while it is kept, later from the checkpoints."""
     account = Account()
-    for stored in await platform.hub.read(thread.thread_id, runs.START):
+    for stored in await platform.hub.read(thread.thread_id, START):
         if stored.event.run_id == record.run_id:
             account.take(stored.event)
     if account.status:

@@ -12,10 +12,7 @@ from uuid import UUID, uuid5
 from uuid_utils.compat import uuid7
 
 from holdfast.core import approvals, assistants, threads
-from holdfast.core.following import START as START
-from holdfast.core.following import Followed as Followed
-from holdfast.core.following import Result as Result
-from holdfast.core.following import result, with_interrupts
+from holdfast.core.following import START, Followed, Result, result, with_interrupts
 from holdfast.core.platform import Platform
 from holdfast.errors import BadRequest, Conflict, Invalid, RunNotFound, ThreadNotFound
 from holdfast.events import dump

@@ -7,8 +7,8 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from holdfast.core import chat
 from holdfast.core.chat import Account, Session
+from holdfast.core.following import Followed
 from holdfast.core.platform import Platform
-from holdfast.core.runs import Followed
 from holdfast.events import dump
 from holdfast.redis.records import Caller
 from holdfast.routes.base import CallerDep, PlatformDep, answer, later, router
