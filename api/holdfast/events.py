@@ -11,10 +11,16 @@ from dataclasses import fields as dataclass_fields
 from datetime import date, time
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
-from langchain_core.messages import BaseMessage, BaseMessageChunk, message_chunk_to_message
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    BaseMessageChunk,
+    message_chunk_to_message,
+)
 from langgraph.types import Interrupt
 
 SEPARATOR = b"\x1f"
@@ -148,6 +154,13 @@ def now_ms() -> int:
     return clock.time_ns() // 1_000_000
 
 
+class Speech(NamedTuple):
+    """A message as it is being streamed, and the node that streams it."""
+
+    node: str
+    parts: list[AIMessageChunk]
+
+
 class Encoder:
     """Turns the chunks of one attempt at a run into events, in the modes that the run asked for."""
 
@@ -155,18 +168,22 @@ class Encoder:
         self.run_id = run_id
         self.modes = frozenset(modes)
         self.seen_values = False
+        self.finished_nodes: list[str] = []
         self._whole: dict[str, BaseMessage] = {}
+        self._step: dict[str, Speech] = {}
 
     @property
     def langgraph_modes(self) -> list[str]:
-        """`values` is always among them: it is the answer of `wait` and `join`."""
-        return sorted({"values", *(LANGGRAPH_MODES[mode] for mode in self.modes)})
+        """`values` is the answer of `wait` and `join`, `updates` say which nodes have finished."""
+        return sorted({"values", "updates", *(LANGGRAPH_MODES[mode] for mode in self.modes)})
 
     def event(self, mode: str, data: Any, namespace: str = "") -> Event:
         return Event(self.run_id, mode, namespace, now_ms(), dump(data))
 
     def encode(self, mode: str, chunk: Any, namespace: str = "") -> Iterator[Event]:
-        self.seen_values |= mode == "values" and not namespace
+        self._watch(mode, chunk, namespace)
+        if mode == "updates" and "updates" not in self.modes:
+            return
         if mode == "messages":
             if "messages-tuple" in self.modes:
                 yield self.event("messages", chunk, namespace)
@@ -178,6 +195,28 @@ class Encoder:
             yield self.event(mode, DESCRIBE[mode](chunk), namespace)
         else:
             yield self.event(mode, chunk, namespace)
+
+    def _watch(self, mode: str, chunk: Any, namespace: str) -> None:
+        """Remembers what a run that is cut off has to tell."""
+        if namespace:
+            return
+        if mode == "values":
+            self.seen_values = True
+            self._step.clear()  # what was said in this step is in the state by now
+        elif mode == "updates" and isinstance(chunk, dict):
+            self.finished_nodes += [name for name in chunk if not name.startswith("__")]
+        elif mode == "messages" and isinstance(chunk[0], AIMessageChunk):
+            message, metadata = chunk
+            node = str(metadata.get("langgraph_node", ""))
+            self._step.setdefault(str(message.id), Speech(node, [])).parts.append(message)
+
+    def unfinished(self) -> list[tuple[str, AIMessage]]:
+        """(node, message) for what was streamed in the step that is going on: text only, no tool calls."""
+        said = []
+        for message_id, speech in self._step.items():
+            if text := "".join(part.text for part in speech.parts):
+                said.append((speech.node, AIMessage(text, id=message_id)))
+        return said
 
     def _accumulate(self, message: BaseMessage, metadata: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         """The `messages` mode: each message as it stands so far, and once what produced it."""

@@ -195,7 +195,7 @@ def test_both_forms_of_messages_at_once() -> None:
     encoder = Encoder("run", ["messages", "messages-tuple"])
     events = list(encoder.encode("messages", (AIMessageChunk(content="x", id="m"), {}), "child:1"))
     assert [event.name for event in events] == ["messages|child:1", "messages/metadata", "messages/partial"]
-    assert encoder.langgraph_modes == ["messages", "values"]
+    assert encoder.langgraph_modes == ["messages", "updates", "values"]
 
 
 def test_an_event_survives_the_log() -> None:

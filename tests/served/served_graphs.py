@@ -120,6 +120,16 @@ async def speak(state: Talk) -> dict[str, Any]:
     return {"messages": [await model.ainvoke(state["messages"])]}
 
 
+async def talk_slowly(state: Talk) -> dict[str, Any]:
+    """Five words, with a pause after each."""
+    words = GenericFakeChatModel(messages=iter([AIMessage("one two three four five")]))
+    whole = ""
+    async for chunk in words.astream(state["messages"]):
+        whole += chunk.text
+        await asyncio.sleep(state.get("delay") or 0)
+    return {"messages": [AIMessage(whole)]}
+
+
 async def tell_user(state: Talk, config: RunnableConfig) -> dict[str, Any]:
     configurable = config["configurable"]
     shown = {key: value for key, value in configurable.items() if not key.startswith("__")}
@@ -176,6 +186,7 @@ fail = chain(first=step, broken=broken)
 modes = chain(speak=speak, first=step)
 poison = chain(poison=poison_worker)
 block = chain(block=block_loop)
+slow_talk = chain(first=step, talk=talk_slowly)
 whoami = chain(tell=tell_user)
 twice = chain(question=question, again=question, effect=effect)
 pair = questions()

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid5
 
+import orjson
 from uuid_utils.compat import uuid7
 
 from holdfast.core import approvals, assistants, threads
@@ -330,16 +331,22 @@ async def list_runs(
 
 async def cancel(
     platform: Platform, caller: Caller, thread_id: str, run_id: str, *, action: str, wait: bool
-) -> None:
-    """Asks for the run's end, and waits for it when told to. Raises `RunNotFound` for one that has ended."""
+) -> dict[str, Any]:
+    """Asks for the run's end, and waits for it when told to: then says how it ended, and after which nodes.
+
+    Raises `RunNotFound` for a run that has ended.
+    """
     record, followed = await follow(platform, caller, thread_id, run_id, after=None)
     try:
         await lua.cancel(platform.client, platform.keys, thread_id, run_id, action, datetime.now(UTC))
         if wait and record.active:
-            async for _ in followed.events():
-                pass
+            async for stored in followed.events():
+                if stored.event.mode == "end":
+                    end: dict[str, Any] = orjson.loads(stored.event.data)
+                    return {key: end[key] for key in ("status", "finished_nodes") if key in end}
     finally:
         await followed.close()
+    return {}
 
 
 async def stop(platform: Platform, caller: Caller, thread_id: str, run_id: str) -> None:

@@ -13,7 +13,7 @@ from langgraph.runtime import RunControl
 from langgraph.types import Command, StateSnapshot
 
 from holdfast.checkpoint import RunSaver
-from holdfast.errors import Fenced, Unavailable
+from holdfast.errors import Conflict, Fenced, Unavailable
 from holdfast.events import PROTOCOL_MODES, Encoder
 from holdfast.execute.inputs import (
     Answers,
@@ -327,16 +327,32 @@ class Attempt:
             return {}
 
     async def _finish_cancelled(self) -> None:
+        after = "rollback" if self._cancel == "rollback" else ""
         async with self._open() as (graph, saver):
-            if self._cancel == "rollback":
-                await saver.forget_run(self.claim.thread_id, self.claim.run_id)
+            if after:
+                try:
+                    await saver.forget_run(self.claim.thread_id, self.claim.run_id)
+                except Conflict as error:  # its checkpoints hold up those of other runs
+                    await self._fail(type(error).__name__, error.detail)
+                    return
+            else:
+                await self._keep_speech(graph)
             snapshot = await self._head(graph)
         await self._finish(
             "interrupted",
             "interrupted" if snapshot.tasks else "idle",
             interrupts=read_interrupts(snapshot),
-            after="rollback" if self._cancel == "rollback" else "",
+            after=after,
         )
+
+    async def _keep_speech(self, graph: Graph) -> None:
+        """What a person has read stays in the thread: text that was streamed when the run was cut off."""
+        if "messages" not in graph.channels:
+            return
+        for node, message in self._encoder.unfinished():
+            if node in graph.nodes:
+                update = {"messages": [message]}
+                await graph.aupdate_state(newest(self._config), update, as_node=node)
 
     async def _finish(
         self,
@@ -359,7 +375,12 @@ class Attempt:
         )
         last = [self._encoder.event("error", error)] if error else []
         still = [one for of_task in (interrupts or {}).values() for one in of_task]
-        end = {"status": status, "thread_status": thread_status, "interrupts": still}
+        end = {
+            "status": status,
+            "thread_status": thread_status,
+            "interrupts": still,
+            "finished_nodes": self._encoder.finished_nodes,
+        }
         last.append(self._encoder.event("end", end))
         save = self._log.finish(outcome, last, keep_s=self._limits.events_keep_s)
         # An outcome once reached is saved, whoever cancels meanwhile.

@@ -154,5 +154,5 @@ async def cancel_run(
     wait: Annotated[bool, Query()] = False,
     action: Annotated[CancelAction, Query()] = "interrupt",
 ) -> Response:
-    await runs.cancel(platform, caller, thread_id, run_id, action=action, wait=wait)
-    return answer({}) if wait else Response(status_code=202)
+    ended = await runs.cancel(platform, caller, thread_id, run_id, action=action, wait=wait)
+    return answer(ended) if wait else Response(status_code=202)
