@@ -123,3 +123,12 @@ def told_text(frames: list[Json]) -> str:
     """What a client writes on the screen for the `messages` frames."""
     deltas = [data["delta"] for data in frames if data["event"] == "content-block-delta"]
     return "".join(delta["text"] for delta in deltas if delta["type"] == "text-delta")
+
+
+async def finished(http: httpx.AsyncClient, graph: str, given: Json) -> tuple[str, Watch]:
+    """A thread with one run that has ended, and all frames of it."""
+    thread_id = new_id()
+    async with watching(http, thread_id) as watch:
+        await start(http, thread_id, graph, given)
+        await watch.until(lambda: len(watch.phases) == 2, "the end of the run")
+    return thread_id, watch

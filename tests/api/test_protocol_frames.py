@@ -138,9 +138,17 @@ def test_a_message_whose_worker_was_lost_ends_in_an_error_and_comes_again() -> N
     assert found[3].data["message"] == LOST
 
 
-def test_a_message_that_is_cut_off_by_the_end_of_its_run() -> None:
-    found = frames(chunk("Let "), event("end", {"status": "interrupted", "thread_status": "idle"}))
-    assert [frame.data["event"] for frame in found[-2:]] == ["error", "interrupted"]
+@pytest.mark.parametrize(
+    ("status", "ending"),
+    [
+        ("error", ["error", "failed"]),
+        ("interrupted", ["content-block-finish", "message-finish", "interrupted"]),
+        ("success", ["content-block-finish", "message-finish", "completed"]),
+    ],
+)
+def test_a_message_that_is_cut_off_by_the_end_of_its_run(status: str, ending: list[str]) -> None:
+    found = frames(chunk("Let "), event("end", {"status": status, "thread_status": "idle"}))
+    assert [frame.data["event"] for frame in found[3:]] == ending
 
 
 def test_two_messages_at_once_are_told_apart() -> None:

@@ -172,19 +172,24 @@ class Rendering:
             del self._telling[key]
         return [Frame("messages", namespace, data, node) for data in told]
 
+    def _cut_short(self, key: tuple[str, str]) -> list[Frame]:
+        """What was said until then stays said."""
+        namespace = key[0].split("|") if key[0] else []
+        return [Frame("messages", namespace, data) for data in self._telling.pop(key).finish()]
+
     def _give_up(self, key: tuple[str, str], reason: str) -> Frame:
         growing = self._telling.pop(key)
         return Frame("messages", key[0].split("|") if key[0] else [], growing.fail(reason))
 
     def _end(self, end: dict[str, Any]) -> Iterator[Frame]:
-        for key in list(self._telling):
-            yield self._give_up(key, ENDED)
         waiting = end.get("interrupts") or []
         paused = bool(waiting) or end.get("thread_status") == "interrupted"
         outcome = {
             "success": "interrupted" if paused else "completed",
             "interrupted": "interrupted",
         }.get(end["status"], "failed")
+        for key in list(self._telling):
+            yield from [self._give_up(key, ENDED)] if outcome == "failed" else self._cut_short(key)
         yield from self._end_children(outcome, [()])
         for interrupt in waiting:
             yield requested(interrupt)
