@@ -1,5 +1,6 @@
 """The ASGI application, built of its parts."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -61,6 +62,8 @@ def create_app(platform: Platform, authenticator: DevAuthenticator) -> FastAPI:
     app.state.platform = platform
     app.state.authenticator = authenticator
     app.state.background = set()
+    app.state.stopping = False  # told to stop: no longer ready
+    app.state.closing = asyncio.Event()  # answers that are under way are about to be cut
     for module in (system, assistants, threads, runs, stateless, protocol, chat, dev, ui):
         app.include_router(module.routes)
     return app

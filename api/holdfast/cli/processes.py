@@ -2,15 +2,16 @@
 
 import asyncio
 import gc
+import logging
 import os
-import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 import uvloop
 from dotenv import dotenv_values
 from fastapi import FastAPI
@@ -19,6 +20,7 @@ from rich.console import Console
 from holdfast import __version__
 from holdfast.app import create_app
 from holdfast.auth import DevAuthenticator, check_address
+from holdfast.cli.server import listen, on_signals
 from holdfast.core.platform import Platform, open_platform
 from holdfast.errors import StartError
 from holdfast.project import env_file, load_project, read_project
@@ -30,9 +32,12 @@ from holdfast.settings import Settings, read_settings
 from holdfast.telemetry import configure_logging
 from holdfast.worker import running_worker
 
-# A stream that does not end by itself is cut after this, and its client goes on elsewhere.
-CLOSE_TIMEOUT_S = 5
+# What still runs so long after the work of a process (a node that ignores its cancel, a thread) is left.
+LEAVE_TIMEOUT_S = 1.0
 
+THREADS = "holdfast-thread"
+
+logger = logging.getLogger(__name__)
 console = Console(stderr=True, highlight=False)
 
 
@@ -52,7 +57,31 @@ def prepare(config: Path) -> Settings:
 def run(process: Callable[..., Coroutine[Any, Any, None]], config: Path, *args: Any) -> None:
     settings = prepare(config)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        executor = ThreadPoolExecutor(thread_name_prefix=THREADS)
+        runner.get_loop().set_default_executor(executor)
         runner.run(process(settings, config, *args))
+        executor.shutdown(wait=False)
+        if not runner.run(left_alone()):
+            logger.warning("something does not end: the process leaves it behind")
+            logging.shutdown()
+            os._exit(0)
+
+
+async def left_alone() -> bool:
+    """Ends what the process has left behind; False when something does not end."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + LEAVE_TIMEOUT_S
+    while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in tasks:
+            task.cancel("the process is ending")
+        await asyncio.wait(tasks, timeout=0.1)
+        if loop.time() > deadline:
+            return False
+    while any(thread.name.startswith(THREADS) for thread in threading.enumerate()):
+        if loop.time() > deadline:
+            return False
+        await asyncio.sleep(0.01)
+    return True
 
 
 async def dev(settings: Settings, config: Path, host: str, port: int) -> None:
@@ -65,7 +94,7 @@ async def dev(settings: Settings, config: Path, host: str, port: int) -> None:
             await stack.enter_async_context(running_worker(platform))
             app = await build(platform)
             announce(bound, platform, redis=f"{server}, {where}", runs="in this process")
-            await listen(app, bound)
+            await listen(app, bound, settings.grace_s, notice_s=0)
 
 
 async def serve(settings: Settings, config: Path, host: str, port: int) -> None:
@@ -75,7 +104,7 @@ async def serve(settings: Settings, config: Path, host: str, port: int) -> None:
             app = await build(platform)
             redis = f"{server}, {shown(platform.redis_url)}"
             announce(bound, platform, redis=redis, runs="by `holdfast worker`")
-            await listen(app, bound)
+            await listen(app, bound, settings.grace_s)
 
 
 async def work(settings: Settings, config: Path) -> None:
@@ -129,35 +158,6 @@ def listening(host: str, port: int) -> socket.socket:
             "another with --port."
         ) from error
     return bound
-
-
-class Server(uvicorn.Server):
-    """uvicorn, told of signals by us: it would take them from the worker in the same process."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def listen(app: FastAPI, bound: socket.socket) -> None:
-    """Serves until a signal comes."""
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=CLOSE_TIMEOUT_S,
-        server_header=False,
-    )
-    server = Server(config)
-    on_signals(lambda number: server.handle_exit(number, None))
-    await server.serve(sockets=[bound])
-
-
-def on_signals(told: Callable[[int], None]) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told, number)
 
 
 def announce(bound: socket.socket, platform: Platform, *, redis: str, runs: str) -> None:

@@ -1,5 +1,6 @@
 """What is asked of a server before anything is kept on it."""
 
+import asyncio
 import logging
 from urllib.parse import urlsplit
 
@@ -7,12 +8,13 @@ from redis.connection import parse_url
 from redis.exceptions import AuthenticationError, RedisError
 
 from holdfast.errors import StartError, Unavailable
-from holdfast.redis.client import Client
+from holdfast.redis.client import Client, unavailable
 from holdfast.redis.keys import Keys
 
 logger = logging.getLogger(__name__)
 
 OLDEST = (7, 0)
+READY_TIMEOUT_S = 1.0
 
 
 def shown(url: str) -> str:
@@ -70,3 +72,12 @@ async def check_installation(client: Client, keys: Keys) -> None:
             f"This installation has {lanes} lanes, not {keys.lanes}: set HOLDFAST_LANES={lanes}, or choose "
             "another HOLDFAST_PREFIX for a new one."
         )
+
+
+async def check_ready(client: Client, keys: Keys) -> None:
+    """Raises `Unavailable` when Redis would not take new work now: a PING would say nothing of that."""
+    written = client.call("HSETNX", keys.installation(), "lanes", keys.lanes)
+    try:
+        await asyncio.wait_for(written, READY_TIMEOUT_S)
+    except TimeoutError as error:
+        raise unavailable(error) from error

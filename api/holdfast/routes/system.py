@@ -7,6 +7,7 @@ from fastapi import Request, Response
 
 from holdfast import __version__
 from holdfast.errors import Unavailable
+from holdfast.redis.checks import check_ready
 from holdfast.routes import ui
 from holdfast.routes.base import PlatformDep, answer, router
 
@@ -31,6 +32,25 @@ async def ok(request: Request, platform: PlatformDep) -> Response:
 async def home(request: Request, platform: PlatformDep) -> Response:
     """The page for a browser; what `/ok` says for everything else."""
     return ui.serve(request, ui.HOME) if ui.wants_page(request) else await ok(request, platform)
+
+
+@routes.get("/livez")
+async def livez() -> Response:
+    """Says that the process runs, whatever Redis does: a restart would not help Redis."""
+    return answer({"ok": True})
+
+
+@routes.get("/readyz")
+async def readyz(request: Request, platform: PlatformDep) -> Response:
+    """Says whether this process takes new work; if not, why: `reason` and, in a sentence, `detail`."""
+    try:
+        if request.app.state.stopping:
+            raise Unavailable("This process is stopping: ask another one.", "stopping")
+        await check_ready(platform.client, platform.keys)
+    except Unavailable as error:
+        shown = {"ok": False, "reason": error.reason, "detail": error.detail, "code": error.code}
+        return answer(shown, error.status, {"Retry-After": "1"})
+    return answer({"ok": True})
 
 
 @routes.get("/info")

@@ -1,0 +1,83 @@
+"""The HTTP server of a process, and the order in which it stops."""
+
+import asyncio
+import math
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+# Between "not ready" and the end of listening: a load balancer that asks for `/readyz` learns of it first.
+NOTICE_S = 1.0
+CUT_S = 0.05
+
+
+class Server(uvicorn.Server):
+    """uvicorn, told of signals by us: it would take them from the worker in the same process.
+
+    It stops in this order: it says that it is not ready, listens no more, cuts the streams, lets all other
+    requests end, and gives up on those that take longer than the grace time.
+    """
+
+    def __init__(self, app: FastAPI, grace_s: float) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=math.ceil(grace_s),
+                server_header=False,
+            )
+        )
+        self._app = app
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self, notice_s: float) -> None:
+        """Called once more, it waits for nobody."""
+        if self._app.state.stopping:
+            self.force_exit = True
+        self._app.state.stopping = True
+        asyncio.get_running_loop().call_later(notice_s, self._end)
+
+    def _end(self) -> None:
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.state.closing.set()
+        cutting = asyncio.create_task(self._cut_streams())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            cutting.cancel("the server has stopped")
+
+    async def _cut_streams(self) -> None:
+        """Cuts every answer that is under way: after what was written of it, and without an end.
+
+        A clean end would look like the end of the run. One that was cut is taken up again elsewhere.
+        """
+        while True:
+            for connection in list(self.server_state.connections):
+                cycle = getattr(connection, "cycle", None)
+                if cycle and cycle.response_started and not cycle.response_complete:
+                    connection.transport.close()
+            await asyncio.sleep(CUT_S)
+
+
+async def listen(app: FastAPI, bound: socket.socket, grace_s: float, notice_s: float = NOTICE_S) -> None:
+    """Serves until a signal comes. Ctrl-C is a person's, who has not to wait for a load balancer."""
+    server = Server(app, grace_s)
+    on_signals(lambda number: server.stop(notice_s if number == signal.SIGTERM else 0))
+    await server.serve(sockets=[bound])
+
+
+def on_signals(told: Callable[[int], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told, number)
