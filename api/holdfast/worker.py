@@ -119,6 +119,9 @@ class Worker:
                     await self._start(await self._queue.reclaim(lane, min(self._free(), BATCH)))
             except (RedisError, OSError, HoldfastError) as error:
                 logger.warning("the queue cannot be searched", extra={"error": type(error).__name__})
+                # Nobody could renew a lease: those who live come first, and lose no attempt by it.
+                await insist(partial(self._platform.client.call, "PING"))
+                await asyncio.sleep(lease_s / 2)
 
     async def _start_later(self, lane: int) -> None:
         """Puts the runs in line whose time has come."""

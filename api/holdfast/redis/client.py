@@ -172,6 +172,7 @@ def open_redis(url: str, **options: Any) -> Redis:
             "timeout": REPLY_TIMEOUT_S,
             "socket_timeout": SOCKET_TIMEOUT_S,
             "socket_connect_timeout": CONNECT_TIMEOUT_S,
+            "driver_info": None,  # it costs each new connection a round trip
             "retry": Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.5), 3),
             **options,
         },

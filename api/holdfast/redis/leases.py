@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import redis
 from redis.backoff import NoBackoff
@@ -42,7 +42,11 @@ class Leases:
     ) -> None:
         # No retries: they wait for longer than a lease. The next beat is the retry.
         self._redis = redis.Redis.from_url(
-            url, socket_timeout=lease_s / 4, socket_connect_timeout=lease_s / 4, retry=Retry(NoBackoff(), 0)
+            url,
+            socket_timeout=lease_s / 4,
+            socket_connect_timeout=lease_s / 4,
+            driver_info=None,
+            retry=Retry(NoBackoff(), 0),
         )
         self._keys = keys
         self._worker = worker
@@ -90,6 +94,8 @@ class Leases:
 
     def _run(self) -> None:
         pause_s = self._lease_s / 4
+        with suppress(RedisError, OSError):
+            self._redis.script_load(RENEW.source)  # so that the first renewal is one round trip
         while not self._stop.wait(pause_s):
             with self._lock:
                 claims = [claim for claim, _ in self._held.values()]

@@ -37,6 +37,9 @@ PING_S = 1.5
 # A reader that falls behind by more than this lets go of the pushed events and reads on from the log.
 READER_BACKLOG = 1000
 
+# How many events are read at once from the end of a log backwards.
+READ_BACK = 500
+
 
 class Stored(NamedTuple):
     """An event at its place in the thread's log."""
@@ -61,6 +64,11 @@ def read_push(payload: bytes) -> list[Stored]:
     first, *texts = payload.split(RECORD)
     epoch, seq = parse_place(first)
     return [Stored(Place(epoch, seq + i), Event.decode(text)) for i, text in enumerate(texts)]
+
+
+def read_row(row: tuple[bytes, dict[bytes, bytes]]) -> Stored:
+    id, fields = row
+    return Stored(parse_place(id), Event.decode(fields[b"e"]))
 
 
 class Reader:
@@ -150,7 +158,7 @@ class Hub:
             if message is None:
                 if asked:
                     raise RedisTimeout("the connection is silent")
-                await pubsub.execute_command("PING")
+                await self._send("PING")
             elif message[0] != b"pong":
                 self._receive(*message)
             asked = message is None
@@ -180,10 +188,16 @@ class Hub:
         confirmed = self._confirmed.setdefault(channel, asyncio.Event())
         register()
         self._wake.set()
-        if self._pubsub:
-            with suppress(RedisError, OSError):  # a lost connection subscribes anew by itself
-                await self._pubsub.execute_command("SSUBSCRIBE", channel)
+        await self._send("SSUBSCRIBE", channel)
         await confirmed.wait()
+
+    async def _send(self, *command: str | bytes) -> None:
+        """Tells the connection that there is. Any other subscribes anew, to all that is followed then."""
+        connection = self._pubsub and self._pubsub.connection
+        # Not by the PubSub: it would make a connection of its own, in the middle of its being closed.
+        if connection and connection.is_connected:
+            with suppress(RedisError, OSError):
+                await connection.send_command(*command, check_health=False)
 
     @asynccontextmanager
     async def follow(self, thread_id: str) -> AsyncIterator[Reader]:
@@ -212,9 +226,7 @@ class Hub:
         readers.discard(reader)
         if not readers and self._readers.pop(channel, None) is not None:
             self._confirmed.pop(channel, None)
-            if self._pubsub:
-                with suppress(RedisError, OSError):
-                    await self._pubsub.execute_command("SUNSUBSCRIBE", channel)
+            await self._send("SUNSUBSCRIBE", channel)
 
     async def events(self, thread_id: str, reader: Reader, after: Place) -> AsyncGenerator[list[Stored]]:
         """The thread's events after a place, in order and without a gap, for ever; starts with the log."""
@@ -232,4 +244,18 @@ class Hub:
         """What the log holds after a place."""
         start = f"({after.epoch}-{after.seq}" if after > Place(0, 0) else "-"
         rows = await self._client.call("XRANGE", self._keys.events(thread_id), start, upto)
-        return [Stored(parse_place(id), Event.decode(fields[b"e"])) for id, fields in rows]
+        return [read_row(row) for row in rows]
+
+    async def read_run(self, thread_id: str, seq: int, step: int = READ_BACK) -> list[Stored]:
+        """The log from the run on, at least, that an event is of, or from its own beginning."""
+        found: list[Stored] = []
+        upto = "+"
+        while True:
+            rows = await self._client.call(
+                "XREVRANGE", self._keys.events(thread_id), upto, "-", "COUNT", step
+            )
+            part = [read_row(row) for row in rows]
+            found += part
+            if len(part) < step or any(one.place.seq <= seq and one.event.begins for one in part):
+                return found[::-1]
+            upto = f"({found[-1].id}"
