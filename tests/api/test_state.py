@@ -55,6 +55,17 @@ async def test_a_state_says_where_it_stands(server: Live) -> None:
     assert (state["metadata"]["source"], state["metadata"]["step"]) == ("loop", 3)
 
 
+async def test_what_a_failed_step_left_hides_no_thread(server: Live) -> None:
+    sdk = server.sdk()
+    thread_id = (await sdk.threads.create())["thread_id"]
+    refused: Json = {"messages": [{"role": "user"}]}  # the reducer wants content
+    await sdk.runs.wait(thread_id, "echo", input=refused, raise_error=False)
+    thread: Json = await sdk.threads.get(thread_id)
+    state: Json = await sdk.threads.get_state(thread_id)
+    assert (thread["status"], state["values"]["messages"]) == ("error", [])
+    assert thread_id in [found["thread_id"] for found in await sdk.threads.search()]
+
+
 async def test_history_is_newest_first_and_paged(server: Live) -> None:
     sdk = server.sdk()
     thread_id = await walked(sdk)

@@ -226,8 +226,16 @@ def address(thread_id: str, checkpoint_id: str | None = None, namespace: str = "
 async def snapshot(
     platform: Platform, thread: ThreadRecord, config: RunnableConfig | None = None, *, subgraphs: bool = False
 ) -> StateSnapshot:
+    at = config or address(thread.thread_id)
     async with opened(platform, thread) as graph:
-        return await graph.aget_state(config or address(thread.thread_id), subgraphs=subgraphs)
+        try:
+            return await graph.aget_state(at, subgraphs=subgraphs)
+        except HoldfastError:
+            raise
+        except Exception:  # what a failed step left may be nothing the reducers take
+            async for kept in graph.aget_state_history(at, limit=1):  # it is not applied here
+                return kept
+            raise
 
 
 async def state(
