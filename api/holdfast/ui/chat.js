@@ -97,7 +97,7 @@ class HoldfastChat extends HTMLElement {
 
   #startAnew() {
     this.#attach(this.#remember(newId()));
-    this.#parts.text.focus();
+    this.#focus();
   }
 
   async #say() {
@@ -114,7 +114,7 @@ class HoldfastChat extends HTMLElement {
 
   /** @param {string} id */
   async #sendAgain(id) {
-    this.#parts.text.focus();
+    this.#focus();
     await this.#send(id);
   }
 
@@ -212,14 +212,20 @@ class HoldfastChat extends HTMLElement {
    * @param {QuestionCard} card
    */
   #takeAway(key, card) {
-    const focused = card.element.contains(this.shadowRoot?.activeElement ?? null);
+    const focused = card.used || card.element.contains(this.shadowRoot?.activeElement ?? null);
     card.element.remove();
     this.#cards.delete(key);
-    if (focused) this.#parts.text.focus();
+    if (focused) this.#focus();
+  }
+
+  /** Where to go on, without a keyboard that jumps up on a phone. */
+  #focus() {
+    const { text, scroller } = this.#parts;
+    (matchMedia("(pointer: coarse)").matches ? scroller : text).focus();
   }
 
   #drawState() {
-    const { words } = { words: this.#words };
+    const words = this.#words;
     const { link, ending } = this.#parts;
     const { status, problem, questions } = this.#transcript;
     const lost = navigator.onLine ? words.lost : words.offline;
@@ -275,7 +281,7 @@ function parts(words) {
   const problem = h("p", { className: "problem", role: "alert" });
   const text = h("textarea", { rows: 1, placeholder: words.placeholder, "aria-label": words.message, maxLength: 8000, enterKeyHint: "send" });
   const send = h("button", { type: "submit", className: "round primary", title: words.send, "aria-label": words.send }, icon(ICONS.send));
-  const stop = h("button", { type: "button", className: "round", hidden: true, title: words.stop, "aria-label": words.stop }, icon(ICONS.stop));
+  const stop = h("button", { type: "button", className: "round stop", hidden: true, title: words.stop, "aria-label": words.stop }, icon(ICONS.stop));
   const form = h("form", { className: "composer" }, text, stop, send);
   const foot = h("footer", {}, down, problem, form);
   const frame = h("div", { className: "frame", hidden: true }, header, link, scroller, foot);

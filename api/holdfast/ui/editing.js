@@ -32,13 +32,13 @@ function field(name, was, rule, words) {
   const value = typeof was === "object" && was !== null ? JSON.stringify(was) : String(was ?? "");
   const input = h("input", { type: "text", value, autocomplete: "off", inputMode: bounded(rule) ? "decimal" : "text" });
   const bounds = [
-    rule.minimum !== undefined && `${words.atLeast} ${number(rule.minimum)}`,
-    rule.maximum !== undefined && `${words.atMost} ${number(rule.maximum)}`,
+    rule.minimum !== undefined && `${words.lowest} ${number(rule.minimum)}`,
+    rule.maximum !== undefined && `${words.highest} ${number(rule.maximum)}`,
   ].filter(Boolean);
   const problem = h("span", { className: "problem", role: "alert" });
   const label = h("label", { className: "field" }, String(rule.title ?? name), input);
   const hint = bounds.length > 0 && h("span", { className: "hint" }, bounds.join(", "));
-  return { name, was, rule, input, problem, element: h("div", {}, label, hint, problem) };
+  return { name, was, rule, input, problem, element: h("div", { className: "editing" }, label, hint, problem) };
 }
 
 /**

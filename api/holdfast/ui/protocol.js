@@ -3,7 +3,7 @@
 
 const CHANNELS = ["values", "messages", "lifecycle", "input", "custom"];
 const FIRST_WAIT_MS = 400;
-const LONGEST_WAIT_MS = 8000;
+const LONGEST_WAIT_MS = 3000;
 const SILENCE_MS = 15000; // the server is heard of every 5 s, if only by a heartbeat
 
 /**

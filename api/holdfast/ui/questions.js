@@ -16,6 +16,7 @@ const ALERT = "M10 3.5l7.5 13h-15zM10 8.5v3.5M10 14.2v.3";
 export class QuestionCard {
   #form = h("div", { className: "answers" });
   #problem = h("p", { className: "problem", role: "alert" });
+  used = false; // an answer was given here
 
   /**
    * @param {Question} question
@@ -64,8 +65,8 @@ export class QuestionCard {
       ...list(display.quotes).map((one) => this.#quote(String(record(one).source ?? ""), String(record(one).text ?? ""))),
       ...facts.filter((one) => one.kind === "notice").map((one) => h("p", { className: "notice" }, icon(ALERT), String(one.value))),
     ];
-    if (!this.#payload.display) figures.push(...this.#words());
-    return figures.filter((one) => one !== undefined && one !== false);
+    const known = figures.filter((one) => one !== undefined && one !== false);
+    return known.length ? known : this.#words();
   }
 
   /** A question without figures of its own: all of it is somebody's words. */
@@ -170,6 +171,7 @@ export class QuestionCard {
     this.#form.replaceChildren(form);
     this.#say("");
     /** @type {HTMLElement | null} */ (form.querySelector("input, textarea"))?.focus();
+    form.scrollIntoView({ block: "nearest" });
   }
 
   /** @param {Record<string, unknown>} decision */
@@ -180,6 +182,7 @@ export class QuestionCard {
   /** @param {unknown} response */
   async #send(response) {
     this.#say("");
+    this.used = true;
     this.element.classList.add("sending");
     this.#form.inert = true;
     const problem = await this.answer(this.question, response);

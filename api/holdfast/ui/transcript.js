@@ -102,7 +102,7 @@ export class Transcript {
    * @param {Question} question
    */
   #hold(question) {
-    if ([...this.said.values()].some((one) => one.state === "sent")) question.held = true;
+    if ([...this.said.values()].some((one) => one.state !== "failed")) question.held = true;
     else this.questions.delete(question.key);
   }
 

@@ -1,0 +1,64 @@
+"""The chat with graphs that know nothing of it."""
+
+from typing import Any
+
+from playwright.async_api import Browser, expect
+
+from tests.servers import Live
+from tests.ui.windows import window
+from tests.waiting import wait_until
+
+
+async def test_a_run_that_fails_says_so(browser: Browser, server: Live) -> None:
+    async with window(browser, f"{server.url}/ui?assistant=fail") as chat:
+        await chat.say("你好")
+        await chat.sees("出了点问题，没能完成。")
+        await chat.sees("boom")
+        await chat.shoot("11-failed")
+        await chat.page.reload()
+        await chat.sees("出了点问题，没能完成。")
+        assert await chat.said("human") == ["你好"]
+
+
+async def test_an_unknown_assistant_is_a_sentence_and_nothing_is_lost(browser: Browser, server: Live) -> None:
+    async with window(browser, f"{server.url}/ui?assistant=nobody", locale="en-US") as chat:
+        await chat.say("hello")
+        await chat.sees("That was not possible:")
+        await expect(chat.page.locator(".message.human")).to_contain_text("hello")
+        await expect(chat.button("Try again")).to_be_visible()
+        await chat.shoot("12-refused")
+
+
+async def test_a_plain_question_is_shown_as_quoted_and_answered(browser: Browser, server: Live) -> None:
+    async with window(browser, f"{server.url}/ui?assistant=ask", locale="en-US") as chat:
+        await chat.say("hello")
+        await expect(chat.card.locator("figure.quote blockquote")).to_have_text("go on?")
+        await chat.shoot("13-question")
+        await chat.card.get_by_label("Your answer").fill("yes")
+        await chat.button("Answer").click()
+        await expect(chat.card).to_have_count(0)
+        sdk, thread_id = server.sdk(), await chat.thread_id()
+
+        async def answered() -> bool:
+            values = (await sdk.threads.get(thread_id))["values"]
+            return isinstance(values, dict) and values.get("answer") == "yes"
+
+        await wait_until(answered, "the answer has arrived")
+
+
+async def test_several_approvals_are_cards_of_their_own(browser: Browser, server: Live) -> None:
+    sdk = server.sdk()
+    async with window(browser, f"{server.url}/ui?assistant=desk", locale="en-US") as chat:
+        thread_id = await chat.thread_id()
+        await sdk.threads.create(thread_id=thread_id)
+        given: Any = {"messages": [{"role": "user", "content": "two"}], "questions": ["one", "two"]}
+        await sdk.runs.create(thread_id, "desk", input=given)
+        await expect(chat.card).to_have_count(2)
+        await chat.button("Approve").first.click()
+        await expect(chat.card).to_have_count(1)
+        await chat.shoot("14-cards")
+        await chat.page.reload()
+        await expect(chat.card).to_have_count(1)
+        await chat.button("Decline").click()
+        await chat.button("Decline").click()
+        await expect(chat.card).to_have_count(0)

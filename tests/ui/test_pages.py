@@ -1,0 +1,55 @@
+"""How the pages are served, and that they are part of what is installed."""
+
+from hatchling.builders.wheel import WheelBuilder
+
+from tests.gates import ROOT
+from tests.servers import Live
+
+UI = ROOT / "api" / "holdfast" / "ui"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+async def test_every_page_comes_under_the_policy(server: Live) -> None:
+    async with server.http() as http:
+        for name in ("", *(f"/{path.name}" for path in UI.iterdir())):
+            response = await http.get(f"/ui{name}")
+            assert response.status_code == 200, name
+            assert response.headers["content-security-policy"] == POLICY
+            assert response.headers["x-content-type-options"] == "nosniff"
+            unchanged = {"If-None-Match": response.headers["etag"]}
+            assert (await http.get(f"/ui{name}", headers=unchanged)).status_code == 304
+        assert (await http.get("/ui/chat.js")).headers["content-type"] == "text/javascript; charset=utf-8"
+
+
+async def test_only_the_pages_are_served(server: Live) -> None:
+    async with server.http() as http:
+        for name in ("nothing.js", "..%2Fapp.py", "%2e%2e/app.py", "../app.py"):
+            assert (await http.get(f"/ui/{name}")).status_code in (404, 307), name
+
+
+async def test_a_browser_gets_the_page_at_the_root_and_a_probe_its_answer(server: Live) -> None:
+    async with server.http() as http:
+        page = await http.get("/", headers={"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"})
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert page.content == (await http.get("/ui")).content
+        assert "Accept" in page.headers["vary"]
+        assert (await http.get("/")).json() == {"ok": True, "services": {}}
+
+
+def test_no_page_holds_a_script_or_a_style_of_its_own() -> None:
+    for path in UI.iterdir():
+        text = path.read_text()
+        assert "innerHTML" not in text, path
+        assert "insertAdjacentHTML" not in text, path
+        assert "eval(" not in text, path
+    page = (UI / "index.html").read_text()
+    assert "style=" not in page
+    assert " on" not in page.replace(" only", "")
+
+
+def test_the_pages_are_in_the_wheel() -> None:
+    files = {file.distribution_path for file in WheelBuilder(str(ROOT)).recurse_included_files()}
+    assert {f"holdfast/ui/{path.name}" for path in UI.iterdir()} <= files
