@@ -63,6 +63,11 @@ class Event:
         return cls(run_id.decode(), mode.decode(), namespace.decode(), int(at_ms), data)
 
     @property
+    def begins(self) -> bool:
+        """Whether it is the first of its run: a further attempt is not."""
+        return self.mode == "metadata" and orjson.loads(self.data)["attempt"] == 1
+
+    @property
     def name(self) -> str:
         """The event's name on the classic wire: `values`, or `values|child:<task>` from a subgraph."""
         return f"{self.mode}|{self.namespace}" if self.namespace else self.mode

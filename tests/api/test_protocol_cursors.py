@@ -1,5 +1,6 @@
 """Where a reader of protocol v3 goes on, and what stands in for a log that is gone."""
 
+from holdfast.core.following import START
 from tests.api.protocols import Json, finished, new_id, start, watching
 from tests.api.wire import has_status
 from tests.servers import Live, said
@@ -122,3 +123,20 @@ async def test_a_cursor_of_a_thread_that_is_gone_is_told_and_starts_anew(server:
         async with watching(http, thread_id, since=123_456) as later:
             await later.until_phases("running", "completed")
     assert [watch.of("gap"), later.of("gap")] == [[{"since": 123_456, "through": 0}]] * 2
+
+
+async def test_a_log_is_read_back_to_the_run_of_the_cursor(server: Live) -> None:
+    async with server.http() as http:
+        thread_id, first = await finished(http, "steps", {})
+        events = first.seqs[-1] // 1000
+        for _ in range(2):
+            await server.sdk().runs.wait(thread_id, "steps", input={})
+    hub = server.platform.hub
+    log = await hub.read(thread_id, START)
+    for step in (1, 3, 1000):
+        assert await hub.read_run(thread_id, 0, step) == log
+    for seq in (events + 1, events + 3, 2 * events):
+        found = await hub.read_run(thread_id, seq, step=1)
+        assert found == log[events:]
+        assert await hub.read_run(thread_id, seq, step=1000) == log
+    assert len(await hub.read_run(thread_id, len(log), step=events)) == events

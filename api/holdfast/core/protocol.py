@@ -10,19 +10,17 @@ from pydantic import ValidationError
 
 from holdfast.core import approvals, runs, threads
 from holdfast.core.following import START
-from holdfast.core.frames import Frame, Rendering, lifecycle, numbered, requested, through
+from holdfast.core.frames import FRAMES, Frame, Rendering, lifecycle, numbered, requested, through
 from holdfast.core.platform import Platform
 from holdfast.errors import BadRequest, HoldfastError, NothingPending, ThreadNotFound
 from holdfast.events import PROTOCOL_MODES, dump, now_ms
 from holdfast.redis import lua
+from holdfast.redis.client import insist
 from holdfast.redis.lua import Place
-from holdfast.redis.records import Caller, RunRecord, ThreadRecord, read_run, run_fields
+from holdfast.redis.records import FOLLOWED, Caller, RunRecord, ThreadRecord, read_run, run_fields
 from holdfast.redis.stream import Reader, Stored
 from holdfast.wire.protocol import Command, EventsRequest, InputRespond
 from holdfast.wire.runs import RunCreate
-
-# The thread's field that makes workers log what readers of the protocol need, whatever a run was asked for.
-FOLLOWED = "protocol"
 
 Answer = dict[str, Any]
 
@@ -163,15 +161,24 @@ def read_cursor(asked: EventsRequest, last_event_id: str | None) -> int:
 async def follow(
     platform: Platform, caller: Caller, thread_id: str, asked: EventsRequest, since: int
 ) -> "Follower":
-    """Follows a thread from a cursor on, whether it exists by now or not."""
+    """Follows a thread from a cursor on, whether it exists by now or not. Raises `Unavailable`."""
     stack = AsyncExitStack()
-    reader = await stack.enter_async_context(platform.hub.follow(thread_id))
-    return Follower(platform, caller, thread_id, asked, since, reader, stack)
+    try:
+        reader = await stack.enter_async_context(platform.hub.follow(thread_id))
+        follower = Follower(platform, caller, thread_id, asked, since, reader, stack)
+        await follower.open()
+    except BaseException:
+        await stack.aclose()
+        raise
+    return follower
 
 
 @dataclass(slots=True)
 class Follower:
-    """One reader of a thread; owns the subscription until `close`."""
+    """One reader of a thread; owns the subscription until `close`.
+
+    A thread that is not there yet, or is somebody else's, has no frames.
+    """
 
     platform: Platform
     caller: Caller
@@ -181,38 +188,44 @@ class Follower:
     reader: Reader
     stack: AsyncExitStack
     _rendering: Rendering = field(default_factory=Rendering)
+    _record: ThreadRecord | None = None
+    _told: bytes = b""  # what there was to tell at once
+    _after: Place = START
     _last: int = 0  # the number of the last event that was rendered
 
     async def close(self) -> None:
         await self.stack.aclose()
 
-    async def texts(self) -> AsyncIterator[bytes]:
-        """The frames as SSE, those of what has happened first; for ever.
-
-        A thread that is not there yet, or is somebody else's, has no frames.
-        """
-        record, after = await self._find(), START
+    async def open(self) -> None:
+        """Reads what has happened until now."""
+        record = await self._find()
         if record:
-            log = await self.platform.hub.read(self.thread_id, START)
-            after = log[-1].place if log else Place(record.epoch, record.seq)
-            if text := await self._begin(record, log):
-                yield text
+            number = -(-self.since // FRAMES)
+            known = number <= record.seq
+            log = await self.platform.hub.read_run(self.thread_id, number if known else 0)
+            self._after = log[-1].place if log else Place(record.epoch, record.seq)
+            self._told = await self._begin(record, log)
         elif self.since:
-            yield self._gap(0)
+            self._told = self._gap(0)
             self.since = 0
-        async for batch in self.platform.hub.events(self.thread_id, self.reader, after):
-            record = record or await self._find()
+
+    async def texts(self) -> AsyncIterator[bytes]:
+        """The frames as SSE, those of what has happened first; for ever."""
+        if self._told:
+            yield self._told
+            self._told = b""
+        async for batch in self.platform.hub.events(self.thread_id, self.reader, self._after):
+            record = self._record or await insist(self._find)
             if record and (text := await self._go_on(record, batch)):
                 yield text
 
     async def _find(self) -> ThreadRecord | None:
-        try:
-            await mark(self.platform, self.caller, self.thread_id)
+        with suppress(ThreadNotFound):
             record = await threads.find(self.platform, self.caller, self.thread_id)
-        except ThreadNotFound:
-            return None
-        self._rendering.graph_name = record.graph_id
-        return record
+            if not record.followed:
+                await mark(self.platform, self.caller, self.thread_id)
+            self._record, self._rendering.graph_name = record, record.graph_id
+        return self._record
 
     async def _begin(self, record: ThreadRecord, log: list[Stored]) -> bytes:
         first = log[0].place.seq if log else record.seq + 1

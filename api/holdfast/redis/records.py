@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 DECISION = "decision:"  # one field for each decided request
+FOLLOWED = "protocol"  # set once a reader of protocol v3 has come: workers log what such readers need
 METADATA = "m:"  # one field of the thread's hash for each top-level key, so that a merge is one HSET
 
 
@@ -44,6 +45,7 @@ class ThreadRecord:
     hold: dict[str, Any] | None = None
     ttl_minutes: float | None = None
     started: bool = False
+    followed: bool = False
     epoch: int = 0
     seq: int = 0
 
@@ -119,6 +121,7 @@ def read_thread(thread_id: str, stored: dict[bytes, bytes]) -> ThreadRecord:
         error=orjson.loads(stored[b"error"]) if stored.get(b"error") else None,
         ttl_minutes=float(ttl) if ttl else None,
         started=b"interrupts" in stored,
+        followed=FOLLOWED.encode() in stored,
         epoch=int(stored.get(b"epoch", 0)),
         seq=int(stored.get(b"seq", 0)),
     )
