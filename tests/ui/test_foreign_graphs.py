@@ -4,7 +4,7 @@ from typing import Any
 
 from playwright.async_api import Browser, expect
 
-from tests.servers import Live
+from tests.servers import Live, live
 from tests.ui.windows import window
 from tests.waiting import wait_until
 
@@ -62,3 +62,21 @@ async def test_several_approvals_are_cards_of_their_own(browser: Browser, server
         await chat.button("Decline").click()
         await chat.button("Decline").click()
         await expect(chat.card).to_have_count(0)
+
+
+async def test_what_was_stopped_before_its_turn_can_be_sent_again(browser: Browser, redis_url: str) -> None:
+    async with (
+        live(redis_url, worker=False) as waiting,
+        window(browser, f"{waiting.url}/ui?assistant=echo", locale="en-US") as chat,
+    ):
+        await chat.say("hello")
+        await expect(chat.page.locator(".thinking")).to_be_visible()
+        await expect(chat.page.locator(".message.sent")).to_be_visible()
+        await chat.button("Stop").click()
+        await chat.sees("Not sent.")
+        await expect(chat.page.locator(".thinking")).to_be_hidden()
+        await expect(chat.button("Stop")).to_be_hidden()
+        await chat.button("Try again").click()
+        await expect(chat.page.locator(".message.sent")).to_be_visible()
+        runs = await waiting.sdk().runs.list(await chat.thread_id())
+        assert [run["status"] for run in runs].count("pending") == 1

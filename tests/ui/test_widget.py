@@ -39,6 +39,11 @@ async def test_a_refund_in_chinese_with_a_reload_wherever_one_may_come(
     async with window(browser, demo.page) as chat:
         await chat.shoot("1-empty")
         await ask(chat, "12345")
+        turn = ["message human", "call done", "message ai"]
+        assert (
+            await chat.page.locator(".list > *").evaluate_all("all => all.map(one => one.className)")
+            == turn * 2
+        )
         assert await chat.page.locator(".call .name").all_inner_texts() == ["query_order", "request_refund"]
         await expect(chat.card.locator("h2")).to_have_text("订单 12345 退款")
         await expect(chat.card.locator(".figure strong")).to_have_text("5999.00 CNY")

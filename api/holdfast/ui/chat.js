@@ -130,7 +130,7 @@ class HoldfastChat extends HTMLElement {
       this.#assistant ||= this.getAttribute("assistant") ?? (await firstAssistant(this.#api));
       const input = { messages: [{ type: "human", content: one.text, id }] };
       await this.#thread.command("run.start", { assistant_id: this.#assistant, input }, id);
-      one.state = "sent";
+      if (one.state === "sending") one.state = "sent"; // or it is answered by now
     } catch (error) {
       one.state = "failed";
       if (error instanceof Refused) this.#problem(`${this.#words.refused} ${error.message}`);
@@ -156,6 +156,8 @@ class HoldfastChat extends HTMLElement {
   async #stop() {
     try {
       await this.#thread?.cancel();
+      for (const one of this.#transcript.said.values()) one.state = "failed"; // it never had its turn
+      this.#draw();
     } catch (error) {
       this.#problem(error instanceof Refused ? `${this.#words.refused} ${error.message}` : this.#words.lost);
     }

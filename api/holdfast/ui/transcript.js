@@ -7,7 +7,7 @@
  * @typedef {{id: string, text: string, calls: {id: string, name: string, args: unknown}[], after: string | null,
  *   blocks: Map<number, {text: string, call: {id: string, name: string, args: unknown} | null}>,
  *   done: boolean, kept: boolean}} Spoken a message as it is spoken, not yet part of the values
- * @typedef {{id: string, text: string, state: "sending" | "sent" | "failed"}} Said
+ * @typedef {{id: string, text: string, state: "sending" | "sent" | "done" | "failed"}} Said
  * @typedef {{key: string, id: string, namespace: string[], payload: any, held: boolean}} Question
  * @typedef {{key: string, kind: "human" | "ai", text: string, streaming: boolean, state?: Said["state"]}} Words
  * @typedef {{key: string, kind: "call", call: Call, running: boolean}} Card
@@ -31,7 +31,12 @@ export class Transcript {
 
   /** Whether an answer is on its way. */
   get busy() {
-    return this.status === "running" || [...this.said.values()].some((one) => one.state !== "failed");
+    return this.status === "running" || this.#expected !== undefined;
+  }
+
+  /** What was said first of all that has no answer yet. */
+  get #expected() {
+    return [...this.said.values()].find((one) => one.state === "sending" || one.state === "sent");
   }
 
   /** @param {import("./protocol.js").Frame} frame */
@@ -91,6 +96,7 @@ export class Transcript {
     } else if (["completed", "failed", "interrupted"].includes(data.event)) {
       this.status = data.event === "completed" ? "idle" : data.event === "failed" ? "failed" : "interrupted";
       this.problem = data.error ?? "";
+      if (this.#expected) this.#expected.state = "done"; // also where a graph does not keep what is said
       for (const question of this.questions.values()) if (question.held) this.questions.delete(question.key);
       const cut = this.status !== "idle" && this.questions.size === 0;
       for (const message of this.#spoken.values()) Object.assign(message, { done: true, kept: message.kept || cut });
@@ -102,7 +108,7 @@ export class Transcript {
    * @param {Question} question
    */
   #hold(question) {
-    if ([...this.said.values()].some((one) => one.state !== "failed")) question.held = true;
+    if (this.#expected) question.held = true;
     else this.questions.delete(question.key);
   }
 
