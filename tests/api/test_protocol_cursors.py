@@ -140,3 +140,20 @@ async def test_a_log_is_read_back_to_the_run_of_the_cursor(server: Live) -> None
         assert found == log[events:]
         assert await hub.read_run(thread_id, seq, step=1000) == log
     assert len(await hub.read_run(thread_id, len(log), step=events)) == events
+
+
+async def test_a_thread_that_is_deleted_and_made_anew_is_followed_on(server: Live) -> None:
+    async with server.http() as http:
+        thread_id = new_id()
+        async with watching(http, thread_id) as watch:
+            await start(http, thread_id, "steps", {})
+            await watch.until_phases("running", "completed")
+            before = len(watch.frames)
+            assert (await http.delete(f"/threads/{thread_id}")).status_code == 204
+            await start(http, thread_id, "echo", said("hi"))
+            await watch.until_phases("running", "completed", "running", "completed")
+            after = watch.frames[before:]
+        async with watching(http, thread_id) as fresh:
+            await fresh.until_phases("running", "completed")
+    assert after[0]["method"] == "gap"
+    assert after[1:] == fresh.frames

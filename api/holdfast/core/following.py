@@ -10,9 +10,9 @@ import orjson
 from holdfast.core.platform import Platform
 from holdfast.events import ALWAYS, dump
 from holdfast.redis.lua import Place
+from holdfast.redis.stream import START as START
 from holdfast.redis.stream import Reader, Stored, parse_place
 
-START = Place(0, 0)
 EMPTY: dict[str, Any] = {"status": ""}
 
 

@@ -200,9 +200,7 @@ class Follower:
         """Reads what has happened until now."""
         record = await self._find()
         if record:
-            number = -(-self.since // FRAMES)
-            known = number <= record.seq
-            log = await self.platform.hub.read_run(self.thread_id, number if known else 0)
+            log = await self.platform.hub.read_run(self.thread_id, -(-self.since // FRAMES))
             self._after = log[-1].place if log else Place(record.epoch, record.seq)
             self._told = await self._begin(record, log)
         elif self.since:
@@ -215,6 +213,8 @@ class Follower:
             yield self._told
             self._told = b""
         async for batch in self.platform.hub.events(self.thread_id, self.reader, self._after):
+            if batch[0].place.seq <= self._last:
+                yield self._start_anew()
             record = self._record or await insist(self._find)
             if record and (text := await self._go_on(record, batch)):
                 yield text
@@ -235,6 +235,13 @@ class Follower:
             told = await self._catch_up(record, first, at_rest=not log)
         self._last = first - 1
         return told + b"".join(self._render(log))
+
+    def _start_anew(self) -> bytes:
+        """The thread was deleted, and made again under the same id."""
+        self.since = through(self._last)
+        told = self._gap(0)
+        self._rendering, self._record, self._last, self.since = Rendering(), None, 0, 0
+        return told
 
     async def _go_on(self, record: ThreadRecord, batch: list[Stored]) -> bytes:
         first, told = batch[0].place.seq, b""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+START = Place(0, 0)
 RECORD = b"\x1e"
 PLACE = re.compile(r"([0-9]{1,15})-([0-9]{1,15})")
 RECONNECT_S = 0.2
@@ -233,6 +234,8 @@ class Hub:
         reader.lose()
         while True:
             batch, missed = await reader.take()
+            if after.seq > 1 and any(stored.place.seq == 1 for stored in batch):
+                after = await insist(partial(self._check, thread_id, after))
             batch = [stored for stored in batch if stored.place > after]
             if missed or (batch and batch[0].place.seq > after.seq + 1):
                 batch = await insist(partial(self.read, thread_id, after))
@@ -240,9 +243,14 @@ class Hub:
                 after = batch[-1].place
                 yield batch
 
+    async def _check(self, thread_id: str, after: Place) -> Place:
+        """The place, or the start when the thread was deleted and made anew: its log counts from 1 again."""
+        newest = await self._client.call("XREVRANGE", self._keys.events(thread_id), "+", "-", "COUNT", 1)
+        return START if newest and read_row(newest[0]).place.seq < after.seq else after
+
     async def read(self, thread_id: str, after: Place, upto: str = "+") -> list[Stored]:
         """What the log holds after a place."""
-        start = f"({after.epoch}-{after.seq}" if after > Place(0, 0) else "-"
+        start = f"({after.epoch}-{after.seq}" if after > START else "-"
         rows = await self._client.call("XRANGE", self._keys.events(thread_id), start, upto)
         return [read_row(row) for row in rows]
 
