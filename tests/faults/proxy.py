@@ -1,0 +1,121 @@
+"""A TCP proxy that does to a connection what networks do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+Opener = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+CHUNK = 64 * 1024
+
+
+@dataclass
+class Proxy:
+    """What it does is changed while it runs; a connection that was swallowed once stays dead."""
+
+    port: int = 0
+    delay_s: float = 0.0
+    black_hole: bool = False
+    refusing: bool = False
+    lose_replies: int = 0
+    """Every second reply to a script is lost together with its connection, so many in all."""
+    replies: int = 0
+    lost: int = 0
+    links: set["Link"] = field(default_factory=set)
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def loses(self, asked: bytes) -> bool:
+        if self.lost >= self.lose_replies or b"EVALSHA" not in asked:
+            return False
+        self.replies += 1
+        if self.replies % 2:
+            self.lost += 1
+        return bool(self.replies % 2)
+
+    def cut(self) -> None:
+        for link in list(self.links):
+            link.close()
+
+
+class Link:
+    """One connection through the proxy."""
+
+    def __init__(self, proxy: Proxy, *ends: asyncio.StreamWriter) -> None:
+        self.dead = False
+        self.asked = b""
+        self._proxy = proxy
+        self._ends = ends
+
+    def close(self) -> None:
+        for end in self._ends:
+            end.transport.abort()  # what was not sent yet is not waited for
+
+    async def up(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(CHUNK):
+            self.asked = data
+            await self._pass(data, sink)
+
+    async def down(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(CHUNK):
+            if self._proxy.loses(self.asked):
+                return
+            await self._pass(data, sink)
+
+    async def _pass(self, data: bytes, sink: asyncio.StreamWriter) -> None:
+        if self._proxy.delay_s:
+            await asyncio.sleep(self._proxy.delay_s / 2)
+        self.dead = self.dead or self._proxy.black_hole
+        if not self.dead:
+            sink.write(data)
+            await sink.drain()
+
+
+@asynccontextmanager
+async def proxied(target: Opener) -> AsyncIterator[Proxy]:
+    """A proxy in front of what `target` connects to."""
+    proxy = Proxy()
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            # A cancel too: streams of Python 3.11 take a handler that was cancelled for an error of theirs.
+            with suppress(OSError, asyncio.CancelledError):
+                await relay(proxy, target, client, back)
+        finally:
+            back.transport.abort()
+            tasks.discard(task)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        server.close()
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def relay(
+    proxy: Proxy, target: Opener, client: asyncio.StreamReader, back: asyncio.StreamWriter
+) -> None:
+    if proxy.refusing:
+        return
+    server, forth = await target()
+    link = Link(proxy, back, forth)
+    proxy.links.add(link)
+    halves = [asyncio.create_task(link.up(client, forth)), asyncio.create_task(link.down(server, back))]
+    try:
+        await asyncio.wait(halves, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        proxy.links.discard(link)
+        link.close()
+        for half in halves:
+            half.cancel()
+        await asyncio.gather(*halves, return_exceptions=True)

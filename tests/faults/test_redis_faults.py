@@ -1,0 +1,195 @@
+"""Redis goes away in each of its ways: new work is refused, running work waits and goes on by itself."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import (
+    RECOVERY_S,
+    Valkey,
+    begin,
+    ended,
+    reached,
+    ready_again,
+    refused,
+    streaming,
+    works,
+)
+from tests.faults.proxy import Proxy
+from tests.servers import Live
+from tests.waiting import wait_until
+
+
+async def counts(server: Live, thread_id: str, run_id: str) -> list[int]:
+    """[attempts, attempts that counted as failures]"""
+    platform = server.platform
+    fields = (f"{run_id}:attempt", f"{run_id}:failures")
+    return [int(n) for n in await platform.client.call("HMGET", platform.keys.runs(thread_id), *fields)]
+
+
+async def test_killed_and_started_again(holdfast_behind: Live, valkey: Valkey, tmp_path: Path) -> None:
+    server = holdfast_behind
+    run = await begin(server, delay=0.4)
+    async with streaming(server, run) as events:
+        await reached(tmp_path / "notes", 1)
+        valkey.kill()
+        assert (await refused(server))["reason"] == "unreachable"
+        valkey.start()
+        await valkey.ready()
+        await ended(server, run, RECOVERY_S)
+        assert [int(id.partition("-")[2]) for id in await asyncio.wait_for(events, RECOVERY_S)] == sorted(
+            set(range(1, len(await events) + 1))
+        )
+    assert (await counts(server, run.thread_id, run.run_id))[1] == 1, "no attempt counts as a failure"
+    await works(server)
+
+
+async def test_cut_off_for_a_moment_an_attempt_goes_on(
+    holdfast_behind: Live, proxy: Proxy, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = holdfast_behind
+    run = await begin(server, delay=0.4)
+    await reached(tmp_path / "notes", 1)
+    proxy.refusing = True
+    proxy.cut()
+
+    async def waits() -> bool:
+        return "work waits for Redis" in caplog.text
+
+    await wait_until(waits, "the run waits")
+    proxy.refusing = False
+    await ended(server, run, RECOVERY_S)
+    assert await counts(server, run.thread_id, run.run_id) == [1, 1], "the attempt waited in place"
+    assert (tmp_path / "notes").read_text().splitlines() == ["step 0", "step 1", "step 2"]
+
+
+async def test_swallowed_by_the_network(holdfast_behind: Live, proxy: Proxy, tmp_path: Path) -> None:
+    """Connections that were open stay silent for ever: each must be given up by itself."""
+    server = holdfast_behind
+    run = await begin(server, delay=0.4)
+    await reached(tmp_path / "notes", 1)
+    proxy.black_hole = True
+    assert (await refused(server))["reason"] == "unreachable"
+    proxy.black_hole = False
+    await ended(server, run, RECOVERY_S)
+    await ready_again(server)
+    await works(server)
+
+
+async def test_a_hundred_callers_at_once_are_all_answered_in_time(
+    holdfast_behind: Live, proxy: Proxy
+) -> None:
+    proxy.black_hole = True
+    async with holdfast_behind.http() as http:
+        asked = time.monotonic()
+        answers = await asyncio.gather(
+            *(http.post("/threads", json={}) for _ in range(100)),
+        )
+    assert {answer.status_code for answer in answers} == {503}
+    assert time.monotonic() - asked < 6
+    proxy.black_hole = False
+    await ready_again(holdfast_behind)
+    await works(holdfast_behind)
+
+
+async def test_half_a_second_late(holdfast_behind: Live, proxy: Proxy, tmp_path: Path) -> None:
+    proxy.delay_s = 0.5
+    await ready_again(holdfast_behind)
+    run = await begin(holdfast_behind, delay=0)
+    await ended(holdfast_behind, run, 20)
+    assert await counts(holdfast_behind, run.thread_id, run.run_id) == [1, 1]
+
+
+async def test_replies_that_are_lost(holdfast_behind: Live, proxy: Proxy, tmp_path: Path) -> None:
+    """Each script may have been carried out though nobody was told: a repetition changes nothing."""
+    server = holdfast_behind
+    proxy.lose_replies = 12
+    sdk = server.sdk()
+    thread = await sdk.threads.create()
+    run = await sdk.runs.create(thread["thread_id"], "steps", input={"delay": 0.0})
+    values = await asyncio.wait_for(sdk.runs.join(thread["thread_id"], run["run_id"]), 20)
+    assert isinstance(values, dict)
+    assert values["log"] == ["step 0", "step 1", "step 2"]
+    assert proxy.lost == 12
+    assert len(await sdk.runs.list(thread["thread_id"])) == 1
+    assert (tmp_path / "notes").read_text().splitlines() == ["step 0", "step 1", "step 2"]
+
+
+async def test_memory_is_full(holdfast_behind: Live, valkey: Valkey, tmp_path: Path) -> None:
+    server = holdfast_behind
+    old = await begin(server, delay=0)
+    await ended(server, old, RECOVERY_S)
+    run = await begin(server, delay=0.3)
+    await reached(tmp_path / "notes", 4)
+    await valkey.command("CONFIG", "SET", "maxmemory", 1)
+    try:
+        assert (await refused(server))["reason"] == "out_of_memory"
+        async with server.http() as http:
+            for path in (
+                "",
+                "/state",
+                "/history",
+                "/runs",
+                f"/runs/{old.run_id}",
+                f"/runs/{old.run_id}/join",
+            ):
+                answer = await http.get(f"/threads/{old.thread_id}{path}")
+                assert answer.status_code == 200, (path, answer.text)
+            assert (await http.post("/threads/search", json={})).status_code == 200
+        assert (await server.sdk().runs.get(run.thread_id, run.run_id))["status"] == "running"
+    finally:
+        await valkey.command("CONFIG", "SET", "maxmemory", 0)
+    await ended(server, run, RECOVERY_S)
+    assert await counts(server, run.thread_id, run.run_id) == [1, 1]
+    await works(server)
+
+
+async def test_read_only(holdfast_behind: Live, valkey: Valkey, tmp_path: Path) -> None:
+    server = holdfast_behind
+    old = await begin(server, delay=0)
+    await ended(server, old, RECOVERY_S)
+    run = await begin(server, delay=0.3)
+    await reached(tmp_path / "notes", 4)
+    await valkey.command("REPLICAOF", "127.0.0.1", 1)
+    try:
+        assert (await refused(server))["reason"] == "read_only"
+        async with server.http() as http:
+            for path in ("", "/state", "/history", "/runs"):
+                answer = await http.get(f"/threads/{old.thread_id}{path}")
+                assert answer.status_code == 200, (path, answer.text)
+    finally:
+        await valkey.command("REPLICAOF", "NO", "ONE")
+    await ended(server, run, RECOVERY_S)
+    await works(server)
+
+
+async def test_loading_its_data(holdfast_behind: Live, valkey: Valkey, tmp_path: Path) -> None:
+    server = holdfast_behind
+    run = await begin(server, delay=0.3)
+    await reached(tmp_path / "notes", 1)
+    await valkey.seed(1500)
+    await valkey.rewritten()
+    valkey.kill()
+    valkey.start("--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024")
+    assert (await refused(server))["reason"] == "loading"
+    await valkey.ready()
+    await ended(server, run, RECOVERY_S)
+    await works(server)
+
+
+async def test_scripts_are_forgotten(holdfast_behind: Live, valkey: Valkey, tmp_path: Path) -> None:
+    server = holdfast_behind
+    run = await begin(server, delay=0.3)
+    await reached(tmp_path / "notes", 1)
+    await valkey.command("SCRIPT", "FLUSH")
+    await ended(server, run, RECOVERY_S)
+    assert await counts(server, run.thread_id, run.run_id) == [1, 1]
+
+
+async def test_everything_is_gone(holdfast_behind: Live, valkey: Valkey) -> None:
+    """What was kept is lost, but nobody has to start anything again."""
+    await works(holdfast_behind)
+    await valkey.command("FLUSHALL")
+    await asyncio.wait_for(works(holdfast_behind), 2 * RECOVERY_S)
