@@ -99,8 +99,26 @@ async def test_a_cursor_older_than_the_log_is_told_of_the_gap(server: Live) -> N
     assert watch.of("gap") == [{"since": place, "through": through}]
     assert [frame["method"] for frame in watch.frames[:3]] == ["gap", "values", "lifecycle"]
     assert watch.of("values")[-1]["messages"][-1]["content"] == "echo: again"
-    assert watch.seqs[:2] == [through, through]
-    assert watch.seqs[2:] == sorted(set(watch.seqs[2:]))
+    assert watch.seqs[:2] == [through - 1, through]
+    assert watch.seqs == sorted(set(watch.seqs))
+
+
+async def test_a_snapshot_that_was_cut_short_comes_again(server: Live) -> None:
+    async with server.http() as http:
+        thread_id, before = await finished(http, "approve", {})
+        await forget_log(server, thread_id)
+        async with watching(http, thread_id) as whole:
+            await whole.until_phases("interrupted")
+        for seq in whole.seqs[:-1]:
+            async with watching(http, thread_id, since=seq) as again:
+                await again.until_phases("interrupted")
+            methods = [frame["method"] for frame in again.frames]
+            assert methods == ["gap", "values", "input.requested", "lifecycle"]
+        async with watching(http, thread_id, since=whole.seqs[-1]) as watch:
+            await start(http, thread_id, "approve", {})
+            await watch.until(lambda: watch.frames, "a frame")
+    assert watch.frames[0]["method"] == "lifecycle"
+    assert before.seqs[-1] == whole.seqs[-1]
 
 
 async def test_a_cursor_at_the_end_of_a_log_that_is_gone_has_missed_nothing(server: Live) -> None:

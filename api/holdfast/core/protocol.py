@@ -158,6 +158,15 @@ def read_cursor(asked: EventsRequest, last_event_id: str | None) -> int:
     return max([asked.since or 0, *map(int, named)])
 
 
+def stand_in(seq: int, frames: list[Frame]) -> bytes:
+    """Frames instead of those up to `seq`. Only the last is a place to go on from: the others need it too."""
+    now, told = now_ms(), b""
+    for place, frame in enumerate(frames, 1):
+        own = seq if place == len(frames) else max(seq - 1, 0)
+        told += frame.encode(own, f"{own}.{now}.{place}", now)
+    return told
+
+
 async def follow(
     platform: Platform, caller: Caller, thread_id: str, asked: EventsRequest, since: int
 ) -> "Follower":
@@ -204,7 +213,7 @@ class Follower:
             self._after = log[-1].place if log else Place(record.epoch, record.seq)
             self._told = await self._begin(record, log)
         elif self.since:
-            self._told = self._gap(0)
+            self._told = stand_in(0, [self._gap(0)])
             self.since = 0
 
     async def texts(self) -> AsyncIterator[bytes]:
@@ -239,7 +248,7 @@ class Follower:
     def _start_anew(self) -> bytes:
         """The thread was deleted, and made again under the same id."""
         self.since = through(self._last)
-        told = self._gap(0)
+        told = stand_in(0, [self._gap(0)])
         self._rendering, self._record, self._last, self.since = Rendering(), None, 0, 0
         return told
 
@@ -260,17 +269,14 @@ class Follower:
 
     async def _catch_up(self, record: ThreadRecord, first: int, *, at_rest: bool) -> bytes:
         """What stands in for events that the log does not hold any more: the state as it is."""
-        seq, now = through(first - 1), now_ms()
-        told = self._gap(seq) if self.since else b""
+        seq = through(first - 1)
+        frames = [self._gap(seq)] if self.since else []
+        frames += await self._snapshot(record, at_rest=at_rest)
         self.since = 0  # a cursor ahead of the log belongs to a thread that is gone
-        for place, frame in enumerate(await self._snapshot(record, at_rest=at_rest)):
-            if self.asked.covers(frame.method, frame.namespace):
-                told += frame.encode(seq, f"{seq}.{now}.{place}", now)
-        return told
+        return stand_in(seq, [one for one in frames if self.asked.covers(one.method, one.namespace)])
 
-    def _gap(self, seq: int) -> bytes:
-        now = now_ms()
-        return Frame("gap", [], {"since": self.since, "through": seq}).encode(seq, f"{seq}.{now}.gap", now)
+    def _gap(self, seq: int) -> Frame:
+        return Frame("gap", [], {"since": self.since, "through": seq})
 
     async def _snapshot(self, record: ThreadRecord, *, at_rest: bool) -> list[Frame]:
         """The values; at rest also what waits and how the last run ended: nothing else will tell."""
