@@ -216,6 +216,8 @@ class Hub:
             await self._leave(channel, reader)
 
     async def _join(self, channel: bytes, reader: Reader) -> None:
+        if self._pubsub is None:
+            await self._client.call("PING")  # says at once that Redis is away
         subscribed = self._subscribe(channel, lambda: self._readers.setdefault(channel, set()).add(reader))
         try:
             await asyncio.wait_for(subscribed, REPLY_TIMEOUT_S)
