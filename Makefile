@@ -55,6 +55,10 @@ eval: install ## let ten scripted customers judge the configured model, and prin
 check-mutations: install ## take mechanisms out, one at a time, and expect a test to go red (ARGS="word" picks some)
 	$(BIN)/python -m tests.mutations $(ARGS)
 
+.PHONY: chaos
+chaos: install ## kill, stop, flood and wear out the platform (ARGS="zombies --share 0.05" for one of them, shorter)
+	$(BIN)/python -m tests.chaos $(ARGS)
+
 .PHONY: fmt
 fmt: install ## format the code and mend what can be mended
 	$(BIN)/ruff check --fix-only .

@@ -1,0 +1,28 @@
+"""The short forms of `make chaos`: a twentieth of its counts."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.__main__ import SCENARIOS
+from tests.chaos.zygote import Zygote, zygote
+
+pytestmark = [
+    pytest.mark.timeout(120),
+    # The official client says so whenever a stream that broke goes on.
+    pytest.mark.filterwarnings("ignore:Request failed, attempting reconnect:UserWarning"),
+]
+SHORT = 0.05
+
+
+@pytest.fixture(scope="module")
+async def parent(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Zygote]:
+    async with zygote(tmp_path_factory.mktemp("logs")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_nothing_goes_wrong(name: str, parent: Zygote, tmp_path: Path) -> None:
+    report = await SCENARIOS[name](parent, tmp_path, SHORT)
+    assert report.problems == []
