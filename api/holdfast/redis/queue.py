@@ -56,10 +56,8 @@ class Queue:
         """Up to `count` entries whose worker has been silent for longer than the lease."""
         async with self._mended():
             ready = self._keys.ready(lane)
-            # XAUTOCLAIM looks at no more than ten times `count` entries: behind many busy ones it finds nothing.
-            silent: Any = await self._redis.xpending_range(
-                ready, GROUP, "-", "+", count, idle=self._lease_ms
-            )
+            # XAUTOCLAIM looks at ten times `count` entries at most: behind many busy ones it finds nothing.
+            silent: Any = await self._redis.xpending_range(ready, GROUP, "-", "+", count, idle=self._lease_ms)
             if not silent:
                 return []
             ids = [one["message_id"] for one in silent]
