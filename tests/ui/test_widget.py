@@ -13,6 +13,7 @@ from graph.demo import DemoModel, Script
 from graph.demo.script import Say
 from tests.ui.conftest import Served
 from tests.ui.windows import Window, window
+from tests.waiting import wait_until
 
 PHONE: dict[str, Any] = {"viewport": {"width": 320, "height": 568}, "color_scheme": "dark", "has_touch": True}
 
@@ -218,6 +219,7 @@ async def test_a_narrow_dark_screen_holds_all_of_it(browser: Browser, demo: Serv
         assert await chat.page.evaluate("document.documentElement.scrollWidth") == 320
         ground = await chat.page.locator(".frame").evaluate("one => getComputedStyle(one).backgroundColor")
         assert ground == "rgb(20, 24, 28)"
+        await expect(chat.box).to_be_in_viewport(ratio=1)
         await chat.button("修改").click()
         await expect(chat.button("按修改后的内容同意")).to_be_in_viewport()
         await chat.shoot("9-phone-edit")
@@ -231,9 +233,17 @@ async def test_a_server_that_dies_is_waited_for(browser: Browser, demo: Served, 
         await demo.kill()
         await chat.sees("连接已断开，正在重试…")
         await chat.shoot("10-lost")
-        model.release()
         await demo.start()
-        await chat.sees("one two three four five six")
         await expect(chat.page.get_by_text("连接已断开")).to_have_count(0)
+
+        async def asked_again() -> bool:
+            return len(model.requests) == 2 and model.held > 0
+
+        await wait_until(asked_again, "the answer is given again")
+        await chat.page.reload()
+        await expect(chat.page.locator(".message.streaming")).to_contain_text("one two")
+        assert len(await chat.said()) == 1  # not the half of the worker that died as well
+        model.release()
+        await chat.sees("one two three four five six")
         assert await chat.said() == ["one two three four five six"]
         assert await chat.said("human") == ["你好"]

@@ -239,7 +239,8 @@ class HoldfastChat extends HTMLElement {
     if (ending.dataset.drawn === drawn) return;
     ending.dataset.drawn = drawn;
     ending.className = `ending ${status}`;
-    ending.replaceChildren(...(text ? [h("p", {}, text)] : []), ...(text && problem ? [h("p", { className: "detail" }, problem)] : []));
+    const detail = problem && h("p", { className: "detail" }, problem);
+    ending.replaceChildren(...(text ? [h("p", {}, text), detail] : []));
   }
 
   /** @param {string} text */
@@ -267,27 +268,42 @@ class HoldfastChat extends HTMLElement {
  */
 function parts(words) {
   const style = h("link", { rel: "stylesheet", href: new URL("chat.css", import.meta.url).href });
-  const fresh = h("button", { type: "button", className: "quiet", title: words.fresh, "aria-label": words.fresh }, icon(ICONS.fresh));
+  const fresh = button(words.fresh, "quiet", ICONS.fresh);
   const logo = h("img", { src: new URL("icon.svg", import.meta.url).href, alt: "", width: 28, height: 28 });
   const header = h("header", {}, logo, h("h1", {}, words.title), fresh);
   const link = h("p", { className: "link-state", role: "status", hidden: true });
   const list = h("div", { className: "list" });
   const dots = h("span", { className: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i"));
   const thinking = h("div", { className: "thinking", hidden: true }, dots, h("span", { className: "unseen" }, words.thinking));
-  const empty = h("div", { className: "empty", hidden: true }, h("p", { className: "greeting" }, words.greeting), h("p", {}, words.hint));
+  const greeting = h("p", { className: "greeting" }, words.greeting);
+  const empty = h("div", { className: "empty", hidden: true }, greeting, h("p", {}, words.hint));
   const questions = h("div", { className: "questions", "aria-live": "polite" });
   const ending = h("div", { className: "ending", role: "status" });
-  const log = h("div", { className: "log", role: "log", "aria-live": "polite", "aria-label": words.conversation }, list);
+  const live = { className: "log", role: "log", "aria-live": "polite", "aria-label": words.conversation };
+  const log = h("div", live, list);
   const scroller = h("main", { tabIndex: -1 }, empty, log, thinking, ending, questions);
-  const down = h("button", { type: "button", className: "down", hidden: true, "aria-label": "↓" }, icon(ICONS.down));
+  const down = button(words.newest, "down", ICONS.down, { hidden: true });
   const problem = h("p", { className: "problem", role: "alert" });
-  const text = h("textarea", { rows: 1, placeholder: words.placeholder, "aria-label": words.message, maxLength: 8000, enterKeyHint: "send" });
-  const send = h("button", { type: "submit", className: "round primary", title: words.send, "aria-label": words.send }, icon(ICONS.send));
-  const stop = h("button", { type: "button", className: "round stop", hidden: true, title: words.stop, "aria-label": words.stop }, icon(ICONS.stop));
+  const box = { rows: 1, placeholder: words.placeholder, "aria-label": words.message };
+  const text = h("textarea", { ...box, maxLength: 8000, enterKeyHint: "send" });
+  const send = button(words.send, "round primary", ICONS.send, { type: "submit" });
+  const stop = button(words.stop, "round stop", ICONS.stop, { hidden: true });
   const form = h("form", { className: "composer" }, text, stop, send);
   const foot = h("footer", {}, down, problem, form);
   const frame = h("div", { className: "frame", hidden: true }, header, link, scroller, foot);
-  return { style, frame, fresh, link, list, thinking, empty, questions, ending, log, scroller, down, problem, text, send, stop, form };
+  const shown = { list, thinking, empty, questions, ending, log, scroller };
+  return { style, frame, fresh, link, ...shown, down, problem, text, send, stop, form };
+}
+
+/**
+ * A button that is a drawing.
+ * @param {string} label
+ * @param {string} className
+ * @param {string} path
+ * @param {Record<string, unknown>} [more]
+ */
+function button(label, className, path, more = {}) {
+  return h("button", { type: "button", className, title: label, "aria-label": label, ...more }, icon(path));
 }
 
 /**

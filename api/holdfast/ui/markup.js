@@ -18,7 +18,8 @@ export function blocks(text) {
   for (let at = 0; at < lines.length; ) {
     if (!lines[at].trim()) at += 1;
     else {
-      const [block, next] = FENCE.test(lines[at]) ? code(lines, at) : ITEM.test(lines[at]) ? list(lines, at) : paragraph(lines, at);
+      const read = FENCE.test(lines[at]) ? code : ITEM.test(lines[at]) ? list : paragraph;
+      const [block, next] = read(lines, at);
       found.push(block);
       at = next;
     }

@@ -10,7 +10,12 @@ import { blocks } from "./markup.js";
  */
 
 const CHEVRON = "M7 5l5 5-5 5";
-const MARKS = { running: "M10 3a7 7 0 1 1-7 7", done: "M4 10.5l4 4 8-9", failed: "M10 4.5v7M10 15v.5", stopped: "M5 10h10" };
+const MARKS = {
+  running: "M10 3a7 7 0 1 1-7 7",
+  done: "M4 10.5l4 4 8-9",
+  failed: "M10 4.5v7M10 15v.5",
+  stopped: "M5 10h10",
+};
 
 export class Messages {
   /** @type {Map<string, {element: HTMLElement, drawn: string}>} */
@@ -78,18 +83,28 @@ export class Messages {
   #drawCall(element, { call, running }) {
     const { words } = this;
     const state = call.failed ? "failed" : call.result !== null ? "done" : running ? "running" : "stopped";
-    const said = { failed: words.toolFailed, done: words.toolDone, running: words.toolRunning, stopped: words.toolStopped };
+    const { toolFailed: failed, toolDone: done, toolRunning, toolStopped: stopped } = words;
+    const said = { failed, done, running: toolRunning, stopped };
     element.className = `call ${state}`;
     const name = h("code", { className: "name" }, call.name);
     const brief = h("span", { className: "brief", dir: "auto" }, briefly(call.args));
     const mark = h("span", { className: "mark" }, icon(MARKS[state]));
     const unseen = h("span", { className: "unseen" }, `${words.tool}: `);
     const status = h("span", { className: "unseen" }, ` ${said[state]}`);
-    const summary = h("summary", {}, mark, unseen, name, brief, status, h("span", { className: "chevron" }, icon(CHEVRON)));
-    const input = h("div", {}, h("span", { className: "label" }, words.input), h("pre", {}, pretty(call.args)));
-    const result = call.result !== null && h("div", {}, h("span", { className: "label" }, words.result), h("pre", {}, pretty(parsed(call.result))));
+    const chevron = h("span", { className: "chevron" }, icon(CHEVRON));
+    const summary = h("summary", {}, mark, unseen, name, brief, status, chevron);
+    const input = part(words.input, call.args);
+    const result = call.result !== null && part(words.result, parsed(call.result));
     element.replaceChildren(summary, h("div", { className: "inside" }, input, result));
   }
+}
+
+/**
+ * @param {string} label
+ * @param {unknown} value
+ */
+function part(label, value) {
+  return h("div", {}, h("span", { className: "label" }, label), h("pre", {}, pretty(value)));
 }
 
 /** @param {unknown} args */

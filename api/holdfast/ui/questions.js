@@ -62,7 +62,7 @@ export class QuestionCard {
       main && h("p", { className: "figure" }, h("span", {}, String(main.label)), h("strong", {}, String(main.value))),
       others.length > 0 && h("dl", { className: "facts" }, ...others.flatMap(fact)),
       ...list(display.tables).map((one) => table(record(one))),
-      ...list(display.quotes).map((one) => this.#quote(String(record(one).source ?? ""), String(record(one).text ?? ""))),
+      ...list(display.quotes).map(record).map((one) => this.#quote(String(one.source ?? ""), String(one.text ?? ""))),
       ...facts.filter((one) => one.kind === "notice").map((one) => h("p", { className: "notice" }, icon(ALERT), String(one.value))),
     ];
     const known = figures.filter((one) => one !== undefined && one !== false);
@@ -103,8 +103,8 @@ export class QuestionCard {
     const buttons = [
       kinds.includes("approve") && button(words.approve, "primary", () => this.#decide({ type: "approve" })),
       kinds.includes("edit") && one && button(words.edit, "", () => this.#askEdit()),
-      kinds.includes("respond") && one && button(words.respond, "", () => this.#askText("respond", words.answer, words.reply)),
-      kinds.includes("reject") && button(words.reject, "", () => this.#askText("reject", words.reason, words.reject)),
+      kinds.includes("respond") && one && button(words.respond, "", () => this.#askText("respond")),
+      kinds.includes("reject") && button(words.reject, "", () => this.#askText("reject")),
     ];
     this.#form.replaceChildren(h("div", { className: "buttons" }, ...buttons));
   }
@@ -135,24 +135,24 @@ export class QuestionCard {
     this.#step(words.approveEdited, "primary", send, ...fields.map((field) => field.element));
   }
 
-  /**
-   * @param {"reject" | "respond"} type
-   * @param {string} label
-   * @param {string} done
-   */
-  #askText(type, label, done) {
+  /** @param {"reject" | "respond"} type */
+  #askText(type) {
+    const { words } = this;
+    const [label, done, look] =
+      type === "reject" ? [words.reason, words.reject, "danger"] : [words.answer, words.reply, "primary"];
     const text = h("textarea", { rows: 2, maxLength: 2000 });
     const send = () => {
       const message = text.value.trim();
       if (type === "reject" || message) void this.#decide(message ? { type, message } : { type });
     };
-    this.#step(done, type === "reject" ? "danger" : "primary", send, h("label", { className: "field" }, label, text));
+    this.#step(done, look, send, h("label", { className: "field" }, label, text));
   }
 
   #askFreely() {
     const text = h("input", { type: "text", autocomplete: "off" });
     const send = () => text.value.trim() && void this.#send(freely(text.value.trim()));
-    const form = h("form", {}, h("label", { className: "field" }, this.words.answer, text), h("div", { className: "buttons" }, button(this.words.reply, "primary")));
+    const label = h("label", { className: "field" }, this.words.answer, text);
+    const form = h("form", {}, label, h("div", { className: "buttons" }, button(this.words.reply, "primary")));
     form.onsubmit = (event) => (event.preventDefault(), send());
     this.#form.replaceChildren(form);
   }
@@ -212,15 +212,18 @@ function button(label, look, onclick) {
 
 /** @param {Record<string, any>} one */
 function fact(one) {
-  return [h("dt", {}, String(one.label ?? "")), h("dd", { className: String(one.kind ?? ""), dir: "auto" }, String(one.value ?? ""))];
+  const about = { className: String(one.kind ?? ""), dir: "auto" };
+  return [h("dt", {}, String(one.label ?? "")), h("dd", about, String(one.value ?? ""))];
 }
 
 /** @param {Record<string, any>} given */
 function table({ title, columns, rows }) {
   const labels = list(columns).map((column) => String(record(column).label ?? column));
   const head = h("thead", {}, h("tr", {}, ...labels.map((label) => h("th", { scope: "col" }, label))));
-  const body = h("tbody", {}, ...list(rows).map((row) => h("tr", {}, ...list(row).map((cell) => h("td", { dir: "auto" }, String(cell))))));
-  return h("div", { className: "table", tabIndex: 0 }, h("table", {}, title ? h("caption", {}, String(title)) : null, head, body));
+  const cells = (/** @type {unknown} */ row) => list(row).map((cell) => h("td", { dir: "auto" }, String(cell)));
+  const body = h("tbody", {}, ...list(rows).map((row) => h("tr", {}, ...cells(row))));
+  const caption = title && h("caption", {}, String(title));
+  return h("div", { className: "table", tabIndex: 0 }, h("table", {}, caption, head, body));
 }
 
 /**

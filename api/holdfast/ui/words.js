@@ -8,13 +8,13 @@ const EN = {
   placeholder: "Write a message",
   message: "Message",
   conversation: "Conversation",
+  newest: "To the newest message",
   send: "Send",
   stop: "Stop",
   fresh: "New conversation",
   you: "You",
   assistant: "Assistant",
   thinking: "Thinking",
-  connecting: "Connecting…",
   lost: "Connection lost. Trying again…",
   offline: "You are offline. The conversation goes on when you are back.",
   unsent: "Not sent.",
@@ -48,7 +48,6 @@ const EN = {
   respond: "Reply",
   elsewhere: "This was already decided elsewhere.",
   others: "Waiting for somebody else to decide:",
-  waiting: "Waiting",
 };
 
 /** @typedef {typeof EN} Words */
@@ -61,13 +60,13 @@ const ZH = {
   placeholder: "输入消息",
   message: "消息",
   conversation: "对话内容",
+  newest: "回到最新消息",
   send: "发送",
   stop: "停止",
   fresh: "新对话",
   you: "您",
   assistant: "助手",
   thinking: "正在思考",
-  connecting: "正在连接…",
   lost: "连接已断开，正在重试…",
   offline: "您已离线，恢复网络后对话会继续。",
   unsent: "未发送。",
@@ -101,7 +100,6 @@ const ZH = {
   respond: "回复",
   elsewhere: "这件事已在别处处理。",
   others: "等待其他人处理：",
-  waiting: "等待中",
 };
 
 /**
