@@ -15,12 +15,11 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
-from tests.faults.conftest import noted, reached
+from tests.faults.conftest import STUCK, noted, reached
 from tests.faults.proxy import proxied
 from tests.servers import SERVED, Live, free_port, holdfast, live, wait_ready
 from tests.waiting import wait_until
 
-STUCK = Path(__file__).parent / "stuck" / "langgraph.json"
 STEP_S = 1.2
 
 

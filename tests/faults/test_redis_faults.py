@@ -2,13 +2,17 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from langgraph_sdk.schema import StreamPart
 
+from holdfast.redis.checks import check_installation
 from tests.faults.conftest import (
     ANSWER_S,
     RECOVERY_S,
+    STUCK,
     Valkey,
     begin,
     ended,
@@ -19,7 +23,7 @@ from tests.faults.conftest import (
     works,
 )
 from tests.faults.proxy import Proxy
-from tests.servers import Live, said
+from tests.servers import Live, live, said
 from tests.waiting import wait_until
 
 
@@ -64,15 +68,44 @@ async def test_cut_off_for_a_moment_an_attempt_goes_on(
     await reached(tmp_path / "notes", 1)
     proxy.refusing = True
     proxy.cut()
-
-    async def waits() -> bool:
-        return "work waits for Redis" in caplog.text
-
-    await wait_until(waits, "the run waits")
+    await waiting(caplog)
     proxy.refusing = False
     await ended(server, run, RECOVERY_S)
     assert await counts(server, run.thread_id, run.run_id) == [1, 1], "the attempt waited in place"
     assert (tmp_path / "notes").read_text().splitlines() == ["step 0", "step 1", "step 2"]
+
+
+async def test_cut_off_while_it_speaks_a_run_loses_no_word(
+    proxy: Proxy, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with live(proxy.url, config=STUCK, lease_s=4) as server:
+        sdk = server.sdk()
+        thread_id = (await sdk.threads.create())["thread_id"]
+        stream = sdk.runs.stream(
+            thread_id, "talk", input={"notes": str(tmp_path / "notes")}, stream_mode="custom"
+        )
+        heard = asyncio.create_task(collect(stream))
+        await reached(tmp_path / "notes", 1)
+        proxy.refusing = True
+        proxy.cut()
+        await waiting(caplog)
+        proxy.refusing = False
+        assert [part.data for part in await asyncio.wait_for(heard, 20) if part.event == "custom"] == [
+            *range(50)
+        ]
+        [run] = await sdk.runs.list(thread_id)
+        assert await counts(server, thread_id, run["run_id"]) == [1, 1]
+
+
+async def collect(stream: AsyncIterator[StreamPart]) -> list[StreamPart]:
+    return [part async for part in stream]
+
+
+async def waiting(caplog: pytest.LogCaptureFixture) -> None:
+    async def logged() -> bool:
+        return "work waits for Redis" in caplog.text
+
+    await wait_until(logged, "the run waits")
 
 
 async def test_swallowed_by_the_network(holdfast_behind: Live, proxy: Proxy, tmp_path: Path) -> None:
@@ -172,7 +205,8 @@ async def test_loading_its_data(holdfast_behind: Live, valkey: Valkey, tmp_path:
     valkey.kill()
     valkey.start("--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024")
     assert (await refused(server))["reason"] == "loading"
-    await valkey.ready()
+    # A process that starts now waits for it.
+    await check_installation(server.platform.client, server.platform.keys)
     await ended(server, run, RECOVERY_S)
     await works(server)
 

@@ -2,19 +2,21 @@
 
 import asyncio
 import logging
+from functools import partial
 from urllib.parse import urlsplit
 
 from redis.connection import parse_url
 from redis.exceptions import AuthenticationError, RedisError
 
 from holdfast.errors import StartError, Unavailable
-from holdfast.redis.client import Client, unavailable
+from holdfast.redis.client import Client, insist, unavailable
 from holdfast.redis.keys import Keys
 
 logger = logging.getLogger(__name__)
 
 OLDEST = (7, 0)
 READY_TIMEOUT_S = 1.0
+WRITABLE_TIMEOUT_S = 30.0
 
 
 def shown(url: str) -> str:
@@ -65,7 +67,13 @@ def version_of(info: dict[str, object]) -> tuple[str, str]:
 
 async def check_installation(client: Client, keys: Keys) -> None:
     """Every process must agree on the number of lanes: it says where a thread is kept."""
-    await client.call("HSETNX", keys.installation(), "lanes", keys.lanes)
+    try:
+        async with asyncio.timeout(WRITABLE_TIMEOUT_S):  # a server that starts with us has to load its data
+            await insist(partial(client.call, "HSETNX", keys.installation(), "lanes", keys.lanes))
+    except TimeoutError as error:
+        raise StartError(
+            "Redis takes no writes: see that it has loaded its data, has memory left and is no replica."
+        ) from error
     lanes = int(await client.call("HGET", keys.installation(), "lanes"))
     if lanes != keys.lanes:
         raise StartError(

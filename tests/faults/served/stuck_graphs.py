@@ -1,14 +1,16 @@
-"""Graphs that do not let go when they are asked to."""
+"""Graphs that do not let go when they are asked to, and one that talks all the time."""
 
 import asyncio
 import time
 from pathlib import Path
 from typing import Any
 
+from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
 
 LONG_S = 60
+WORDS = 50
 
 
 class State(TypedDict, total=False):
@@ -32,6 +34,14 @@ async def ignore_cancels(state: State) -> State:
     return {}
 
 
+async def speak(state: State) -> State:
+    Path(state["notes"]).write_text("begun")  # noqa: ASYNC240 - it is a short one
+    for number in range(WORDS):
+        get_stream_writer()(number)
+        await asyncio.sleep(0.02)
+    return {}
+
+
 def only(node: Any) -> Any:
     builder = StateGraph(State)
     builder.add_node("node", node)
@@ -42,3 +52,4 @@ def only(node: Any) -> Any:
 
 thread = only(block_thread)
 stubborn = only(ignore_cancels)
+talk = only(speak)
