@@ -25,7 +25,7 @@ STUCK = Path(__file__).parent / "served" / "langgraph.json"
 
 # Recovery is promised within this.
 RECOVERY_S = 5.0
-# The longest that a caller waits for the answer that Redis is away: five seconds, and what a busy machine adds.
+# The longest that a caller waits to hear that Redis is away: five seconds, and what a busy machine adds.
 ANSWER_S = 8.0
 
 
