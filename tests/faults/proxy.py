@@ -1,12 +1,14 @@
 """A TCP proxy that does to a connection what networks do."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 Opener = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 CHUNK = 64 * 1024
+SCRIPT = re.compile(rb"EVALSHA\r\n\$40\r\n([0-9a-f]{40})")
 
 
 @dataclass
@@ -17,10 +19,9 @@ class Proxy:
     delay_s: float = 0.0
     black_hole: bool = False
     refusing: bool = False
-    lose_replies: int = 0
-    """Every second reply to a script is lost together with its connection, so many in all."""
-    replies: int = 0
-    lost: int = 0
+    losing: bool = False
+    """The first reply to each script is lost, together with its connection."""
+    lost: set[bytes] = field(default_factory=set)
     links: set["Link"] = field(default_factory=set)
 
     @property
@@ -28,12 +29,15 @@ class Proxy:
         return f"redis://127.0.0.1:{self.port}"
 
     def loses(self, asked: bytes) -> bool:
-        if self.lost >= self.lose_replies or b"EVALSHA" not in asked:
-            return False
-        self.replies += 1
-        if self.replies % 2:
-            self.lost += 1
-        return bool(self.replies % 2)
+        scripts = set(SCRIPT.findall(asked)) - self.lost if self.losing else set()
+        self.lost |= scripts
+        return bool(scripts)
+
+    def swallow(self) -> None:
+        """Nothing comes through any more, and never again on the connections that there are."""
+        self.black_hole = True
+        for link in self.links:
+            link.dead = True
 
     def cut(self) -> None:
         for link in list(self.links):
