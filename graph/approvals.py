@@ -235,6 +235,7 @@ def policy(request: Request) -> dict[str, Any]:
             "properties": {
                 **fixed,
                 "amount": {
+                    "title": label("amount", request["language"]),
                     "type": ["string", "integer"],
                     "pattern": r"^[0-9]{1,13}(\.[0-9]{1,3})?$",
                     # For the decimal text as for a number: whoever reads the schema compares values.
