@@ -170,6 +170,6 @@ def announce(bound: socket.socket, platform: Platform, *, redis: str, runs: str)
         f"  graphs  {graphs}\n"
         f"  Redis   {redis}\n"
         f"  runs    {runs}\n"
-        f"  try     holdfast chat --url {url}",
+        f"  try     {url} in a browser, or holdfast chat --url {url}",
         soft_wrap=True,
     )
