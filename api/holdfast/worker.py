@@ -79,12 +79,12 @@ class Worker:
         for attempt in self._attempts.values():
             attempt.drain()
         await wait(self._tasks, self._platform.settings.grace_s)
-        # Those that are left did not reach a step in time: the step runs again elsewhere.
-        late = list(self._attempts.values())
-        await wait({asyncio.create_task(self._hand_back(attempt.claim)) for attempt in late}, LAST_S)
-        for attempt in late:
+        # Those that are left did not reach a step in time: the step ends here, then runs again elsewhere.
+        for attempt in list(self._attempts.values()):
             attempt.lose()
         await wait(self._tasks, LAST_S)
+        stubborn = list(self._attempts.values())
+        await wait({asyncio.create_task(self._hand_back(attempt.claim)) for attempt in stubborn}, LAST_S)
 
     def _hear_cancel(self, message: bytes) -> None:
         run_id, action = message.decode().split("\x1f")

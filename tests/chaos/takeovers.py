@@ -15,6 +15,7 @@ WORKERS = 3
 THREADS = 30
 NAP_S = 0.2
 BARS_S = {signal.SIGKILL: 6.0, signal.SIGTERM: 1.0}
+UNDISTURBED_S = 6.0  # more than a lease: nobody may take what is in good hands
 SETTLE_S = 1.5  # the new worker gets its share of the threads only as others lose theirs
 
 
@@ -27,6 +28,10 @@ async def takeovers(zygote: Zygote, folder: Path, share: float) -> Report:
         await asyncio.gather(
             *(place.submit(str(uuid.uuid4()), 0, steps=5000, nap_s=NAP_S) for _ in range(THREADS))
         )
+        await asyncio.sleep(UNDISTURBED_S)
+        report.problems += [
+            f"taken from a worker that lives: {step}" for step in place.steps() if step.attempt > 1
+        ]
         for number, bar_s in BARS_S.items():
             waits = [wait for _ in range(rounds) for wait in await strike(place, number, bar_s)]
             name = signal.Signals(number).name
