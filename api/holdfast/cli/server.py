@@ -13,6 +13,7 @@ from fastapi import FastAPI
 # Between "not ready" and the end of listening: a load balancer that asks for `/readyz` learns of it first.
 NOTICE_S = 1.0
 CUT_S = 0.05
+CLOSE = (b"connection", b"close")
 
 
 class Server(uvicorn.Server):
@@ -44,6 +45,9 @@ class Server(uvicorn.Server):
         if self._app.state.stopping:
             self.force_exit = True
         self._app.state.stopping = True
+        # Kept connections end with their next answer, so that no request is on its way when they are closed.
+        self.config.encoded_headers.append(CLOSE)
+        self.server_state.default_headers.append(CLOSE)
         asyncio.get_running_loop().call_later(notice_s, self._end)
 
     def _end(self) -> None:
