@@ -84,7 +84,7 @@ async def test_dev_says_what_it_started_and_ctrl_c_ends_it(data: Path) -> None:
     assert f"  API     {url}  (reference: {url}/openapi.json)\n  graphs  steps\n" in output
     embedded = rf"  Redis   Valkey 9[\d.]+, embedded, data in {data}\n  runs    in this process\n"
     assert re.search(embedded, output)
-    assert f"  try     holdfast chat --url {url}\n" in output
+    assert f"  try     {url} in a browser, or holdfast chat --url {url}\n" in output
     assert not re.search("Traceback|error|warning", output)
 
 
