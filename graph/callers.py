@@ -38,14 +38,16 @@ def held(config: RunnableConfig) -> bool:
     return bool(configurable(config).get("holdfast_hold"))
 
 
-def deciders(config: RunnableConfig, request_id: str, subject: str) -> Deciders:
-    """Who answered this request: as the server stamped it, else the customer, now."""
-    decision = configurable(config).get("holdfast_decision")
-    if isinstance(decision, Mapping) and decision.get("request_id") == request_id:
-        return Deciders(
-            tuple(str(name) for name in decision.get("by") or ()), _moment(decision.get("at")), True
-        )
-    return Deciders((subject,), datetime.now(UTC), False)
+def deciders(config: RunnableConfig, request_id: str, subject: str) -> Deciders | None:
+    """Who answered this request, as the server stamped it; the customer, now, where the server keeps no
+    decisions. None when it does and has none: then the answer was written into the state by somebody."""
+    given = configurable(config)
+    if "holdfast_decision" not in given:
+        return Deciders((subject,), datetime.now(UTC), False)
+    decision = given["holdfast_decision"]
+    if not isinstance(decision, Mapping) or decision.get("request_id") != request_id:
+        return None
+    return Deciders(tuple(str(name) for name in decision.get("by") or ()), _moment(decision.get("at")), True)
 
 
 def _moment(at: Any) -> datetime:

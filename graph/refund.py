@@ -83,6 +83,8 @@ class Refunds:
         if subject is None:
             return {"problem": sentence("nobody", request["language"])}
         who = deciders(config, request["request_id"], subject)
+        if who is None:
+            return {"request": request, "problem": ""}
         try:
             answer = read_answer(state.get("answer"), request)
         except AnswerRefused as refusal:

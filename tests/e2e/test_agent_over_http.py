@@ -127,3 +127,30 @@ async def test_the_order_of_another_customer_reads_like_a_missing_one(client: La
         tools = [message["content"] for message in values["messages"] if message["type"] == "tool"]
         replies.append([text.replace(order, "#") for text in tools])
     assert replies[0] == replies[1] != []
+
+
+async def test_an_answer_written_into_the_state_pays_nothing(client: LangGraphClient, folder: Path) -> None:
+    thread_id = (await client.threads.create())["thread_id"]
+    await turn(client, thread_id, "我要退订单 #12351")
+    await turn(client, thread_id, "好的,帮我退款")
+    before = await waiting(client, thread_id)
+    state: Any = await client.threads.get_state(thread_id, subgraphs=True)
+    namespace = state["tasks"][0]["state"]["checkpoint"]["checkpoint_ns"]
+    answer = {"answer": {"decisions": [{"type": "approve"}]}}
+    inside: Any = {"thread_id": thread_id, "checkpoint_ns": namespace}
+    await client.threads.update_state(thread_id, answer, as_node="ask", checkpoint=inside)
+    await client.runs.wait(thread_id, "support")
+    assert paid(folder, "12351") == []
+    assert (await waiting(client, thread_id))["12351"][1] == before["12351"][1]
+
+
+async def test_a_decision_holds_for_the_figures_it_was_made_on(client: LangGraphClient, folder: Path) -> None:
+    thread_id = (await client.threads.create())["thread_id"]
+    await turn(client, thread_id, "I want a refund of 10 dollars for order 12356")
+    [(interrupt_id, request_id)] = (await waiting(client, thread_id)).values()
+    approved: Any = {"resume": {interrupt_id: {"type": "approve"}}}
+    await client.runs.create(thread_id, "support", command=approved, after_seconds=60)
+    await client.threads.update_state(thread_id, {"requests": {request_id: {"amount": 15999}}})
+    await client.runs.wait(thread_id, "support")
+    assert paid(folder, "12356") == []
+    assert list(await waiting(client, thread_id)) == ["12356"]

@@ -149,11 +149,14 @@ async def test_who_decided_is_what_the_server_stamped(dialogue: Dialogue, model:
     assert (entry.decided_by, entry.decided_at) == (("li", "mei"), datetime(2026, 11, 20, 8, tzinfo=UTC))
 
 
-async def test_a_stamp_for_another_request_is_not_taken(dialogue: Dialogue, model: DemoModel) -> None:
+@pytest.mark.parametrize("stamp", [None, {"request_id": "another", "by": ["mallory"], "at": "2026-11-20"}])
+async def test_an_answer_that_the_server_did_not_decide_pays_nothing(
+    dialogue: Dialogue, model: DemoModel, stamp: object
+) -> None:
     (request_id,) = await dialogue.request(model, o12345=None)
-    stamp = {"request_id": "another", "by": ["mallory"], "at": "2026-11-20T08:00:00+00:00"}
     await dialogue.answer(request_id, APPROVE, holdfast_decision=stamp)
-    assert [entry.decided_by for entry in await dialogue.ledger("12345")] == [("demo",)]
+    assert await dialogue.ledger("12345") == []
+    assert list(await dialogue.asked()) == [request_id]
 
 
 async def test_a_stale_decision_pays_nothing_and_asks_anew(dialogue: Dialogue, model: DemoModel) -> None:

@@ -119,6 +119,7 @@ def decide(thread: ThreadRecord, one: Pending, answer: Any, caller: Caller) -> t
         "by": [caller.subject],
         "at": datetime.now(UTC).isoformat(),
         "interrupt_id": one.interrupt_id,
+        "asked": one.value.get("action_requests"),  # what it holds for
     }
 
 

@@ -18,6 +18,7 @@ from holdfast.events import PROTOCOL_MODES, Encoder
 from holdfast.execute.inputs import (
     Answers,
     asks_approval,
+    asks_the_same,
     is_fork,
     newest,
     read_goto,
@@ -204,6 +205,8 @@ class Attempt:
         # `next` can be empty after a crash while tasks are left.
         if all(task.interrupts for task in snapshot.tasks) or self._at_breakpoint(graph, snapshot):
             return NOTHING
+        for request_id, decision in list(self._decisions.items())[:1]:  # the one its last worker was at
+            self._stamp(request_id, decision)
         return None
 
     def _input(self, command: Mapping[str, Any]) -> Any:
@@ -230,13 +233,14 @@ class Attempt:
             if request_id and request_id in decisions and request_id not in self._answered:
                 self._answered.add(request_id)
                 decision = decisions[request_id]
-                self._config["configurable"]["holdfast_decision"] = {
-                    "request_id": request_id,
-                    "by": list(decision["by"]),
-                    "at": decision["at"],
-                }
-                return Command(resume={interrupt.id: decision["value"]})
+                if asks_the_same(interrupt.value, decision):
+                    self._stamp(request_id, decision)
+                    return Command(resume={interrupt.id: decision["value"]})
         return NOTHING
+
+    def _stamp(self, request_id: str, decision: Mapping[str, Any]) -> None:
+        told = {"request_id": request_id, "by": list(decision["by"]), "at": decision["at"]}
+        self._config["configurable"]["holdfast_decision"] = told
 
     async def _answer(self, graph: Graph, decided: Answers) -> Any:
         self._config = newest(self._config)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Send, StateSnapshot
 
-from holdfast.events import encode_interrupt
+from holdfast.events import dump, encode_interrupt
 from holdfast.redis.claims import Claim
 
 Answers = Mapping[str, Mapping[str, Any]]  # decisions {value, by, at} by request id
@@ -29,6 +30,7 @@ def run_config(claim: Claim) -> RunnableConfig:
         "assistant_id": request["assistant_id"],
         "langgraph_auth_user": identity,
         "langgraph_auth_user_id": claim.owner,
+        "holdfast_decision": None,
     }
     if claim.hold:
         own["holdfast_hold"] = claim.hold
@@ -77,6 +79,11 @@ def read_request_id(value: Any) -> str | None:
     policy = value.get("policy") if isinstance(value, dict) else None
     request_id = policy.get("request_id") if isinstance(policy, dict) else None
     return request_id if isinstance(request_id, str) and request_id else None
+
+
+def asks_the_same(value: Mapping[str, Any], decision: Mapping[str, Any]) -> bool:
+    """Whether a question is still the one that was decided: a yes to one figure is no yes to another."""
+    return bool(orjson.loads(dump(value.get("action_requests"))) == decision.get("asked"))
 
 
 def asks_approval(interrupts: Mapping[str, list[dict[str, Any]]]) -> bool:
