@@ -150,9 +150,9 @@ MUTATIONS = (
     Mutation(
         "readers do not read the log after a cut",
         "api/holdfast/redis/stream.py",
-        "                    reader.lose()",
-        "                    pass",
-        "tests/engine/test_stream.py",
+        "                reader.lose()  # what was",
+        "                pass  # what was",
+        "tests/engine/test_hub_connection.py",
     ),
     Mutation(
         "a checkpoint compares no token",
