@@ -128,14 +128,14 @@ def test_dump_is_always_one_line_of_json(value: Any) -> None:
 @given(st.text(), st.text(), st.integers(1, 9), st.booleans())
 def test_frames_are_read_by_a_real_client(said: str, more: str, count: int, with_id: bool) -> None:
     encoder = Encoder("run", ["custom"])
-    datas = [{"said": said, more: n} for n in range(count)]
-    events = [event for data in datas for event in encoder.encode("custom", data, "child:1")]
+    payloads = [{"said": said, more: n} for n in range(count)]
+    events = [event for data in payloads for event in encoder.encode("custom", data, "child:1")]
     body = HEARTBEAT.join(
         frame(Stored(Place(3, n), event), with_id=with_id) for n, event in enumerate(events)
     )
     response = httpx.Response(200, headers={"content-type": "text/event-stream"}, content=body)
     found = list(httpx_sse.EventSource(response).iter_sse())
-    assert [(sent.event, sent.json()) for sent in found] == [("custom|child:1", data) for data in datas]
+    assert [(sent.event, sent.json()) for sent in found] == [("custom|child:1", data) for data in payloads]
     assert [sent.id for sent in found] == ([f"3-{n}" for n in range(count)] if with_id else [""] * count)
 
 

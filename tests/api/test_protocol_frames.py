@@ -33,9 +33,9 @@ def frames(*events: Event, rendering: Rendering | None = None) -> list[Frame]:
 
 def told(found: Iterable[Frame]) -> list[Json]:
     """The data of `messages` frames, without the names that each of them bears."""
-    datas = [frame.data for frame in found if frame.method == "messages"]
-    assert {data["id"] for data in datas} <= {"m1"}
-    return [{key: value for key, value in data.items() if key not in ("id", "run_id")} for data in datas]
+    payloads = [frame.data for frame in found if frame.method == "messages"]
+    assert {data["id"] for data in payloads} <= {"m1"}
+    return [{key: value for key, value in data.items() if key not in ("id", "run_id")} for data in payloads]
 
 
 def test_text_and_a_tool_call_as_they_are_streamed() -> None:
@@ -93,8 +93,8 @@ def test_blocks_of_content() -> None:
         {"type": "text", "text": "", "index": 1},
         "plain",
     ]
-    datas = told(frames(chunk(blocks, last=True)))
-    final = [data["content"] for data in datas if data["event"] == "content-block-finish"]
+    payloads = told(frames(chunk(blocks, last=True)))
+    final = [data["content"] for data in payloads if data["event"] == "content-block-finish"]
     assert final == [
         {"type": "reasoning", "reasoning": "hm"},
         {"type": "text", "text": "so"},
