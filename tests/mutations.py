@@ -64,6 +64,13 @@ MUTATIONS = (
         "tests/chaos/test_chaos.py -k zombies",
     ),
     Mutation(
+        "a run that is given up keeps its saver",
+        "api/holdfast/checkpoint/saver.py",
+        'self.token = "revoked"',
+        "pass",
+        "tests/chaos/test_drain.py",
+    ),
+    Mutation(
         "leases run out under work",
         f"{SCRIPTS}/renew.lua",
         "redis.call('XCLAIM'",

@@ -20,6 +20,7 @@ class Work(TypedDict, total=False):
     number: int
     steps: int
     nap_s: float
+    choice_s: float  # how long it takes to choose what comes after a step
     at: int
     log: Annotated[list[str], lambda old, new: old + new]
 
@@ -61,13 +62,19 @@ async def step(state: Work, config: RunnableConfig) -> Work:
     return {"at": state["at"] + 1, "log": [f"{state['number']}.{state['at']}"]}
 
 
+async def choose(state: Work) -> str:
+    if wait_s := state.get("choice_s"):
+        await asyncio.sleep(wait_s)
+    return "step" if state["at"] < state["steps"] else END
+
+
 def build() -> StateGraph[Work]:
     builder = StateGraph(Work)
     builder.add_node("begin", begin)
     builder.add_node("step", step)
     builder.add_edge(START, "begin")
     builder.add_edge("begin", "step")
-    builder.add_conditional_edges("step", lambda state: "step" if state["at"] < state["steps"] else END)
+    builder.add_conditional_edges("step", choose, ["step", END])
     return builder
 
 

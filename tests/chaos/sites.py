@@ -52,7 +52,9 @@ class Site:
     async def serve(self, port: int) -> Child:
         return await self.zygote.fork("serve", "127.0.0.1", port, **self.environment)
 
-    async def submit(self, thread_id: str, number: int, *, steps: int = 3, nap_s: float = 0.01) -> str:
+    async def submit(
+        self, thread_id: str, number: int, *, steps: int = 3, nap_s: float = 0.01, choice_s: float = 0
+    ) -> str:
         """Puts run `number` of a thread in line, once, however often that has to be tried."""
         run_id, now = str(uuid7()), datetime.now(UTC)
         spec = assistants.find(self.platform, "work")
@@ -60,7 +62,7 @@ class Site:
         asked = RunCreate.model_validate(
             {
                 "assistant_id": "work",
-                "input": {"number": number, "steps": steps, "nap_s": nap_s, "at": 0},
+                "input": {"number": number, "steps": steps, "nap_s": nap_s, "at": 0, "choice_s": choice_s},
                 "stream_mode": ["custom"],
                 "config": {"recursion_limit": 10_000},
             }

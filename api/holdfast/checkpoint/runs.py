@@ -18,6 +18,9 @@ class RunSaver(BaseCheckpointSaver[str]):
         """The saver to use in the run that holds `token`; the same one where writes cannot be fenced."""
         return self
 
+    def revoke(self) -> None:
+        """Refuses every further write of this run, where writes can be fenced."""
+
     async def forget_run(self, thread_id: str, run_id: str) -> None:
         """Removes the checkpoints of a run on this thread."""
         await self.adelete_for_runs([run_id])

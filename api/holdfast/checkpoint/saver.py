@@ -111,6 +111,9 @@ class RedisSaver(BlockingSaver):
         run._writing = {}
         return run
 
+    def revoke(self) -> None:
+        self.token = "revoked"  # no claim's token looks like this
+
     # writing
 
     async def aput(

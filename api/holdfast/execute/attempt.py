@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from langgraph.errors import GraphDrained
@@ -26,6 +25,7 @@ from holdfast.execute.inputs import (
     read_request_id,
     run_config,
 )
+from holdfast.execute.limits import Limits
 from holdfast.project import GraphSpec
 from holdfast.redis.claims import Claim, Outcome
 from holdfast.redis.log import Log
@@ -45,16 +45,6 @@ class Nothing:
 NOTHING = Nothing()
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What bounds a run and its traces, in seconds."""
-
-    run_timeout_s: float
-    events_keep_s: int
-    default_ttl_s: int
-    max_attempts: int
-
-
 class Attempt:
     """Runs a claim's graph to its end, or until it is told to stop."""
 
@@ -72,6 +62,7 @@ class Attempt:
         self._spec = spec
         self._saver_for = saver_for
         self._log = log
+        self._saver: RunSaver | None = None
         self._limits = limits
         modes = [*self._request["stream_mode"], *(PROTOCOL_MODES if claim.followed else ())]
         self._encoder = Encoder(claim.run_id, modes)
@@ -93,11 +84,17 @@ class Attempt:
     def lose(self) -> None:
         """Another worker has the thread, or may have it at any moment: nothing more may be done."""
         self._lost = True
-        self._stop("the lease was lost")
+        self._give_up("the lease was lost")
 
     def drain(self) -> None:
         """Stops at the next step, to go on elsewhere."""
         self.control.request_drain("shutdown")
+
+    def _give_up(self, reason: str) -> None:
+        """LangGraph saves what a cancelled node has written so far, and later takes it for all of it."""
+        if self._saver:
+            self._saver.revoke()
+        self._stop(reason)
 
     def _stop(self, reason: str) -> None:
         if self._task:
@@ -116,7 +113,7 @@ class Attempt:
                 await asyncio.wait([self._task])
             return await self._read_end(self._task, timed_out)
         except asyncio.CancelledError:
-            self._stop("the worker is closing")
+            self._give_up("the worker is closing")
             raise
 
     async def _read_end(self, task: asyncio.Task[None], timed_out: bool) -> Ending:
@@ -180,7 +177,7 @@ class Attempt:
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[tuple[Graph, RunSaver]]:
         async with self._spec.open(self._config) as graph:
-            saver = self._saver_for(graph)
+            saver = self._saver = self._saver_for(graph)
             yield graph.copy(update={"checkpointer": saver}), saver
 
     # what to feed

@@ -1,0 +1,13 @@
+"""What bounds an attempt."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds a run and its traces, in seconds."""
+
+    run_timeout_s: float
+    events_keep_s: int
+    default_ttl_s: int
+    max_attempts: int
