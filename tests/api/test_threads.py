@@ -116,7 +116,7 @@ async def test_threads_are_found_by_what_they_are(server: Live) -> None:
         ({"metadata": {"tags": ["b"]}}, [tea]),
         ({"metadata": {"by": {"n": 1, "x": 1}}}, []),
         ({"metadata": {"graph_id": "ask"}}, [asked]),
-        ({"metadata": {"topic": "top*"}}, []),
+        ({"metadata": {"topic": "t*"}}, []),
         ({"status": "idle"}, [done, tea]),
         ({"status": "interrupted"}, [asked]),
         ({"status": "error"}, [failed]),
