@@ -90,7 +90,7 @@ class Leases:
                 )
             self._beat = time.monotonic()
             self._drop_overdue()  # here too: a renewal may hang for as long as its timeouts let it
-            await asyncio.sleep(BEAT_S)
+            await asyncio.sleep(min(BEAT_S, self._lease_s / 16))  # well within what `_drop_overdue` leaves
 
     def _run(self) -> None:
         pause_s = self._lease_s / 4
