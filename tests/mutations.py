@@ -157,7 +157,7 @@ MUTATIONS = (
     Mutation(
         "readers do not read the log after a cut",
         "api/holdfast/redis/stream.py",
-        "                reader.lose()  # what was",
+        "                reader.look()  # what was",
         "                pass  # what was",
         "tests/engine/test_hub_connection.py",
     ),

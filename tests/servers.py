@@ -153,7 +153,7 @@ async def end(process: Process, number: int = signal.SIGTERM) -> None:
     except TimeoutError:
         process.kill()
         said, _ = await process.communicate()
-    sys.stdout.write(said.decode(errors="replace"))
+    sys.stdout.write((said or b"").decode(errors="replace"))  # nothing where a terminal was its output
 
 
 async def wait_ready(url: str, timeout_s: float = 30) -> None:

@@ -36,12 +36,12 @@ class Engine:
     thread_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     async def submit(self, run_id: str, *, strategy: str = "enqueue", **more: Any) -> Place:
-        request = {
+        request: dict[str, Any] = {
             "run_id": run_id,
             "created_at": now().isoformat(),
             "multitask_strategy": strategy,
         }
-        decisions = more.pop("decisions", {})
+        decisions = request["decisions"] = more.pop("decisions", {})
         return await lua.submit(
             self.client,
             self.keys,

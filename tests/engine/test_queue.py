@@ -261,6 +261,17 @@ async def test_an_overtaken_worker_cannot_take_a_decision_back(engine: Engine) -
     assert set((await engine.thread()).decisions) == {"q"}
 
 
+async def test_a_decision_goes_with_the_run_that_was_to_carry_it_out(engine: Engine) -> None:
+    decision = {"q": {"by": ["p"], "at": "now"}}
+    await engine.submit("a", decisions=decision)
+    await lua.cancel(engine.client, engine.keys, engine.thread_id, "a", "interrupt", now())
+    assert (await engine.thread()).decisions == {}
+    await engine.submit("b", decisions=decision)
+    await engine.submit("c", strategy="interrupt")
+    await engine.submit("d", decisions=decision)
+    assert set((await engine.thread()).decisions) == {"q"}
+
+
 async def test_a_stranger_cannot_submit(engine: Engine) -> None:
     await engine.submit("a")
     for stranger in (

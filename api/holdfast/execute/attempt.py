@@ -24,6 +24,7 @@ from holdfast.execute.inputs import (
     read_interrupts,
     read_request_id,
     run_config,
+    taken_back,
 )
 from holdfast.execute.limits import Limits
 from holdfast.project import GraphSpec
@@ -343,6 +344,7 @@ class Attempt:
             "interrupted",
             "interrupted" if snapshot.tasks else "idle",
             interrupts=read_interrupts(snapshot),
+            waiting=taken_back(snapshot, self._decisions),
             after=after,
         )
 

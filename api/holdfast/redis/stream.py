@@ -84,13 +84,12 @@ class Reader:
         if len(self._batch) + len(events) > READER_BACKLOG:
             self._batch.clear()
             self.missed = True
-        elif not self.missed:
+        else:
             self._batch += events
         self._more.set()
 
-    def lose(self) -> None:
+    def look(self) -> None:
         """Events may have passed unseen: the log is to be read."""
-        self._batch.clear()
         self.missed = True
         self._more.set()
 
@@ -167,7 +166,7 @@ class Hub:
     def _receive(self, kind: bytes, channel: bytes, payload: bytes | int) -> None:
         if kind == b"ssubscribe":
             for reader in self._readers.get(channel, ()):
-                reader.lose()  # what was appended before the channel was followed, was not pushed
+                reader.look()  # what was appended before the channel was followed, was not pushed
             if confirmed := self._confirmed.get(channel):
                 confirmed.set()
             return
@@ -233,14 +232,17 @@ class Hub:
 
     async def events(self, thread_id: str, reader: Reader, after: Place) -> AsyncGenerator[list[Stored]]:
         """The thread's events after a place, in order and without a gap, for ever; starts with the log."""
-        reader.lose()
+        reader.look()
         while True:
             batch, missed = await reader.take()
             if after.seq > 1 and any(stored.place.seq == 1 for stored in batch):
                 after = await insist(partial(self._check, thread_id, after))
             batch = [stored for stored in batch if stored.place > after]
             if missed or (batch and batch[0].place.seq > after.seq + 1):
-                batch = await insist(partial(self.read, thread_id, after))
+                log = await insist(partial(self.read, thread_id, after))
+                newest = log[-1].place if log else after
+                # What was pushed counts on where the log has gone: the last of a deleted thread.
+                batch = log + [stored for stored in batch if stored.place > newest]
             if batch:
                 after = batch[-1].place
                 yield batch

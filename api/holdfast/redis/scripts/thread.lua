@@ -48,9 +48,12 @@ local function forget_run(runs, order, run)
     run .. ':updated_at', run .. ':error', run .. ':finished')
 end
 
--- Ends a run that no worker has claimed.
+-- Ends a run that no worker has claimed. The decisions it was to carry out are taken back with it: what they
+-- answered goes on waiting, and may be answered again.
 local function drop(thread, runs, order, queue, events, run, action, now_us)
   redis.call('LREM', queue, 1, run)
+  local asked = cjson.decode(redis.call('HGET', runs, run))
+  for request in pairs(asked.decisions or {}) do redis.call('HDEL', thread, 'decision:' .. request) end
   if action == 'rollback' then
     forget_run(runs, order, run)
   else
