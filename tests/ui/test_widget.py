@@ -118,7 +118,7 @@ async def test_an_amount_can_be_lowered_and_never_raised(
         await chat.sees("Shall I arrange the refund?")
         await chat.say("Yes, please refund it")
         await chat.button("Change").click()
-        amount = chat.card.get_by_label("amount")
+        amount = chat.card.get_by_label("Refund")
         await expect(amount).to_be_focused()
         await amount.fill("224.00")
         await amount.press("Enter")
