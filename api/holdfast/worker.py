@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -53,9 +53,9 @@ class Worker:
             cancelled=lambda claim, action: self._tell(claim, lambda attempt: attempt.cancel(action)),
         )
 
-    def _tell(self, claim: Claim, what: object) -> None:
+    def _tell(self, claim: Claim, what: Callable[[Attempt], None]) -> None:
         if attempt := self._attempts.get(claim.token):
-            what(attempt)  # type: ignore[operator]
+            what(attempt)
 
     async def run(self) -> None:
         """Works until `stop` is called and the runs in hand have ended or were handed back."""

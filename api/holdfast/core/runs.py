@@ -22,9 +22,9 @@ from holdfast.redis.lua import Most, Place
 from holdfast.redis.records import Caller, RunRecord, ThreadRecord, read_run, run_fields
 from holdfast.wire.runs import RunCreate, RunCreateStateless
 
-# What only the server may say; taken out of what clients send.
 STATELESS = UUID("1d4d8c0a-6d5c-5b0e-9a37-2f0d4f3b7c55")  # any constant will do: it sets these ids apart
 LONGEST_KEY = 255
+# What only the server may say; taken out of what clients send.
 RESERVED = ("__", "langgraph_auth_", "langgraph_request_id", "holdfast_")
 
 

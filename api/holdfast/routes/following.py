@@ -33,9 +33,15 @@ def frame(stored: Stored, *, with_id: bool) -> bytes:
 
 def stream(request: Request, followed: Followed, cancel: Cancel | None) -> EventSourceResponse:
     """The run's events as SSE; `cancel` is called when the client leaves before the end."""
+    headers = run_headers(followed.thread_id, followed.run_id, "stream")
+    return event_stream(frames(request, followed, cancel), headers)
+
+
+def event_stream(frames: AsyncIterator[bytes], headers: dict[str, str] | None = None) -> EventSourceResponse:
+    """SSE whose frames are bytes already, with pings; a reader that takes nothing is cut."""
     return EventSourceResponse(
-        frames(request, followed, cancel),
-        headers=run_headers(followed.thread_id, followed.run_id, "stream"),
+        frames,
+        headers=headers,
         ping=PING_S,
         ping_message_factory=lambda: HEARTBEAT,  # type: ignore[arg-type, return-value]
         send_timeout=SEND_TIMEOUT_S,

@@ -6,13 +6,12 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Header, Request, Response
 from pydantic import ValidationError
-from sse_starlette import EventSourceResponse
 
 from holdfast.core import protocol
 from holdfast.core.protocol import Follower
 from holdfast.errors import BadRequest
 from holdfast.routes.base import CallerDep, PlatformDep, ThreadId, answer, later, router
-from holdfast.routes.following import HEARTBEAT, PING_S, SEND_TIMEOUT_S
+from holdfast.routes.following import event_stream
 from holdfast.wire.protocol import Command, EventsRequest
 
 routes = router("protocol")
@@ -57,13 +56,7 @@ async def stream_events(
         raise BadRequest(protocol.sentence(error)) from None
     since = protocol.read_cursor(asked, last_event_id)
     follower = await protocol.follow(platform, caller, thread_id, asked, since)
-    return EventSourceResponse(
-        frames(request, follower),
-        ping=PING_S,
-        ping_message_factory=lambda: HEARTBEAT,  # type: ignore[arg-type, return-value]
-        send_timeout=SEND_TIMEOUT_S,
-        media_type="text/event-stream; charset=utf-8",
-    )
+    return event_stream(frames(request, follower))
 
 
 async def frames(request: Request, follower: Follower) -> AsyncIterator[bytes]:
