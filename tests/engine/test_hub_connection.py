@@ -50,3 +50,31 @@ async def test_what_is_written_before_the_connection_is_back_is_read(
         await engine.append(claim, 0, "last")
         found = await asyncio.wait_for(reading, 10)
         assert [stored.place for stored in found] == [Place(1, 2)]
+
+
+async def test_a_hub_that_was_left_by_all_its_readers_takes_new_ones(
+    engine: Engine, redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where nothing is followed, the server answers the hub's ping in another form."""
+    async with Hub(engine.client, engine.keys, redis_url).running() as hub:
+        async with hub.follow(engine.thread_id):
+            pass
+
+        async def left() -> bool:
+            return bool(await connections(engine, "sunsubscribe"))
+
+        await wait_until(left, "the hub follows nothing")
+        [own] = await connections(engine, "sunsubscribe")
+
+        async def asked() -> bool:
+            return own in await connections(engine, "ping")
+
+        await wait_until(asked, "the hub asks whether its connection lives")
+        async with asyncio.timeout(2), hub.follow(engine.thread_id):
+            pass
+    assert not caplog.records
+
+
+async def connections(engine: Engine, command: str) -> set[str]:
+    """The ids of the connections whose last command was this."""
+    return {one["id"] for one in await engine.client.redis.client_list() if one["cmd"] == command}

@@ -35,6 +35,9 @@ RECONNECT_S = 0.2
 # A connection that is silent for this long is asked whether it lives; as long again, and it is replaced.
 PING_S = 1.5
 
+# The answer where nothing is followed at the moment; otherwise it comes as a message.
+PONG = b"PONG"
+
 # A reader that falls behind by more than this lets go of the pushed events and reads on from the log.
 READER_BACKLOG = 1000
 
@@ -133,6 +136,8 @@ class Hub:
                 await self._listen()
             except (RedisError, OSError) as error:
                 logger.warning("pub/sub connection lost", extra={"error": type(error).__name__})
+            except Exception:  # whatever it is: without the hub, every reader would wait for ever
+                logger.exception("pub/sub connection given up")
             await asyncio.sleep(RECONNECT_S)
 
     async def _listen(self) -> None:
@@ -159,7 +164,7 @@ class Hub:
                 if asked:
                     raise RedisTimeout("the connection is silent")
                 await self._send("PING")
-            elif message[0] != b"pong":
+            elif message != PONG and message[0] != b"pong":
                 self._receive(*message)
             asked = message is None
 
