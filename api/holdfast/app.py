@@ -16,6 +16,7 @@ from holdfast.auth import DevAuthenticator
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError, TooMany, Unavailable
 from holdfast.routes import assistants, base, chat, dev, protocol, runs, stateless, system, threads, ui
+from holdfast.routes.sse import Ticker
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ def create_app(platform: Platform, authenticator: DevAuthenticator) -> FastAPI:
     app.state.platform = platform
     app.state.authenticator = authenticator
     app.state.background = set()
+    app.state.ticker = Ticker()
     app.state.stopping = False  # told to stop: no longer ready
     app.state.closing = asyncio.Event()  # answers that are under way are about to be cut
     for module in (system, assistants, threads, runs, stateless, protocol, chat, dev, ui):

@@ -22,7 +22,8 @@ from pydantic import BaseModel
 from holdfast.events import Encoder, Event, dump
 from holdfast.redis.lua import Place
 from holdfast.redis.stream import RECORD, Stored, read_push
-from holdfast.routes.following import HEARTBEAT, frame
+from holdfast.routes.following import frame
+from holdfast.routes.sse import HEARTBEAT
 
 
 class Color(enum.Enum):

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from holdfast.routes import following
+from holdfast.routes import following, sse
 from tests.api.wire import Json, Sent, has_status, names, new_thread, read_stream, streamed
 from tests.servers import Live, said
 
@@ -268,7 +268,8 @@ async def test_the_sdk_joins_a_stream(server: Live) -> None:
 
 
 async def test_a_silent_stream_is_kept_alive(server: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "PING_S", 0.05)
+    for module in (sse, following):
+        monkeypatch.setattr(module, "PING_S", 0.05)
     async with server.http() as http:
         thread_id = await new_thread(http)
         body = {"assistant_id": "steps", "input": {"delay": 0.2}, "stream_mode": "updates"}

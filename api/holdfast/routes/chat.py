@@ -1,9 +1,8 @@
 """The short door: a message in, a reply out, by session. See docs/chat.md."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from fastapi import Request, Response
-from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from holdfast.core import chat
 from holdfast.core.chat import Account, Session
@@ -12,10 +11,14 @@ from holdfast.core.platform import Platform
 from holdfast.events import dump
 from holdfast.redis.records import Caller
 from holdfast.routes.base import CallerDep, PlatformDep, answer, later, router
-from holdfast.routes.following import PING_S, SEND_TIMEOUT_S, run_headers, wait
+from holdfast.routes.following import run_headers, wait
+from holdfast.routes.sse import event_stream
 from holdfast.wire.chat import ChatRequest
 
 routes = router("chat")
+
+# Parted by bare line feeds: clients of this door split the text by hand.
+PING = b": ping\n\n"
 
 
 @routes.post("/chat")
@@ -34,19 +37,13 @@ async def stream_reply(
     """Streams the reply as SSE: `delta` frames, and a last `done` frame."""
     session = chat.find_session(platform, caller, asked.session_id)
     followed = await chat.ask(platform, caller, session, asked)
-    return EventSourceResponse(
-        frames(request, platform, caller, session, followed),
-        headers=run_headers(followed.thread_id, followed.run_id, "stream"),
-        ping=PING_S,
-        ping_message_factory=lambda: ServerSentEvent(comment="ping", sep="\n"),
-        send_timeout=SEND_TIMEOUT_S,
-        media_type="text/event-stream; charset=utf-8",
-    )
+    told = frames(request, platform, caller, session, followed)
+    return event_stream(told, run_headers(followed.thread_id, followed.run_id, "stream"), ping=PING)
 
 
 async def frames(
     request: Request, platform: Platform, caller: Caller, session: Session, followed: Followed
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     account = Account()
     try:
         async for delta in chat.listen(followed, account):
@@ -58,7 +55,6 @@ async def frames(
 
 
 def frame(content: dict[str, object]) -> bytes:
-    # Parted by bare line feeds: clients of this door split the text by hand.
     return b"data: %b\n\n" % dump(content)
 
 

@@ -1,21 +1,17 @@
 """Answers that take as long as a run: streams of its events, and the wait for its end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
-from sse_starlette import EventSourceResponse
 
 from holdfast.core.following import Followed, Result
 from holdfast.errors import RunNotFound
 from holdfast.redis.stream import Stored
 from holdfast.routes.base import JSON, later
-
-PING_S = 5
-SEND_TIMEOUT_S = 30
-HEARTBEAT = b": heartbeat\r\n"  # and no blank line: some clients take it for the end of an empty event
+from holdfast.routes.sse import PING_S, EventStream, event_stream, no_frames
 
 Cancel = Callable[[], Awaitable[None]]
 
@@ -31,25 +27,13 @@ def frame(stored: Stored, *, with_id: bool) -> bytes:
     return text + b"id: %b\r\n\r\n" % stored.id.encode() if with_id else text + b"\r\n"
 
 
-def stream(request: Request, followed: Followed, cancel: Cancel | None) -> EventSourceResponse:
+def stream(request: Request, followed: Followed, cancel: Cancel | None) -> EventStream:
     """The run's events as SSE; `cancel` is called when the client leaves before the end."""
     headers = run_headers(followed.thread_id, followed.run_id, "stream")
     return event_stream(frames(request, followed, cancel), headers)
 
 
-def event_stream(frames: AsyncIterator[bytes], headers: dict[str, str] | None = None) -> EventSourceResponse:
-    """SSE whose frames are bytes already, with pings; a reader that takes nothing is cut."""
-    return EventSourceResponse(
-        frames,
-        headers=headers,
-        ping=PING_S,
-        ping_message_factory=lambda: HEARTBEAT,  # type: ignore[arg-type, return-value]
-        send_timeout=SEND_TIMEOUT_S,
-        media_type="text/event-stream; charset=utf-8",
-    )
-
-
-async def frames(request: Request, followed: Followed, cancel: Cancel | None) -> AsyncIterator[bytes]:
+async def frames(request: Request, followed: Followed, cancel: Cancel | None) -> AsyncGenerator[bytes, None]:
     try:
         async for batch in followed.batches():
             shown = [stored for stored in batch if followed.shows(stored.event.mode)]
@@ -120,9 +104,5 @@ async def blanks(
                 later(request, cancelled(request, cancel))
 
 
-def empty_stream(thread_id: str, run_id: str) -> EventSourceResponse:
-    return EventSourceResponse(
-        iter(()),
-        headers=run_headers(thread_id, run_id, "stream"),
-        media_type="text/event-stream; charset=utf-8",
-    )
+def empty_stream(thread_id: str, run_id: str) -> EventStream:
+    return event_stream(no_frames(), run_headers(thread_id, run_id, "stream"))

@@ -1,6 +1,6 @@
 """Protocol v3 over HTTP: commands, and the frames of a thread as SSE."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 import orjson
@@ -11,7 +11,7 @@ from holdfast.core import protocol
 from holdfast.core.protocol import Follower
 from holdfast.errors import BadRequest
 from holdfast.routes.base import CallerDep, PlatformDep, ThreadId, answer, later, router
-from holdfast.routes.following import event_stream
+from holdfast.routes.sse import event_stream
 from holdfast.wire.protocol import Command, EventsRequest
 
 routes = router("protocol")
@@ -59,7 +59,7 @@ async def stream_events(
     return event_stream(frames(request, follower))
 
 
-async def frames(request: Request, follower: Follower) -> AsyncIterator[bytes]:
+async def frames(request: Request, follower: Follower) -> AsyncGenerator[bytes, None]:
     try:
         async for text in follower.texts():
             yield text

@@ -1,0 +1,135 @@
+"""Server-sent events: sse-starlette's response, thinned so that ten thousand of them fit into one process."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager
+
+from sse_starlette import EventSourceResponse
+from starlette.types import Message, Receive, Scope, Send
+
+PING_S = 5.0
+SEND_TIMEOUT_S = 30.0
+HEARTBEAT = b": heartbeat\r\n"  # and no blank line: some clients take it for the end of an empty event
+MEDIA_TYPE = "text/event-stream; charset=utf-8"
+
+# Streams are pinged in so many groups, one after the other: thousands at once would hold up all else.
+GROUPS = 50
+
+
+class EventStream(EventSourceResponse):
+    """Frames that are bytes already, until they end, the client leaves, or it takes nothing for too long.
+
+    The original has four tasks and a task group a stream, and a timer a frame. Here a stream is the task of
+    its request and one that waits for the client to leave; pings and time limits are the ticker's.
+    """
+
+    def __init__(
+        self, frames: AsyncGenerator[bytes, None], headers: Mapping[str, str] | None, ping: bytes
+    ) -> None:
+        super().__init__(frames, headers=headers, ping=0, media_type=MEDIA_TYPE)
+        self._frames = frames
+        self._ping_bytes = ping
+        self._cut = False
+        self._sending_since: float | None = None
+        self._pinging: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "HEAD":
+            await self._frames.aclose()
+            await super().__call__(scope, receive, send)
+            return
+        self._send, self._task = send, asyncio.current_task()
+        leaving = asyncio.create_task(self._wait_for_client(receive), name="client of a stream")
+        ticker: Ticker = scope["app"].state.ticker
+        try:
+            with ticker.watching(self):
+                await self._stream()
+        except asyncio.CancelledError:
+            if not self._cut or (self._task and self._task.uncancel()):
+                raise  # somebody else's cancel
+        finally:
+            self.active = False
+            leaving.cancel("the stream has ended")
+            await self._frames.aclose()
+
+    async def _stream(self) -> None:
+        await self._write(
+            {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        )
+        async for frame in self._frames:
+            await self._write(body(frame))
+        self.active = False
+        await self._write(body(b"", more=False))
+
+    async def _write(self, message: Message) -> None:
+        self._sending_since = asyncio.get_running_loop().time()
+        await self._send(message)
+        self._sending_since = None
+
+    async def _wait_for_client(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._end("the client has left")
+
+    def _end(self, reason: str) -> None:
+        if self.active and not self._cut and self._task:
+            self._cut = True
+            self._task.cancel(reason)
+
+    def tick(self, now: float) -> None:
+        """Pings, unless something is being sent: for how long, is what bounds a client that does not read."""
+        if self._sending_since is None:
+            self._pinging = asyncio.create_task(self._write_ping(), name="ping")
+        elif now - self._sending_since > SEND_TIMEOUT_S:
+            self._end("the client does not read")
+
+    async def _write_ping(self) -> None:
+        if self.active:
+            await self._write(body(self._ping_bytes))
+
+
+def body(content: bytes, *, more: bool = True) -> Message:
+    return {"type": "http.response.body", "body": content, "more_body": more}
+
+
+class Ticker:
+    """Looks at each open stream of a process every `PING_S`."""
+
+    def __init__(self) -> None:
+        self._groups: list[set[EventStream]] = [set() for _ in range(GROUPS)]
+        self._turn = 0
+        self._ticking: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def watching(self, stream: EventStream) -> Iterator[None]:
+        group = self._groups[self._turn]  # whose turn was just now, and is next after `PING_S`
+        group.add(stream)
+        if self._ticking is None:
+            self._ticking = asyncio.create_task(self._tick(), name="pings")
+        try:
+            yield
+        finally:
+            group.discard(stream)
+
+    async def _tick(self) -> None:
+        while any(self._groups):
+            await asyncio.sleep(PING_S / GROUPS)
+            self._turn = (self._turn + 1) % GROUPS
+            now = asyncio.get_running_loop().time()
+            for stream in tuple(self._groups[self._turn]):
+                stream.tick(now)
+        self._ticking = None
+
+
+def event_stream(
+    frames: AsyncGenerator[bytes, None], headers: Mapping[str, str] | None = None, *, ping: bytes = HEARTBEAT
+) -> EventStream:
+    """A stream of whole frames; one that is silent for `PING_S` is pinged."""
+    return EventStream(frames, headers, ping)
+
+
+async def no_frames() -> AsyncGenerator[bytes, None]:
+    """A stream that ends at once."""
+    nothing: tuple[bytes, ...] = ()
+    for frame in nothing:
+        yield frame
