@@ -1,6 +1,7 @@
 """Where a reader of protocol v3 goes on, and what stands in for a log that is gone."""
 
-from holdfast.core.following import START
+from holdfast.redis.lua import Place
+from holdfast.redis.stream import START, Span
 from tests.api.protocols import Json, finished, new_id, start, watching
 from tests.api.wire import has_status
 from tests.servers import Live, said
@@ -150,14 +151,14 @@ async def test_a_log_is_read_back_to_the_run_of_the_cursor(server: Live) -> None
         for _ in range(2):
             await server.sdk().runs.wait(thread_id, "steps", input={})
     hub = server.platform.hub
-    log = await hub.read(thread_id, START)
+    log = [stored async for page in hub.pages(thread_id, START) for stored in page]
+    assert [stored.place.seq for stored in log] == list(range(1, 3 * events + 1))
+
     for step in (1, 3, 1000):
-        assert await hub.read_run(thread_id, 0, step) == log
-    for seq in (events + 1, events + 3, 2 * events):
-        found = await hub.read_run(thread_id, seq, step=1)
-        assert found == log[events:]
-        assert await hub.read_run(thread_id, seq, step=1000) == log
-    assert len(await hub.read_run(thread_id, len(log), step=events)) == events
+        assert await hub.span(thread_id, 0, step) == Span(Place(1, 0), log[-1].place)
+        for seq in (events + 1, events + 3, 2 * events):
+            assert await hub.span(thread_id, seq, step) == Span(Place(2, events), log[-1].place)
+        assert await hub.span(thread_id, len(log), step) == Span(Place(3, 2 * events), log[-1].place)
 
 
 async def test_a_thread_that_is_deleted_and_made_anew_is_followed_on(server: Live) -> None:

@@ -315,9 +315,10 @@ async def task(platform: Platform, caller: Caller, task_id: str) -> dict[str, An
 async def recall(platform: Platform, thread: ThreadRecord, record: RunRecord) -> Account:
     """The account of a run that ended: from the log while it is kept, later from the checkpoints."""
     account = Account()
-    for stored in await platform.hub.read(thread.thread_id, START):
-        if stored.event.run_id == record.run_id:
-            account.take(stored.event)
+    async for page in platform.hub.pages(thread.thread_id, START):
+        for stored in page:
+            if stored.event.run_id == record.run_id:
+                account.take(stored.event)
     if account.status:
         return account
     if record.error:

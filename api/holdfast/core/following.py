@@ -1,7 +1,6 @@
 """A run as it is followed: its events from a place in the log on, and what they come to."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +24,6 @@ class Followed:
     run_id: str
     after: Place
     reader: Reader
-    stack: AsyncExitStack
     modes: frozenset[str] = frozenset()
     resumable: bool = False
     ended: bool = False
@@ -48,7 +46,8 @@ class Followed:
 
     async def _log(self) -> AsyncIterator[list[Stored]]:
         if self.ended:  # nothing will be added, and what there was may have gone
-            yield await self.platform.hub.read(self.thread_id, self.after)
+            async for page in self.platform.hub.pages(self.thread_id, self.after):
+                yield page
             return
         async for batch in self.platform.hub.events(self.thread_id, self.reader, self.after):
             yield batch
@@ -62,7 +61,7 @@ class Followed:
         return mode.partition("/")[0] in self.modes
 
     async def close(self) -> None:
-        await self.stack.aclose()
+        await self.platform.hub.leave(self.thread_id, self.reader)
 
 
 @dataclass(frozen=True, slots=True)

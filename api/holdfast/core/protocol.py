@@ -1,7 +1,7 @@
 """Protocol v3: commands to a thread, and the frames of all that happens on it."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from holdfast.redis import lua
 from holdfast.redis.client import insist
 from holdfast.redis.lua import Place
 from holdfast.redis.records import FOLLOWED, Caller, RunRecord, ThreadRecord, read_run, run_fields
-from holdfast.redis.stream import Reader, Stored
+from holdfast.redis.stream import Reader, Span, Stored
 from holdfast.wire.protocol import Command, EventsRequest, InputRespond
 from holdfast.wire.runs import RunCreate
 
@@ -171,13 +171,12 @@ async def follow(
     platform: Platform, caller: Caller, thread_id: str, asked: EventsRequest, since: int
 ) -> "Follower":
     """Follows a thread from a cursor on, whether it exists by now or not. Raises `Unavailable`."""
-    stack = AsyncExitStack()
+    reader = await platform.hub.join(thread_id)
+    follower = Follower(platform, caller, thread_id, asked, since, reader)
     try:
-        reader = await stack.enter_async_context(platform.hub.follow(thread_id))
-        follower = Follower(platform, caller, thread_id, asked, since, reader, stack)
         await follower.open()
     except BaseException:
-        await stack.aclose()
+        await follower.close()
         raise
     return follower
 
@@ -195,7 +194,6 @@ class Follower:
     asked: EventsRequest
     since: int
     reader: Reader
-    stack: AsyncExitStack
     _rendering: Rendering = field(default_factory=Rendering)
     _record: ThreadRecord | None = None
     _told: bytes = b""  # what there was to tell at once
@@ -203,14 +201,14 @@ class Follower:
     _last: int = 0  # the number of the last event that was rendered
 
     async def close(self) -> None:
-        await self.stack.aclose()
+        await self.platform.hub.leave(self.thread_id, self.reader)
 
     async def open(self) -> None:
-        """Reads what has happened until now."""
+        """Finds where to begin, and what stands in for what the log does not hold any more."""
         record = await self._find()
         if record:
-            log = await self.platform.hub.read_run(self.thread_id, -(-self.since // FRAMES))
-            self._after = log[-1].place if log else Place(record.epoch, record.seq)
+            log = await self.platform.hub.span(self.thread_id, -(-self.since // FRAMES))
+            self._after = log.before if log else Place(record.epoch, record.seq)
             self._told = await self._begin(record, log)
         elif self.since:
             self._told = stand_in(0, [self._gap(0)])
@@ -236,14 +234,12 @@ class Follower:
             self._record, self._rendering.graph_name = record, record.graph_id
         return self._record
 
-    async def _begin(self, record: ThreadRecord, log: list[Stored]) -> bytes:
-        first = log[0].place.seq if log else record.seq + 1
-        newest = log[-1].place.seq if log else record.seq
-        told = b""
-        if not through(first - 1) <= self.since <= through(newest):
-            told = await self._catch_up(record, first, at_rest=not log)
-        self._last = first - 1
-        return told + b"".join(self._render(log))
+    async def _begin(self, record: ThreadRecord, log: Span | None) -> bytes:
+        self._last = log.before.seq if log else record.seq
+        newest = log.last.seq if log else record.seq
+        if through(self._last) <= self.since <= through(newest):
+            return b""
+        return await self._catch_up(record, self._last + 1, at_rest=not log)
 
     def _start_anew(self) -> bytes:
         """The thread was deleted, and made again under the same id."""

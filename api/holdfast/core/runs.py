@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -215,12 +215,11 @@ async def followed_from_start(
     platform: Platform, thread_id: str, make: Callable[[], Awaitable[Created]]
 ) -> tuple[Created, Followed]:
     """Subscribes before the run exists, so that nothing is missed."""
-    stack = AsyncExitStack()
+    reader = await platform.hub.join(thread_id)
     try:
-        reader = await stack.enter_async_context(platform.hub.follow(thread_id))
         created = await make()
     except BaseException:
-        await stack.aclose()
+        await platform.hub.leave(thread_id, reader)
         raise
     return created, Followed(
         platform,
@@ -228,7 +227,6 @@ async def followed_from_start(
         created.record.run_id,
         created.place,
         reader,
-        stack,
         created.modes,
         created.resumable,
         not created.record.active,
@@ -247,13 +245,12 @@ async def follow(
     platform: Platform, caller: Caller, thread_id: str, run_id: str, *, after: Place | None = START
 ) -> tuple[RunRecord, Followed]:
     """Follows a run that exists, from a place in the log; None is the place it has reached now."""
-    stack = AsyncExitStack()
+    reader = await platform.hub.join(thread_id)
     try:
-        reader = await stack.enter_async_context(platform.hub.follow(thread_id))
         record = await get(platform, caller, thread_id, run_id)
         thread = await threads.find(platform, caller, thread_id)
     except BaseException:
-        await stack.aclose()
+        await platform.hub.leave(thread_id, reader)
         raise
     start = Place(thread.epoch, thread.seq) if after is None else after
     asked = record.request["kwargs"]
@@ -263,7 +260,6 @@ async def follow(
         run_id,
         start,
         reader,
-        stack,
         frozenset(asked["stream_mode"]),
         bool(asked["resumable"]),
         not record.active,

@@ -38,11 +38,14 @@ PING_S = 1.5
 # The answer where nothing is followed at the moment; otherwise it comes as a message.
 PONG = b"PONG"
 
-# A reader that falls behind by more than this lets go of the pushed events and reads on from the log.
+# A reader that falls behind by more than this (events, bytes) lets go of the pushed events and reads on from
+# the log. So what a client holds up that does not read is bounded, whatever its thread says.
 READER_BACKLOG = 1000
+READER_BYTES = 128 * 1024
 
-# How many events are read at once from the end of a log backwards.
-READ_BACK = 500
+# The log is read in pages of at most so many events; they are smaller where events are large.
+FIRST_PAGE, LARGEST_PAGE = 8, 512
+PAGE_BYTES = 64 * 1024
 
 
 class Stored(NamedTuple):
@@ -54,6 +57,13 @@ class Stored(NamedTuple):
     @property
     def id(self) -> str:
         return f"{self.place.epoch}-{self.place.seq}"
+
+
+class Span(NamedTuple):
+    """A part of a log: the place before its first event, and its last one."""
+
+    before: Place
+    last: Place
 
 
 def parse_place(text: str | bytes) -> Place:
@@ -75,33 +85,46 @@ def read_row(row: tuple[bytes, dict[bytes, bytes]]) -> Stored:
     return Stored(parse_place(id), Event.decode(fields[b"e"]))
 
 
+def total(events: list[Stored]) -> int:
+    return sum(len(stored.event.data) for stored in events)
+
+
 class Reader:
     """The live events of one thread that one consumer has not taken yet."""
 
     def __init__(self) -> None:
         self.missed = False
         self._batch: list[Stored] = []
-        self._more = asyncio.Event()
+        self._bytes = 0
+        self._waiting: asyncio.Future[None] | None = None  # an asyncio.Event is four times as large
 
     def push(self, events: list[Stored]) -> None:
-        if len(self._batch) + len(events) > READER_BACKLOG:
-            self._batch.clear()
+        size = self._bytes + total(events)
+        if self._batch and (len(self._batch) + len(events) > READER_BACKLOG or size > READER_BYTES):
+            self._batch, self._bytes = [], 0
             self.missed = True
         else:
             self._batch += events
-        self._more.set()
+            self._bytes = size
+        self._wake()
 
     def look(self) -> None:
         """Events may have passed unseen: the log is to be read."""
         self.missed = True
-        self._more.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting and not self._waiting.done():
+            self._waiting.set_result(None)
 
     async def take(self) -> tuple[list[Stored], bool]:
         """Waits for events; True beside them when some may be missing and the log is to be read."""
-        await self._more.wait()
-        self._more.clear()
-        batch, self._batch = self._batch, []
-        missed, self.missed = self.missed, False
+        if not self._batch and not self.missed:
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+            self._waiting = None
+        batch, missed = self._batch, self.missed
+        self._batch, self._bytes, self.missed = [], 0, False
         return batch, missed
 
 
@@ -116,7 +139,7 @@ class Hub:
         self._readers: dict[bytes, set[Reader]] = {}
         self._listeners: dict[bytes, Callable[[bytes], None]] = {}
         self._pubsub: PubSub | None = None
-        self._confirmed: dict[bytes, asyncio.Event] = {}
+        self._confirmed: dict[bytes, asyncio.Future[None]] = {}
         self._wake = asyncio.Event()
 
     @asynccontextmanager
@@ -172,8 +195,9 @@ class Hub:
         if kind == b"ssubscribe":
             for reader in self._readers.get(channel, ()):
                 reader.look()  # what was appended before the channel was followed, was not pushed
-            if confirmed := self._confirmed.get(channel):
-                confirmed.set()
+            confirmed = self._confirmed.get(channel)
+            if confirmed and not confirmed.done():
+                confirmed.set_result(None)
             return
         if kind != b"smessage" or not isinstance(payload, bytes):
             return
@@ -190,11 +214,11 @@ class Hub:
 
     async def _subscribe(self, channel: bytes, register: Callable[[], object]) -> None:
         """Registers, and returns once the server has confirmed that the channel is followed."""
-        confirmed = self._confirmed.setdefault(channel, asyncio.Event())
+        confirmed = self._confirmed.setdefault(channel, asyncio.get_running_loop().create_future())
         register()
         self._wake.set()
         await self._send("SSUBSCRIBE", channel)
-        await confirmed.wait()
+        await asyncio.shield(confirmed)  # others wait for it too
 
     async def _send(self, *command: str | bytes) -> None:
         """Tells the connection that there is. Any other subscribes anew, to all that is followed then."""
@@ -207,17 +231,25 @@ class Hub:
     @asynccontextmanager
     async def follow(self, thread_id: str) -> AsyncIterator[Reader]:
         """A reader that misses nothing which is appended from now on. Raises `Unavailable`."""
-        channel = self._keys.events(thread_id).encode()
-        reader = Reader()
-        readers = self._readers.get(channel)
+        reader = await self.join(thread_id)
         try:
-            if readers is None or not self._confirmed[channel].is_set():
-                await self._join(channel, reader)
-            else:
-                readers.add(reader)
             yield reader
         finally:
-            await self._leave(channel, reader)
+            await self.leave(thread_id, reader)
+
+    async def join(self, thread_id: str) -> Reader:
+        """As `follow`, for who calls `leave` by himself."""
+        channel, reader = self._keys.events(thread_id).encode(), Reader()
+        readers = self._readers.get(channel)
+        if readers is not None and self._confirmed[channel].done():
+            readers.add(reader)
+            return reader
+        try:
+            await self._join(channel, reader)
+        except BaseException:
+            await self.leave(thread_id, reader)
+            raise
+        return reader
 
     async def _join(self, channel: bytes, reader: Reader) -> None:
         if self._pubsub is None:
@@ -228,7 +260,8 @@ class Hub:
         except TimeoutError as error:
             raise unavailable(error) from error
 
-    async def _leave(self, channel: bytes, reader: Reader) -> None:
+    async def leave(self, thread_id: str, reader: Reader) -> None:
+        channel = self._keys.events(thread_id).encode()
         readers = self._readers.get(channel, set())
         readers.discard(reader)
         if not readers and self._readers.pop(channel, None) is not None:
@@ -244,10 +277,11 @@ class Hub:
                 after = await insist(partial(self._check, thread_id, after))
             batch = [stored for stored in batch if stored.place > after]
             if missed or (batch and batch[0].place.seq > after.seq + 1):
-                log = await insist(partial(self.read, thread_id, after))
-                newest = log[-1].place if log else after
+                async for page in self.pages(thread_id, after):
+                    after = page[-1].place
+                    yield page
                 # What was pushed counts on where the log has gone: the last of a deleted thread.
-                batch = log + [stored for stored in batch if stored.place > newest]
+                batch = [stored for stored in batch if stored.place > after]
             if batch:
                 after = batch[-1].place
                 yield batch
@@ -257,22 +291,39 @@ class Hub:
         newest = await self._client.call("XREVRANGE", self._keys.events(thread_id), "+", "-", "COUNT", 1)
         return START if newest and read_row(newest[0]).place.seq < after.seq else after
 
-    async def read(self, thread_id: str, after: Place, upto: str = "+") -> list[Stored]:
-        """What the log holds after a place."""
-        start = f"({after.epoch}-{after.seq}" if after > START else "-"
-        rows = await self._client.call("XRANGE", self._keys.events(thread_id), start, upto)
-        return [read_row(row) for row in rows]
-
-    async def read_run(self, thread_id: str, seq: int, step: int = READ_BACK) -> list[Stored]:
-        """The log from the run on, at least, that an event is of, or from its own beginning."""
-        found: list[Stored] = []
-        upto = "+"
+    async def pages(self, thread_id: str, after: Place) -> AsyncGenerator[list[Stored]]:
+        """What the log holds after a place, a page at a time; waits while Redis is away."""
+        count = FIRST_PAGE
         while True:
-            rows = await self._client.call(
-                "XREVRANGE", self._keys.events(thread_id), upto, "-", "COUNT", step
-            )
-            part = [read_row(row) for row in rows]
-            found += part
-            if len(part) < step or any(one.place.seq <= seq and one.event.begins for one in part):
-                return found[::-1]
-            upto = f"({found[-1].id}"
+            page = await insist(partial(self._read, thread_id, after, count))
+            if page:
+                yield page
+                after = page[-1].place
+            if len(page) < count:
+                return
+            count = max(count // 2, 1) if total(page) > PAGE_BYTES else min(count * 2, LARGEST_PAGE)
+
+    async def _read(self, thread_id: str, after: Place, count: int) -> list[Stored]:
+        start = f"({after.epoch}-{after.seq}" if after > START else "-"
+        key = self._keys.events(thread_id)
+        return list(map(read_row, await self._client.call("XRANGE", key, start, "+", "COUNT", count)))
+
+    async def span(self, thread_id: str, seq: int, step: int = LARGEST_PAGE) -> Span | None:
+        """The log from the run on that an event is of, or from its own beginning; None when it is empty.
+
+        Looks back `step` events at a time.
+        """
+        last: Place | None = None
+        first, upto = START, "+"
+        while True:
+            key = self._keys.events(thread_id)
+            rows = await self._client.call("XREVRANGE", key, upto, "-", "COUNT", step)
+            for stored in map(read_row, rows):
+                first, last = stored.place, last or stored.place
+                if stored.place.seq <= seq and stored.event.begins:
+                    break
+            else:
+                if len(rows) == step:
+                    upto = f"({first.epoch}-{first.seq}"
+                    continue
+            return Span(Place(first.epoch, first.seq - 1), last) if last else None
