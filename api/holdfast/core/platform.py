@@ -47,6 +47,7 @@ async def open_platform(settings: Settings, project: Project, redis_url: str) ->
     async with AsyncExitStack() as stack:
         keys = Keys(settings.prefix, settings.lanes)
         client = await stack.enter_async_context(connect(redis_url))
+        await client.open()
         hub = await stack.enter_async_context(Hub(client, keys, redis_url).running())
         # Ours expires with its thread, in the thread's own keys; another has to look after itself.
         own = settings.checkpointer == HOLDFAST

@@ -32,6 +32,10 @@ REPLY_TIMEOUT_S = 5.0
 SOCKET_TIMEOUT_S = 2.0
 CONNECT_TIMEOUT_S = 1.0
 
+# Batches on their way at once, each on a connection of its own. Redis works on one at a time: more would only
+# be smaller. It also bounds the connections of a process.
+AT_ONCE = 4
+
 CANCEL_AGAIN_S = 0.1
 INSIST_S = (0.05, 0.4)
 
@@ -107,7 +111,13 @@ class Client:
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
         self._queued: list[tuple[tuple[Argument, ...], Future]] = []
+        self._queued_at = 0.0
         self._sending: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Makes all its connections, so that no request waits for one and their number stays what it is."""
+        pings = (self.redis.ping() for _ in range(AT_ONCE))
+        await asyncio.gather(*pings, return_exceptions=True)  # what fails now is tried again when it is needed
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Runs a script and returns its reply (bytes, int, list or None).
@@ -123,23 +133,31 @@ class Client:
         """Queues a command; the future holds its reply."""
         loop = asyncio.get_running_loop()
         if not self._queued:
+            self._queued_at = loop.time()
             loop.call_soon(self._flush)
         reply: Future = loop.create_future()
         self._queued.append((command, reply))
         return reply
 
     def _flush(self) -> None:
+        if not self._queued or len(self._sending) >= AT_ONCE:
+            return
         batch, self._queued = self._queued, []
-        task = asyncio.create_task(self._send(batch))
+        # What had to wait for its turn has less time left, so that nobody waits for longer than he was told.
+        task = asyncio.create_task(self._send(batch, self._queued_at + REPLY_TIMEOUT_S))
         self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        task.add_done_callback(self._sent)
 
-    async def _send(self, batch: list[tuple[tuple[Argument, ...], Future]]) -> None:
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
+        self._flush()
+
+    async def _send(self, batch: list[tuple[tuple[Argument, ...], Future]], deadline: float) -> None:
         pipeline = self.redis.pipeline(transaction=False)
         for command, _ in batch:
             pipeline.execute_command(*command)
         try:
-            async with asyncio.timeout(REPLY_TIMEOUT_S):
+            async with asyncio.timeout_at(deadline):
                 replies = await pipeline.execute(raise_on_error=False)
         except (RedisError, OSError) as error:
             replies = [unavailable(error) for _ in batch]
@@ -157,7 +175,7 @@ class Client:
                 future.set_result(reply)
 
     async def close(self) -> None:
-        if self._sending:
+        while self._sending:
             await asyncio.wait(self._sending)
         await self.redis.aclose()
 
