@@ -1,0 +1,157 @@
+"""The end of a run: its outcome, saved together with its last events and the state of its thread."""
+
+import asyncio
+from typing import Any
+
+from holdfast.checkpoint import RunSaver
+from holdfast.errors import Conflict, Fenced, Unavailable
+from holdfast.events import Encoder, Event
+from holdfast.execute.feeding import Feed
+from holdfast.execute.inputs import (
+    Answers,
+    asks_approval,
+    newest,
+    read_interrupts,
+    read_request_id,
+    taken_back,
+)
+from holdfast.execute.limits import Limits
+from holdfast.execute.opening import ClaimedGraph, Graph
+from holdfast.redis.claims import Claim, Outcome
+from holdfast.redis.log import Log
+
+POISONED = "poisoned: the run ended its worker {failures} times and is not tried again"
+
+
+class End:
+    """Gives a run its outcome, once."""
+
+    def __init__(
+        self, claim: Claim, source: ClaimedGraph, feed: Feed, encoder: Encoder, log: Log, limits: Limits
+    ) -> None:
+        self._claim = claim
+        self._source = source
+        self._feed = feed
+        self._encoder = encoder
+        self._log = log
+        self._limits = limits
+
+    async def succeed(self, graph: Graph, *, paused: bool) -> Answers:
+        """Ends the run as its thread stands; the decisions made meanwhile, if there are any, come first."""
+        if not paused:
+            return await self._finish("success", "idle")
+        snapshot = await self._feed.head(graph)
+        waiting = {
+            request_id: request_id in self._feed.answered
+            for interrupt in snapshot.interrupts
+            if (request_id := read_request_id(interrupt.value))
+        }
+        if not self._encoder.seen_values:
+            self._log.write(self._encoder.event("values", snapshot.values))
+        return await self._finish(
+            "success",
+            "interrupted" if snapshot.tasks else "idle",
+            interrupts=read_interrupts(snapshot),
+            waiting=waiting,
+        )
+
+    async def fail(self, error: str, message: str) -> None:
+        interrupts = await self._still_waiting()
+        await self._finish(
+            "error", "error", interrupts=interrupts, error={"error": error, "message": message}
+        )
+
+    async def poison(self) -> None:
+        """Gives up a run that has ended its workers."""
+        await self.fail("RunPoisoned", POISONED.format(failures=self._limits.max_attempts))
+
+    async def time_out(self) -> None:
+        message = f"no end within {self._limits.run_timeout_s:g} s"
+        await self._finish("timeout", "error", error={"error": "TimeoutError", "message": message})
+
+    async def cancel(self, *, rollback: bool) -> None:
+        async with self._source.open(self._feed.config) as (graph, saver):
+            if rollback:
+                if refused := await self._roll_back(saver):
+                    await self.fail(type(refused).__name__, refused.detail)
+                    return
+            else:
+                await self._keep_speech(graph)
+            snapshot = await self._feed.head(graph)
+        await self._finish(
+            "interrupted",
+            "interrupted" if snapshot.tasks else "idle",
+            interrupts=read_interrupts(snapshot),
+            waiting=taken_back(snapshot, self._feed.decisions),
+            after="rollback" if rollback else "",
+        )
+
+    async def _roll_back(self, saver: RunSaver) -> Conflict | None:
+        """What stands against it: the run's checkpoints may hold up those of other runs."""
+        try:
+            await saver.forget_run(self._claim.thread_id, self._claim.run_id)
+        except Conflict as error:
+            return error
+        return None
+
+    async def _still_waiting(self) -> dict[str, list[dict[str, Any]]]:
+        """What a failed run leaves to be answered: other questions than the one that it failed at."""
+        try:
+            async with self._source.open(self._feed.config) as (graph, _):
+                return read_interrupts(await self._feed.head(graph))
+        except (Fenced, Unavailable):
+            raise
+        except Exception:  # a graph that cannot even be opened: this is why the run failed
+            return {}
+
+    async def _keep_speech(self, graph: Graph) -> None:
+        """What a person has read stays in the thread: text that was streamed when the run was cut off."""
+        if "messages" not in graph.channels:
+            return
+        for node, message in self._encoder.unfinished():
+            if node in graph.nodes:
+                update = {"messages": [message]}
+                await graph.aupdate_state(newest(self._feed.config), update, as_node=node)
+
+    async def _finish(
+        self,
+        status: str,
+        thread_status: str,
+        *,
+        interrupts: dict[str, list[dict[str, Any]]] | None = None,
+        error: dict[str, str] | None = None,
+        waiting: dict[str, bool] | None = None,
+        after: str = "",
+    ) -> Answers:
+        interrupts = interrupts or {}
+        outcome = Outcome(
+            status=status,
+            thread_status=thread_status,
+            interrupts=interrupts,
+            error=error,
+            ttl_s=0 if asks_approval(interrupts) else self._ttl_s,
+            after=after or self._after,
+            waiting=waiting,
+        )
+        save = self._log.finish(outcome, self._last(outcome), keep_s=self._limits.events_keep_s)
+        # An outcome once reached is saved, whoever cancels meanwhile.
+        return await asyncio.shield(asyncio.ensure_future(save))
+
+    def _last(self, outcome: Outcome) -> list[Event]:
+        error = [self._encoder.event("error", outcome.error)] if outcome.error else []
+        end = {
+            "status": outcome.status,
+            "thread_status": outcome.thread_status,
+            "interrupts": [one for of_task in outcome.interrupts.values() for one in of_task],
+            "finished_nodes": self._encoder.finished_nodes,
+        }
+        return [*error, self._encoder.event("end", end)]
+
+    @property
+    def _after(self) -> str:
+        return "delete" if self._claim.request["kwargs"].get("on_completion") == "delete" else ""
+
+    @property
+    def _ttl_s(self) -> int:
+        minutes = self._claim.ttl_minutes
+        return self._limits.default_ttl_s if minutes is None else round(minutes * 60)

@@ -1,0 +1,115 @@
+"""What a graph is fed: the input, an answer, or nothing but the word to go on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from langgraph.types import Command, StateSnapshot
+
+from holdfast.execute.inputs import (
+    Answers,
+    asks_the_same,
+    is_fork,
+    newest,
+    read_goto,
+    read_request_id,
+    run_config,
+)
+from holdfast.execute.opening import Graph
+from holdfast.redis.claims import Claim
+
+SEVERAL = "several interrupts are waiting: say which one this answers, as {interrupt id: answer}"
+
+
+class Nothing:
+    """Nothing is left to feed: the run only has to be ended."""
+
+
+NOTHING = Nothing()
+
+
+class Feed:
+    """What the graph of a claim gets, and the config with which it gets it."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.config = run_config(claim)
+        self.decisions: Answers = claim.request.get("decisions") or {}
+        self.answered: set[str] = set()
+        self._claim = claim
+        self._asked = claim.request["kwargs"]
+        self._command = self._asked.get("command") or {}
+        self._resume: dict[str, Any] | None = claim.request.get("resume")
+
+    async def first(self, graph: Graph) -> Any:
+        resuming = self._resume is not None or bool(self.decisions)
+        if self._claim.attempt == 1 and not resuming:
+            return self._input()
+        snapshot = await self.head(graph)
+        worked = dict(snapshot.metadata or {}).get("run_id") == self._claim.run_id
+        if worked:  # it goes on from where it got to, wherever it began
+            self.config = newest(self.config)
+        elif is_fork(self.config):
+            snapshot = await graph.aget_state(self.config)
+        if resuming:
+            answer = self._answer(snapshot)
+            if answer is not NOTHING:
+                return answer
+        if not worked:
+            return NOTHING if resuming else self._input()
+        return self._rest(graph, snapshot)
+
+    async def next(self, graph: Graph, decided: Answers) -> Any:
+        """What follows when requests were decided while the graph was running."""
+        self.config = newest(self.config)
+        return self._decide(await self.head(graph), decided)
+
+    async def head(self, graph: Graph) -> StateSnapshot:
+        """The thread's newest state, also when the run began at an older checkpoint."""
+        return await graph.aget_state(newest(self.config))
+
+    def _input(self) -> Any:
+        command = self._command
+        if "resume" in command:
+            raise RuntimeError(SEVERAL)
+        if command:
+            return Command(update=command.get("update"), goto=read_goto(command.get("goto")))
+        return self._asked.get("input")
+
+    def _answer(self, snapshot: StateSnapshot) -> Any:
+        """The answers to what is still waiting; NOTHING when nothing of it waits any more."""
+        if self.decisions:
+            return self._decide(snapshot, self.decisions)
+        command = self._command
+        waiting = {interrupt.id for interrupt in snapshot.interrupts}
+        resume = {id: value for id, value in (self._resume or {}).items() if id in waiting}
+        if not resume:
+            return NOTHING
+        return Command(resume=resume, update=command.get("update"), goto=read_goto(command.get("goto")))
+
+    def _decide(self, snapshot: StateSnapshot, decisions: Answers) -> Any:
+        """One decision at a time, so that the graph is told exactly who made it."""
+        for interrupt in snapshot.interrupts:
+            request_id = read_request_id(interrupt.value)
+            if request_id and request_id in decisions and request_id not in self.answered:
+                self.answered.add(request_id)
+                decision = decisions[request_id]
+                if asks_the_same(interrupt.value, decision):
+                    self._stamp(request_id, decision)
+                    return Command(resume={interrupt.id: decision["value"]})
+        return NOTHING
+
+    def _rest(self, graph: Graph, snapshot: StateSnapshot) -> Any:
+        """None, for what an earlier attempt has left to do."""
+        # `next` can be empty after a crash while tasks are left.
+        if all(task.interrupts for task in snapshot.tasks) or self._at_breakpoint(graph, snapshot):
+            return NOTHING
+        for request_id, decision in list(self.decisions.items())[:1]:  # the one its last worker was at
+            self._stamp(request_id, decision)
+        return None
+
+    def _stamp(self, request_id: str, decision: Mapping[str, Any]) -> None:
+        told = {"request_id": request_id, "by": list(decision["by"]), "at": decision["at"]}
+        self.config["configurable"]["holdfast_decision"] = told
+
+    def _at_breakpoint(self, graph: Graph, snapshot: StateSnapshot) -> bool:
+        stops = self._asked.get("interrupt_before") or graph.interrupt_before_nodes
+        return bool(stops) and (stops == "*" or any(name in stops for name in snapshot.next))

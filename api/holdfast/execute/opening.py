@@ -1,0 +1,33 @@
+"""The graph of a claim, opened as often as an attempt needs it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.pregel import Pregel
+
+from holdfast.checkpoint import RunSaver
+from holdfast.project import GraphSpec
+
+Graph = Pregel[Any, Any, Any, Any]
+
+
+class ClaimedGraph:
+    """A graph whose checkpoints are written under the claim's token, until they may be written no more."""
+
+    def __init__(self, spec: GraphSpec, saver_for: Callable[[Graph], RunSaver]) -> None:
+        self._spec = spec
+        self._saver_for = saver_for
+        self._saver: RunSaver | None = None
+
+    @asynccontextmanager
+    async def open(self, config: RunnableConfig) -> AsyncIterator[tuple[Graph, RunSaver]]:
+        async with self._spec.open(config) as graph:
+            saver = self._saver = self._saver_for(graph)
+            yield graph.copy(update={"checkpointer": saver}), saver
+
+    def revoke(self) -> None:
+        """LangGraph saves what a cancelled node has written so far, and later takes it for all of it."""
+        if self._saver:
+            self._saver.revoke()

@@ -1,0 +1,61 @@
+"""A graph at work: its stream, written into the thread's log."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.runtime import RunControl
+
+from holdfast.events import Encoder
+from holdfast.execute.opening import Graph
+from holdfast.redis.log import Log
+
+
+class Stream:
+    """Runs a graph as a request asked for it; `control` can ask it to stop at its next step."""
+
+    def __init__(self, asked: Mapping[str, Any], encoder: Encoder, log: Log) -> None:
+        self.control = RunControl()
+        self._asked = asked
+        self._encoder = encoder
+        self._log = log
+
+    async def run(self, graph: Graph, feed: Any, config: RunnableConfig) -> bool:
+        """True when the graph may have paused, so that its state has to be looked at."""
+        paused = self._has_breakpoints(graph)
+        async for namespace, mode, chunk in self._chunks(graph, feed, config):
+            if mode == "values" and not namespace and isinstance(chunk, dict) and "__interrupt__" in chunk:
+                paused = True
+            for event in self._encoder.encode(mode, chunk, namespace):
+                self._log.write(event)
+        return paused
+
+    def _has_breakpoints(self, graph: Graph) -> bool:
+        return bool(
+            self._asked.get("interrupt_before")
+            or self._asked.get("interrupt_after")
+            or graph.interrupt_before_nodes
+            or graph.interrupt_after_nodes
+        )
+
+    async def _chunks(
+        self, graph: Graph, feed: Any, config: RunnableConfig
+    ) -> AsyncIterator[tuple[str, str, Any]]:
+        asked, subgraphs = self._asked, bool(self._asked.get("stream_subgraphs"))
+        stream = graph.astream(
+            feed,
+            config,
+            context=asked.get("context") or None,
+            stream_mode=self._encoder.langgraph_modes,  # type: ignore[arg-type]
+            subgraphs=subgraphs,
+            durability=asked.get("durability") or "sync",
+            interrupt_before=asked.get("interrupt_before"),
+            interrupt_after=asked.get("interrupt_after"),
+            control=self.control,
+        )
+        async for item in stream:
+            if subgraphs:
+                namespace, mode, chunk = item
+                yield "|".join(namespace), mode, chunk
+            else:
+                yield "", *item
