@@ -78,20 +78,8 @@ class Site:
             "roles": list(CALLER.roles),
             "kwargs": runs.kwargs(asked),
         }
-        await insist(
-            lambda: lua.submit(
-                self.platform.client,
-                self.platform.keys,
-                thread_id,
-                run_id,
-                request,
-                CALLER,
-                now=now,
-                create=True,
-                metadata=of_graph,
-                decisions={},
-            )
-        )
+        submission = lua.Submission(thread_id, run_id, request, CALLER, now, create=True, metadata=of_graph)
+        await insist(lambda: lua.submit(self.platform.client, self.platform.keys, submission))
         return run_id
 
     async def left(self) -> int:

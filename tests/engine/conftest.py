@@ -40,21 +40,19 @@ class Engine:
             "run_id": run_id,
             "created_at": now().isoformat(),
             "multitask_strategy": strategy,
+            "decisions": more.pop("decisions", {}),
         }
-        decisions = request["decisions"] = more.pop("decisions", {})
-        return await lua.submit(
-            self.client,
-            self.keys,
+        asked = lua.Submission(
             self.thread_id,
             run_id,
             request,
             more.pop("caller", ME),
-            now=now(),
+            now(),
             create=more.pop("create", True),
             metadata={},
-            decisions=decisions,
             **more,
         )
+        return await lua.submit(self.client, self.keys, asked)
 
     async def claim(self, nonce: str | None = None) -> Claim | None:
         """Takes the entry that is ready."""

@@ -17,6 +17,7 @@ from holdfast.core.following import START, Followed, Result, result, with_interr
 from holdfast.core.platform import Platform
 from holdfast.errors import BadRequest, Conflict, Invalid, RunNotFound, ThreadNotFound
 from holdfast.events import dump
+from holdfast.project import GraphSpec
 from holdfast.redis import lua
 from holdfast.redis.lua import Most, Place
 from holdfast.redis.records import Caller, RunRecord, ThreadRecord, read_run, run_fields
@@ -107,39 +108,45 @@ async def submit(
     if once:  # an answer that was taken would read as one that comes too late
         await lua.check_once(platform.client, platform.keys, thread_id, once)
     answers = await read_answers(platform, caller, thread_id, asked, create_thread=create_thread)
-    run_id, now = str(uuid7()), datetime.now(UTC)
-    of_graph = {"graph_id": spec.graph_id, "assistant_id": spec.assistant_id}
-    request = {
-        "run_id": run_id,
-        "thread_id": thread_id,
-        "assistant_id": spec.assistant_id,
-        "graph_id": spec.graph_id,
-        "metadata": {"created_by": "system", **(asked.metadata or {}), **of_graph},
-        "multitask_strategy": getattr(asked, "multitask_strategy", "enqueue"),
-        "created_at": now.isoformat(),
-        "caller": caller.subject,
-        "roles": list(caller.roles),
-        "kwargs": kwargs(asked),
-    }
+    request = new_request(thread_id, asked, spec, caller)
     if answers is not None:
         request |= {"resume": answers.resume, "decisions": answers.decisions}
-    place = await lua.submit(
-        platform.client,
-        platform.keys,
+    run_id, now = request["run_id"], datetime.fromisoformat(request["created_at"])
+    submission = lua.Submission(
         thread_id,
         run_id,
         request,
         caller,
-        now=now,
+        now,
         create=create_thread,
-        metadata=of_graph,
-        decisions=answers.decisions if answers else {},
-        once=once,
+        metadata=of_graph(spec),
         delay_ms=round((asked.after_seconds or 0) * 1000),
         most=Most(platform.settings.max_runs, platform.settings.max_runs_of_tenant),
+        once=once,
     )
+    place = await lua.submit(platform.client, platform.keys, submission)
     record = RunRecord(run_id, thread_id, request, "pending", now, now, 0, "")
     return Created(record, place, asked.stream_resumable, frozenset(asked.stream_mode))
+
+
+def of_graph(spec: GraphSpec) -> dict[str, str]:
+    """What the metadata of a run and of its thread say of the graph."""
+    return {"graph_id": spec.graph_id, "assistant_id": spec.assistant_id}
+
+
+def new_request(thread_id: str, asked: RunCreateStateless, spec: GraphSpec, caller: Caller) -> dict[str, Any]:
+    """What is kept of a request for as long as its run."""
+    return {
+        "run_id": str(uuid7()),
+        "thread_id": thread_id,
+        **of_graph(spec),
+        "metadata": {"created_by": "system", **(asked.metadata or {}), **of_graph(spec)},
+        "multitask_strategy": getattr(asked, "multitask_strategy", "enqueue"),
+        "created_at": datetime.now(UTC).isoformat(),
+        "caller": caller.subject,
+        "roles": list(caller.roles),
+        "kwargs": kwargs(asked),
+    }
 
 
 async def read_answers(

@@ -75,8 +75,10 @@ async def claim(
         ],
         [thread_id, entry, nonce, timestamp_us(now), worker],
     )
-    if reply is None:
-        return None
+    return None if reply is None else read_claim(thread_id, lane, entry, reply)
+
+
+def read_claim(thread_id: str, lane: int, entry: str, reply: Sequence[Any]) -> Claim:
     run_id, token, attempt, failures, request, cancel, owner, tenant, hold, ttl, protocol = reply
     return Claim(
         thread_id=thread_id,
@@ -123,49 +125,55 @@ async def finish(
     Returns the decisions, by request id, that were made for requests which would now wait: then the run has
     not ended and is to go on with them. Empty when it has ended. Raises `Fenced`.
     """
-    thread_id = claim.thread_id
-    lane = keys.lane(thread_id)
-    waiting: list[Argument] = []
-    for request_id, answered in (outcome.waiting or {}).items():
-        waiting += (request_id, int(answered))
+    arguments = [
+        claim.token,
+        written,
+        claim.thread_id,
+        claim.run_id,
+        claim.entry,
+        *outcome_arguments(outcome, now, keep_s),
+        *events,
+    ]
     try:
-        reply = await client.run(
-            FINISH,
-            [
-                keys.thread(thread_id),
-                keys.runs(thread_id),
-                keys.run_order(thread_id),
-                keys.queue(thread_id),
-                keys.events(thread_id),
-                keys.checkpoints(thread_id),
-                keys.checkpoint_index(thread_id),
-                *index_keys(keys, thread_id, claim.tenant, claim.owner),
-                keys.registry(lane),
-                *schedule_keys(keys, lane),
-            ],
-            [
-                claim.token,
-                written,
-                thread_id,
-                claim.run_id,
-                claim.entry,
-                outcome.status,
-                outcome.thread_status,
-                orjson.dumps(outcome.interrupts),
-                orjson.dumps(outcome.error) if outcome.error else "",
-                timestamp_us(now),
-                outcome.ttl_s,
-                keep_s,
-                outcome.after,
-                len(waiting) // 2,
-                *waiting,
-                *events,
-            ],
-        )
+        reply = await client.run(FINISH, finish_keys(keys, claim), arguments)
     except ResponseError as error:
         raise refusal(error) from error
     made = reply[1:]
     return {made[i].decode(): orjson.loads(made[i + 1]) for i in range(0, len(made), 2)}
+
+
+def finish_keys(keys: Keys, claim: Claim) -> list[str]:
+    thread_id, lane = claim.thread_id, claim.lane
+    return [
+        keys.thread(thread_id),
+        keys.runs(thread_id),
+        keys.run_order(thread_id),
+        keys.queue(thread_id),
+        keys.events(thread_id),
+        keys.checkpoints(thread_id),
+        keys.checkpoint_index(thread_id),
+        *index_keys(keys, thread_id, claim.tenant, claim.owner),
+        keys.registry(lane),
+        *schedule_keys(keys, lane),
+    ]
+
+
+def outcome_arguments(outcome: Outcome, now: datetime, keep_s: int) -> list[Argument]:
+    waiting: list[Argument] = []
+    for request_id, answered in (outcome.waiting or {}).items():
+        waiting += (request_id, int(answered))
+    return [
+        outcome.status,
+        outcome.thread_status,
+        orjson.dumps(outcome.interrupts),
+        orjson.dumps(outcome.error) if outcome.error else "",
+        timestamp_us(now),
+        outcome.ttl_s,
+        keep_s,
+        outcome.after,
+        len(waiting) // 2,
+        *waiting,
+    ]
 
 
 async def release(client: Client, keys: Keys, claim: Claim, now: datetime) -> None:

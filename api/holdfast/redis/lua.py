@@ -1,6 +1,7 @@
 """The scripts as typed functions: the signature is the contract, the Lua (`redis/scripts`) the proof."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -153,69 +154,78 @@ async def delete_thread(client: Client, keys: Keys, thread_id: str, tenant: str,
     )
 
 
-async def submit(
-    client: Client,
-    keys: Keys,
-    thread_id: str,
-    run_id: str,
-    request: dict[str, Any],
-    caller: Caller,
-    *,
-    now: datetime,
-    create: bool,
-    metadata: dict[str, Any],
-    decisions: Mapping[str, dict[str, Any]],
-    delay_ms: int = 0,
-    most: Most = UNBOUNDED,
-    once: Once | None = None,
-) -> Place:
-    """Writes the run, makes the thread busy and puts the run in line, all or nothing.
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A run to be put in line, on a thread that need not be there when `create` is set.
 
-    `metadata` is merged into the thread's; `decisions` are by request id; with `delay_ms` the run stands in
-    line only after that time. Raises `ThreadNotFound`, `ThreadBusy` under `multitask_strategy: reject`,
-    `NothingPending` when a request has been decided before, `TooMany` past the bounds of `most`, and for
-    `once` `AlreadyMade` when its run is there, `Invalid` when something else was asked under its key.
+    `metadata` is merged into the thread's; with `delay_ms` the run stands in line only after that time.
     """
-    flat: list[Argument] = []
-    for request_id, decision in decisions.items():
-        flat += (request_id, orjson.dumps(decision))
-    lane = keys.lane(thread_id)
-    reply = await client.run(
-        SUBMIT,
-        [
+
+    thread_id: str
+    run_id: str
+    request: dict[str, Any]
+    caller: Caller
+    now: datetime
+    create: bool
+    metadata: dict[str, Any]
+    delay_ms: int = 0
+    most: Most = UNBOUNDED
+    once: Once | None = None
+
+    @property
+    def decisions(self) -> Mapping[str, dict[str, Any]]:
+        """By request id; made by this run, if they are the first."""
+        return self.request.get("decisions") or {}
+
+    def keys(self, keys: Keys) -> list[str]:
+        thread_id, lane = self.thread_id, keys.lane(self.thread_id)
+        return [
             keys.thread(thread_id),
             keys.runs(thread_id),
             keys.run_order(thread_id),
             keys.queue(thread_id),
             keys.events(thread_id),
-            *index_keys(keys, thread_id, caller.tenant, caller.subject),
+            *index_keys(keys, thread_id, self.caller.tenant, self.caller.subject),
             keys.cancels(lane),
             keys.checkpoints(thread_id),
             keys.checkpoint_index(thread_id),
             keys.due(lane),
             *schedule_keys(keys, lane),
-            keys.idempotency(thread_id, once.key if once else ""),
-        ],
-        [
-            thread_id,
-            run_id,
-            orjson.dumps(request),
-            timestamp_us(now),
-            request["multitask_strategy"],
-            caller.tenant,
-            caller.owner_filter,
-            caller.subject if create else "",
-            delay_ms,
-            share(most.in_all, keys.lanes),
-            share(most.of_tenant, keys.lanes),
-            once.digest if once else "",
+            keys.idempotency(thread_id, self.once.key if self.once else ""),
+        ]
+
+    def arguments(self, lanes: int) -> list[Argument]:
+        decisions: list[Argument] = []
+        for request_id, decision in self.decisions.items():
+            decisions += (request_id, orjson.dumps(decision))
+        return [
+            self.thread_id,
+            self.run_id,
+            orjson.dumps(self.request),
+            timestamp_us(self.now),
+            self.request["multitask_strategy"],
+            self.caller.tenant,
+            self.caller.owner_filter,
+            self.caller.subject if self.create else "",
+            self.delay_ms,
+            share(self.most.in_all, lanes),
+            share(self.most.of_tenant, lanes),
+            self.once.digest if self.once else "",
             ONCE_S,
-            len(decisions),
-            *flat,
-            *metadata_fields(metadata),
-        ],
-    )
-    match reply:
+            len(self.decisions),
+            *decisions,
+            *metadata_fields(self.metadata),
+        ]
+
+
+async def submit(client: Client, keys: Keys, asked: Submission) -> Place:
+    """Writes the run, makes the thread busy and puts the run in line, all or nothing.
+
+    Raises `ThreadNotFound`, `ThreadBusy` under `multitask_strategy: reject`, `NothingPending` when a request
+    has been decided before, `TooMany` past the bounds of `most`, and for `once` `AlreadyMade` when its run is
+    there, `Invalid` when something else was asked under its key.
+    """
+    match await client.run(SUBMIT, asked.keys(keys), asked.arguments(keys.lanes)):
         case [b"ok", epoch, seq]:
             return Place(int(epoch), int(seq))
         case [b"busy"]:
@@ -230,7 +240,7 @@ async def submit(
             made = orjson.loads(decision)
             by = ", ".join(made.get("by", ()))
             raise NothingPending(f"Request {request_id.decode()} was decided by {by} at {made.get('at')}.")
-    raise ThreadNotFound(f"Thread with ID {thread_id} not found")
+    raise ThreadNotFound(f"Thread with ID {asked.thread_id} not found")
 
 
 async def check_once(client: Client, keys: Keys, thread_id: str, once: Once) -> None:
