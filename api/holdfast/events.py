@@ -1,6 +1,8 @@
 """LangGraph's stream, turned into the events of the log: text that both wires and every reader agree on.
 
 An event is `run, mode, namespace, time (ms), data (JSON)` joined by the unit separator, which JSON escapes.
+Where a checkpoint holds the data, it is `reference, data` joined by the group separator: both are pushed to
+the readers, and the log keeps the reference.
 """
 
 import math
@@ -24,6 +26,7 @@ from langchain_core.messages import (
 from langgraph.types import Interrupt
 
 SEPARATOR = b"\x1f"
+KEPT = b"\x1d"
 
 # What a client may ask for, and what LangGraph calls it.
 LANGGRAPH_MODES = {
@@ -52,15 +55,24 @@ class Event:
     namespace: str
     at_ms: int
     data: bytes
+    reference: bytes = b""  # names the checkpoint that holds the data, in JSON
 
     def encode(self) -> bytes:
         head = f"{self.run_id}\x1f{self.mode}\x1f{self.namespace}\x1f{self.at_ms}\x1f"
-        return head.encode() + self.data
+        reference = self.reference + KEPT if self.reference else b""
+        return head.encode() + reference + self.data
 
     @classmethod
     def decode(cls, text: bytes) -> "Event":
         run_id, mode, namespace, at_ms, data = text.split(SEPARATOR, 4)
-        return cls(run_id.decode(), mode.decode(), namespace.decode(), int(at_ms), data)
+        reference, kept, whole = data.partition(KEPT)
+        event = (run_id.decode(), mode.decode(), namespace.decode(), int(at_ms))
+        return cls(*event, whole, reference) if kept else cls(*event, data)
+
+    @property
+    def whole(self) -> bool:
+        """False for one read from the log, whose data is to be fetched from a checkpoint."""
+        return bool(self.data)
 
     @property
     def begins(self) -> bool:
@@ -182,10 +194,10 @@ class Encoder:
         """`values` is the answer of `wait` and `join`, `updates` say which nodes have finished."""
         return sorted({"values", "updates", *(LANGGRAPH_MODES[mode] for mode in self.modes)})
 
-    def event(self, mode: str, data: Any, namespace: str = "") -> Event:
-        return Event(self.run_id, mode, namespace, now_ms(), dump(data))
+    def event(self, mode: str, data: Any, namespace: str = "", reference: bytes = b"") -> Event:
+        return Event(self.run_id, mode, namespace, now_ms(), dump(data), reference)
 
-    def encode(self, mode: str, chunk: Any, namespace: str = "") -> Iterator[Event]:
+    def encode(self, mode: str, chunk: Any, namespace: str = "", reference: bytes = b"") -> Iterator[Event]:
         self._watch(mode, chunk, namespace)
         if mode == "updates" and "updates" not in self.modes:
             return
@@ -199,7 +211,7 @@ class Encoder:
         elif mode in ("checkpoints", "debug"):
             yield self.event(mode, DESCRIBE[mode](chunk), namespace)
         else:
-            yield self.event(mode, chunk, namespace)
+            yield self.event(mode, chunk, namespace, reference)
 
     def _watch(self, mode: str, chunk: Any, namespace: str) -> None:
         """Remembers what a run that is cut off has to tell."""

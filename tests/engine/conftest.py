@@ -75,11 +75,11 @@ class Engine:
         await claims.append(self.client, self.keys, claim, written, events)
 
     async def finish(
-        self, claim: Claim, written: int = 0, outcome: Outcome = DONE
+        self, claim: Claim, written: int = 0, outcome: Outcome = DONE, *, keep_s: int = 60
     ) -> dict[str, dict[str, Any]]:
         last = [Event(claim.run_id, "end", "", 0, b"{}").encode()]
         return await claims.finish(
-            self.client, self.keys, claim, outcome, written, last, now=now(), keep_s=60
+            self.client, self.keys, claim, outcome, written, last, now=now(), keep_s=keep_s
         )
 
     async def thread(self) -> ThreadRecord:

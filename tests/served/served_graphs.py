@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, AnyMessage
 from langchain_core.runnables import RunnableConfig
+from langgraph.channels import UntrackedValue
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
@@ -170,6 +171,32 @@ def asking_again() -> Any:
     return builder.compile()
 
 
+def mixed() -> Any:
+    """One node ends in the step in which another one asks."""
+    builder = StateGraph(Talk)
+    builder.add_node("step", step)
+    builder.add_node("question", question)
+    builder.add_edge(START, "step")
+    builder.add_edge(START, "question")
+    return builder.compile()
+
+
+class Secretive(TypedDict, total=False):
+    log: Annotated[list[str], lambda old, new: old + new]
+    unkept: Annotated[str, UntrackedValue]
+
+
+async def whisper(state: Secretive) -> dict[str, Any]:
+    return {"log": ["whispered"], "unkept": "in no checkpoint"}
+
+
+def untracked() -> Any:
+    builder = StateGraph(Secretive)
+    builder.add_node("whisper", whisper)
+    builder.add_edge(START, "whisper")
+    return builder.compile()
+
+
 def approvals() -> Any:
     builder = StateGraph(Talk)
     builder.add_node("request", request)
@@ -190,6 +217,8 @@ slow_talk = chain(first=step, talk=talk_slowly)
 whoami = chain(tell=tell_user)
 twice = chain(question=question, again=question, effect=effect)
 pair = questions()
+half = mixed()
+secretive = untracked()
 desk = asking_again()
 nested = chain(first=step, child=chain(speak=speak))
 inner = chain(child=chain(question=question))

@@ -8,7 +8,13 @@ from langgraph.pregel import Pregel
 
 
 class RunSaver(BaseCheckpointSaver[str]):
-    """A checkpointer that can be handed to graphs and runs."""
+    """A checkpointer that can be handed to graphs and runs.
+
+    `newest_put` is the id of the newest checkpoint of the graph itself that was stored through it, where this
+    is known.
+    """
+
+    newest_put: str = ""
 
     def for_graph(self, graph: Pregel[Any, Any, Any, Any]) -> Self:
         """The same saver, which may also load the types named in the schemas of this graph."""

@@ -106,7 +106,7 @@ class RedisSaver(BlockingSaver):
     def for_run(self, token: str) -> Self:
         """The same saver for one run: its writes are accepted as long as the thread's fence holds `token`."""
         run = copy.copy(self)
-        run.token = token
+        run.token, run.newest_put = token, ""
         run._known = Known(KNOWN)
         run._writing = {}
         return run
@@ -135,6 +135,8 @@ class RedisSaver(BlockingSaver):
             draft = self._draft(config, parent, at, checkpoint, metadata, checkpoint["channel_versions"])
             await thread.put(at.name, draft.elements | draft.fields, ())
         self._known.add(at.thread_id, draft.elements)
+        if not at.ns:
+            self.newest_put = at.checkpoint_id
         return at.config()
 
     def _draft(

@@ -3,7 +3,7 @@
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4, uuid5
 
@@ -11,8 +11,9 @@ import orjson
 
 from holdfast.core import approvals, runs, threads
 from holdfast.core.approvals import Pending
-from holdfast.core.following import START, Followed, Result
+from holdfast.core.following import NO_VALUES, START, Followed, Result
 from holdfast.core.platform import Platform
+from holdfast.core.replay import whole
 from holdfast.errors import Conflict, Invalid, NotFound, NothingPending, ThreadExists, ThreadNotFound
 from holdfast.events import Event, dump
 from holdfast.redis.records import Caller, RunRecord, ThreadRecord
@@ -80,14 +81,14 @@ def read_task(task_id: str) -> tuple[str, str]:
 class Account:
     """What a run said, asked and came to, gathered from its events or from its checkpoints.
 
-    `heard` are the ids of the messages that this run announced, `values` the state it ended with: what is
-    in both is the reply, in its final form. So what a failed try had said is not in it. `asked` are the ids
-    of the approvals that the run left waiting.
+    `heard` are the ids of the messages that this run announced, `state` is the last event with its values:
+    what is in both is the reply, in its final form. So what a failed try had said is not in it. `asked` are
+    the ids of the approvals that the run left waiting.
     """
 
     heard: set[str] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)
-    values: bytes = b"{}"
+    state: Event = NO_VALUES
     status: str = ""
     error: str = ""
     _last: str = ""
@@ -98,7 +99,7 @@ class Account:
             case "messages":
                 return self._hear(orjson.loads(event.data)[0])
             case "values":
-                self.values = event.data
+                self.state = event
             case "error":
                 self.error = orjson.loads(event.data)["error"]
             case "end":
@@ -129,7 +130,7 @@ class Account:
     @property
     def reply(self) -> str:
         """What was said, without the remarks beside tool calls; those only where nothing else was said."""
-        messages = orjson.loads(self.values).get("messages") or ()
+        messages = orjson.loads(self.state.data).get("messages") or ()
         said = [one for one in messages if one.get("type") == "ai" and one.get("id") in self.heard]
         final = [one for one in said if not one.get("tool_calls")]
         return BETWEEN.join(filter(None, map(text_of, final or said)))
@@ -148,6 +149,7 @@ async def listen(followed: Followed, account: Account) -> AsyncIterator[str]:
     async for stored in followed.events():
         if delta := account.take(stored.event):
             yield delta
+    account.state = await whole(followed.platform, followed.thread_id, account.state)
 
 
 # asking
@@ -320,6 +322,7 @@ async def recall(platform: Platform, thread: ThreadRecord, record: RunRecord) ->
             if stored.event.run_id == record.run_id:
                 account.take(stored.event)
     if account.status:
+        account.state = await whole(platform, thread.thread_id, account.state)
         return account
     if record.error:
         account.error = orjson.loads(record.error)["error"]
@@ -337,7 +340,7 @@ async def read_checkpoints(platform: Platform, thread: ThreadRecord, run_id: str
         last = own[0] if own else await graph.aget_state(address)
         start = own[-1].parent_config if own else last.config
         before = (await graph.aget_state(start)).values if start else {}
-    account.values = dump(last.values)
+    account.state = replace(NO_VALUES, data=dump(last.values))
     account.heard = message_ids(last.values) - message_ids(before)
     account.asked = {approval_id(Pending(one.id, one.value)) for one in last.interrupts}
 

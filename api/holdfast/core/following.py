@@ -7,12 +7,14 @@ from typing import Any
 import orjson
 
 from holdfast.core.platform import Platform
-from holdfast.events import ALWAYS, dump
+from holdfast.core.replay import GONE, complete, whole
+from holdfast.events import ALWAYS, Event, dump
 from holdfast.redis.lua import Place
 from holdfast.redis.stream import START as START
 from holdfast.redis.stream import Reader, Stored, parse_place
 
 EMPTY: dict[str, Any] = {"status": ""}
+NO_VALUES = Event("", "values", "", 0, b"{}")
 
 
 @dataclass(slots=True)
@@ -28,8 +30,16 @@ class Followed:
     resumable: bool = False
     ended: bool = False
 
+    async def shown(self) -> AsyncIterator[list[Stored]]:
+        """The run's own events that the client asked for, as many at a time as came together."""
+        async for batch in self.batches():
+            seen = [stored for stored in batch if self.shows(stored.event.mode)]
+            seen = await complete(self.platform, self.thread_id, seen)
+            if left := [stored for stored in seen if stored.event.mode != GONE]:
+                yield left
+
     async def events(self) -> AsyncIterator[Stored]:
-        """The run's own events up to its end mark, which is the last one given."""
+        """The run's own events up to its end mark, which is the last one given; some may not be whole."""
         async for batch in self.batches():
             for stored in batch:
                 yield stored
@@ -38,10 +48,11 @@ class Followed:
         """The same, as many at a time as came together."""
         async for batch in self._log():
             own = [stored for stored in batch if stored.event.run_id == self.run_id]
-            self.ended |= any(stored.event.mode == "end" for stored in own)
+            over = any(stored.event.mode == "end" for stored in own)
+            self.ended |= over
             if own:
                 yield own
-            if self.ended:
+            if over:
                 return
 
     async def _log(self) -> AsyncIterator[list[Stored]]:
@@ -74,12 +85,12 @@ class Result:
 
 async def result(followed: Followed) -> Result:
     """The run's final values, or `{"__error__": ...}`; waits for its end."""
-    values, error, end = b"{}", b"", EMPTY
+    state, error, end = NO_VALUES, b"", EMPTY
     try:
         async for stored in followed.events():
             event = stored.event
             if event.mode == "values" and not event.namespace:
-                values = event.data
+                state = event
             elif event.mode == "error":
                 error = event.data
             elif event.mode == "end":
@@ -88,6 +99,7 @@ async def result(followed: Followed) -> Result:
         await followed.close()
     if error:
         return Result(b'{"__error__":' + error + b"}", end["status"])
+    values = (await whole(followed.platform, followed.thread_id, state)).data
     if end.get("interrupts"):
         # LangGraph names one interrupt in each `values`: all that wait are in the end mark only.
         values = dump(with_interrupts(orjson.loads(values), end["interrupts"]))

@@ -12,6 +12,7 @@ from holdfast.core import approvals, runs, threads
 from holdfast.core.following import START
 from holdfast.core.frames import FRAMES, Frame, Rendering, lifecycle, numbered, requested, through
 from holdfast.core.platform import Platform
+from holdfast.core.replay import complete
 from holdfast.errors import BadRequest, HoldfastError, NothingPending, ThreadNotFound
 from holdfast.events import PROTOCOL_MODES, dump, now_ms
 from holdfast.redis import lua
@@ -249,6 +250,8 @@ class Follower:
         return told
 
     async def _go_on(self, record: ThreadRecord, batch: list[Stored]) -> bytes:
+        if self.asked.covers("values", []):
+            batch = await complete(self.platform, self.thread_id, batch)
         first, told = batch[0].place.seq, b""
         if first > self._last + 1:  # the log went while this reader was cut off from it
             self.since = max(self.since, through(self._last))

@@ -210,10 +210,16 @@ async def opened(platform: Platform, thread: ThreadRecord) -> AsyncIterator[Grap
             f"Thread '{thread.thread_id}' has no assigned graph ID: run a graph on it first, or set graph_id "
             "in its metadata."
         )
-    spec = platform.project.graph(thread.graph_id)
-    config: RunnableConfig = {"configurable": {"thread_id": thread.thread_id}}
-    async with spec.open(config) as graph:
-        yield graph.copy(update={"checkpointer": platform.saver(thread.graph_id, graph)})
+    async with opened_as(platform, thread.thread_id, thread.graph_id) as graph:
+        yield graph
+
+
+@asynccontextmanager
+async def opened_as(platform: Platform, thread_id: str, graph_id: str) -> AsyncIterator[Graph]:
+    """The same for one of the graphs that have run on the thread."""
+    spec = platform.project.graph(graph_id)
+    async with spec.open({"configurable": {"thread_id": thread_id}}) as graph:
+        yield graph.copy(update={"checkpointer": platform.saver(graph_id, graph)})
 
 
 def address(thread_id: str, checkpoint_id: str | None = None, namespace: str = "") -> RunnableConfig:

@@ -40,7 +40,7 @@ class Attempt:
         encoder = Encoder(claim.run_id, [*asked["stream_mode"], *(PROTOCOL_MODES if claim.followed else ())])
         self._source = ClaimedGraph(spec, saver_for)
         self._feed = Feed(claim)
-        self._stream = Stream(asked, encoder, log)
+        self._stream = Stream(spec.graph_id, asked, encoder, log)
         self._end = End(claim, self._source, self._feed, encoder, log, limits)
         self._log = log
         self._limits = limits

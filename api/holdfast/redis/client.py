@@ -117,7 +117,7 @@ class Client:
     async def open(self) -> None:
         """Makes all its connections, so that no request waits for one and their number stays what it is."""
         pings = (self.redis.ping() for _ in range(AT_ONCE))
-        await asyncio.gather(*pings, return_exceptions=True)  # what fails now is tried again when it is needed
+        await asyncio.gather(*pings, return_exceptions=True)  # what fails is tried again later
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Runs a script and returns its reply (bytes, int, list or None).

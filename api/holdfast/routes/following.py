@@ -35,10 +35,8 @@ def stream(request: Request, followed: Followed, cancel: Cancel | None) -> Event
 
 async def frames(request: Request, followed: Followed, cancel: Cancel | None) -> AsyncGenerator[bytes, None]:
     try:
-        async for batch in followed.batches():
-            shown = [stored for stored in batch if followed.shows(stored.event.mode)]
-            if shown:  # one send for what came together
-                yield b"".join(frame(stored, with_id=followed.resumable) for stored in shown)
+        async for batch in followed.shown():
+            yield b"".join(frame(stored, with_id=followed.resumable) for stored in batch)
     finally:
         if cancel and not followed.ended:
             later(request, cancelled(request, cancel))

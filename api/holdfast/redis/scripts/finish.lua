@@ -7,6 +7,29 @@
 -- Returns {'ok'} or, when a request that would now wait has been decided meanwhile, {'decided', id, decision, ...}.
 local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
 local lane = lane_of(11)
+
+-- The events of a run go `keep` seconds after its end, also on a thread that is used on and on. `ends` holds
+-- where the log stood at the ends of runs, one a tenth of that time: <opened at>:<epoch>-<seq> ...
+local function trim(keep)
+  local now, ends, gone = tonumber(redis.call('TIME')[1]), {}, nil
+  for at, epoch, seq in string.gmatch(redis.call('HGET', thread, 'ends') or '', '(%d+):(%d+)-(%d+)') do
+    if tonumber(at) + keep * 1.1 < now then
+      gone = epoch .. '-' .. string.format('%.0f', seq + 1)
+    else
+      ends[#ends + 1] = {at, epoch .. '-' .. seq}
+    end
+  end
+  if gone then redis.call('XTRIM', events, 'MINID', gone) end
+  local place = table.concat(redis.call('HMGET', thread, 'epoch', 'seq'), '-')
+  if #ends > 0 and ends[#ends][1] + keep / 10 > now then
+    ends[#ends][2] = place
+  else
+    ends[#ends + 1] = {now, place}
+  end
+  for i, one in ipairs(ends) do ends[i] = one[1] .. ':' .. one[2] end
+  redis.call('HSET', thread, 'ends', table.concat(ends, ' '))
+end
+
 local token, from, thread_id, run, entry, status = unpack(ARGV, 1, 6)
 local now_us, ttl, keep, after = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[13]
 if redis.call('HGET', runs, run .. ':finished') == token then return {'ok'} end  -- the reply was lost
@@ -49,6 +72,7 @@ else
   redis.call('HSET', runs, run .. ':status', status, run .. ':updated_at', now_us, run .. ':finished', token,
     run .. ':error', ARGV[9])
 end
+trim(keep)
 local more = redis.call('EXISTS', queue) == 1
 redis.call('HSET', thread, 'token', '', 'active', '', 'status', more and 'busy' or ARGV[7], 'interrupts', ARGV[8],
   'error', ARGV[9], 'updated_at', now_us, 'state_updated_at', now_us)

@@ -4,12 +4,14 @@ local function event(run, mode, namespace, at_us, data)
   return table.concat({run, mode, namespace, string.format('%.0f', math.floor(at_us / 1000)), data}, '\31')
 end
 
--- Appends events under the thread's own sequence and pushes them to the readers.
+-- Appends events under the thread's own sequence and pushes them to the readers. Of an event whose data a
+-- checkpoint holds, the log keeps what comes up to the group separator: where that is.
 local function emit(thread, events, list)
   local at = redis.call('HMGET', thread, 'epoch', 'seq')
   local epoch, seq = at[1] or '0', tonumber(at[2] or 0)
   for i, text in ipairs(list) do
-    redis.call('XADD', events, epoch .. '-' .. string.format('%.0f', seq + i), 'e', text)
+    local cut = string.find(text, '\29', 1, true)
+    redis.call('XADD', events, epoch .. '-' .. string.format('%.0f', seq + i), 'e', cut and string.sub(text, 1, cut) or text)
   end
   redis.call('HSET', thread, 'seq', seq + #list)
   redis.call('SPUBLISH', events,
