@@ -13,6 +13,8 @@ from fastapi import FastAPI
 # Between "not ready" and the end of listening: a load balancer that asks for `/readyz` learns of it first.
 NOTICE_S = 1.0
 CUT_S = 0.05
+# A connection that is closed stays until its client has taken what was written, or takes nothing for so long.
+LINGER_S = 30.0
 CLOSE = (b"connection", b"close")
 
 
@@ -35,6 +37,8 @@ class Server(uvicorn.Server):
             )
         )
         self._app = app
+        self._lingering: dict[object, int] = {}
+        self._looked_at = 0.0
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -52,6 +56,23 @@ class Server(uvicorn.Server):
 
     def _end(self) -> None:
         self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        now = asyncio.get_running_loop().time()
+        if now - self._looked_at > LINGER_S:
+            self._looked_at = now
+            self._abort_lingering()
+        return await super().on_tick(counter)
+
+    def _abort_lingering(self) -> None:
+        found: dict[object, int] = {}
+        for connection in list(self.server_state.connections):
+            transport = connection.transport
+            if transport.is_closing():
+                found[connection] = left = transport.get_write_buffer_size()
+                if self._lingering.get(connection) == left:
+                    transport.abort()
+        self._lingering = found
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.state.closing.set()
