@@ -17,18 +17,12 @@ def run_config(claim: Claim) -> RunnableConfig:
     """The graph's config: what the client asked for, and what only the server may say."""
     request = claim.request
     asked = request["kwargs"].get("config") or {}
-    identity = {
-        "identity": claim.owner,
-        "tenant": claim.tenant,
-        "roles": list(request["roles"]) if request["caller"] == claim.owner else [],
-        "is_authenticated": True,
-    }
     own = {
         "run_id": claim.run_id,
         "thread_id": claim.thread_id,
         "graph_id": request["graph_id"],
         "assistant_id": request["assistant_id"],
-        "langgraph_auth_user": identity,
+        "langgraph_auth_user": identity(claim),
         "langgraph_auth_user_id": claim.owner,
         "holdfast_decision": None,
     }
@@ -50,6 +44,17 @@ def run_config(claim: Claim) -> RunnableConfig:
     if asked.get("recursion_limit"):
         config["recursion_limit"] = asked["recursion_limit"]
     return config
+
+
+def identity(claim: Claim) -> dict[str, Any]:
+    """Whose conversation it is: the thread's owner, also when somebody else has answered."""
+    own = claim.request["caller"] == claim.owner
+    return {
+        "identity": claim.owner,
+        "tenant": claim.tenant,
+        "roles": list(claim.request["roles"]) if own else [],
+        "is_authenticated": True,
+    }
 
 
 def is_fork(config: RunnableConfig) -> bool:
