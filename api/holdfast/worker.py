@@ -61,8 +61,6 @@ class Worker:
         """Works until `stop` is called and the runs in hand have ended or were handed back."""
         lanes = range(self._platform.keys.lanes)
         async with self._leases.running():
-            for lane in lanes:
-                await self._platform.hub.listen(self._platform.keys.cancels(lane), self._hear_cancel)
             sources = [asyncio.create_task(self._fetch(lane), name=f"fetch {lane}") for lane in lanes]
             sources += [asyncio.create_task(self._start_later(lane), name=f"later {lane}") for lane in lanes]
             sources += [asyncio.create_task(self._reclaim(lane), name=f"reclaim {lane}") for lane in lanes]
@@ -98,6 +96,8 @@ class Worker:
         return self._platform.settings.concurrency - len(self._tasks)
 
     async def _fetch(self, lane: int) -> None:
+        # First, so that each run can be cancelled at once; it waits for as long as Redis is away.
+        await self._platform.hub.listen(self._platform.keys.cancels(lane), self._hear_cancel)
         while True:
             while self._free() <= 0:
                 self._freed.clear()

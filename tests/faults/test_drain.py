@@ -1,6 +1,7 @@
 """Processes that are told to stop: what is under way goes on elsewhere, and nothing holds up the exit."""
 
 import asyncio
+import os
 import signal
 import time
 from asyncio.subprocess import Process
@@ -15,12 +16,13 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
-from tests.faults.conftest import STUCK, noted, reached
-from tests.faults.proxy import proxied
+from tests.faults.conftest import STUCK, Valkey, noted, reached
+from tests.faults.proxy import Proxy, proxied
 from tests.servers import SERVED, Live, free_port, holdfast, live, wait_ready
 from tests.waiting import wait_until
 
 STEP_S = 1.2
+THREADS = min(32, (os.cpu_count() or 1) + 4)  # as many as an executor has
 
 
 @dataclass
@@ -164,7 +166,8 @@ async def test_a_worker_does_not_wait_for_what_never_ends(redis_url: str, tmp_pa
         sdk, keys = api.sdk(), api.platform.keys
         environment = {"REDIS_URL": redis_url, "HOLDFAST_PREFIX": keys.prefix, "HOLDFAST_GRACE_S": "0.5"}
         async with holdfast("worker", "--config", str(STUCK), **environment) as process:
-            runs = [await begin_stuck(sdk, graph, tmp_path / graph) for graph in ("thread", "stubborn")]
+            graphs = ("stubborn", *["thread"] * THREADS)
+            runs = [await begin_stuck(sdk, name, tmp_path / f"{i}") for i, name in enumerate(graphs)]
             process.send_signal(signal.SIGTERM)
             told = time.monotonic()
             assert await asyncio.wait_for(process.wait(), 15) == 0
@@ -173,6 +176,24 @@ async def test_a_worker_does_not_wait_for_what_never_ends(redis_url: str, tmp_pa
             assert (await sdk.runs.get(thread_id, run_id))["status"] == "pending"
             failures = await api.platform.client.call("HGET", keys.runs(thread_id), f"{run_id}:failures")
             assert int(failures) == 0, "no attempt is burnt"
+
+
+@pytest.mark.parametrize("asked", ["INFO", "HSETNX", "XGROUP", "SSUBSCRIBE", "XREADGROUP"])
+async def test_a_worker_that_starts_without_redis_can_be_stopped(
+    valkey: Valkey, proxy: Proxy, asked: str
+) -> None:
+    """Redis is there until the worker asks it for this, and then never again."""
+    proxy.swallows_from = asked.encode()
+    async with holdfast("worker", "--config", str(STUCK), REDIS_URL=proxy.url) as process:
+
+        async def swallowed() -> bool:
+            return proxy.black_hole
+
+        await wait_until(swallowed, f"the worker has come to {asked}", 30)
+        process.send_signal(signal.SIGTERM)
+        told = time.monotonic()
+        assert await asyncio.wait_for(process.wait(), 20) == 0
+        assert time.monotonic() - told < 12
 
 
 async def begin_stuck(sdk: LangGraphClient, graph: str, notes: Path) -> tuple[str, str]:

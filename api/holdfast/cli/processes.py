@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from holdfast.core.platform import Platform, open_platform
 from holdfast.errors import StartError
 from holdfast.project import env_file, load_project, read_project
 from holdfast.redis.checks import check_installation, check_server, check_url, shown
-from holdfast.redis.client import connect
+from holdfast.redis.client import cancel, connect
 from holdfast.redis.embedded import embedded
 from holdfast.redis.keys import Keys
 from holdfast.settings import Settings, read_settings
@@ -108,12 +108,27 @@ async def serve(settings: Settings, config: Path, host: str, port: int) -> None:
 
 
 async def work(settings: Settings, config: Path) -> None:
-    async with opened(settings, config, required(settings)) as (platform, server):
-        stopping = asyncio.Event()
-        on_signals(lambda _signal: stopping.set())
-        async with running_worker(platform) as worker:
-            console.print(f"Holdfast {__version__} worker [bold]{worker.name}[/] on {server}")
-            await stopping.wait()
+    """A signal ends a worker at its work, and breaks off one that is still starting: Redis may be away."""
+    started, stopping = asyncio.Event(), asyncio.Event()
+    on_signals(lambda _signal: stopping.set())
+    working = asyncio.create_task(at_work(settings, config, started, stopping), name="worker process")
+    told = asyncio.create_task(stopping.wait(), name="signals")
+    await asyncio.wait([working, told], return_when=asyncio.FIRST_COMPLETED)
+    if not started.is_set():
+        await cancel(working, reason="told to stop")
+    told.cancel("the worker has ended")
+    with suppress(asyncio.CancelledError):
+        await working
+
+
+async def at_work(settings: Settings, config: Path, started: asyncio.Event, stopping: asyncio.Event) -> None:
+    async with (
+        opened(settings, config, required(settings)) as (platform, server),
+        running_worker(platform) as worker,
+    ):
+        started.set()
+        console.print(f"Holdfast {__version__} worker [bold]{worker.name}[/] on {server}")
+        await stopping.wait()
 
 
 def required(settings: Settings) -> str:
