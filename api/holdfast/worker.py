@@ -7,7 +7,7 @@ import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 
@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError
 from holdfast.execute import Attempt, Limits
-from holdfast.redis import claims
+from holdfast.redis import claims, consumers
 from holdfast.redis.claims import Claim
 from holdfast.redis.client import cancel, insist
 from holdfast.redis.leases import Leases
@@ -28,6 +28,11 @@ logger = logging.getLogger(__name__)
 BATCH = 100
 LATER_S = 0.5
 RETRY_S = 0.5
+
+# A worker that lives is heard of every few seconds, unless it is full. Those that died leave their names
+# behind, which cost a hundred bytes each: they are looked for rarely.
+SILENT_S = 300.0
+FORGET_S = 60.0
 
 # What is left to do after the grace time, each: to hand runs back, and to end what does not want to end.
 LAST_S = 2.0
@@ -61,13 +66,16 @@ class Worker:
         """Works until `stop` is called and the runs in hand have ended or were handed back."""
         lanes = range(self._platform.keys.lanes)
         async with self._leases.running():
-            sources = [asyncio.create_task(self._fetch(lane), name=f"fetch {lane}") for lane in lanes]
-            sources += [asyncio.create_task(self._start_later(lane), name=f"later {lane}") for lane in lanes]
-            sources += [asyncio.create_task(self._reclaim(lane), name=f"reclaim {lane}") for lane in lanes]
+            sources = [
+                asyncio.create_task(work(lane), name=f"{work.__name__} {lane}")
+                for work in (self._fetch, self._start_later, self._reclaim, self._forget_dead)
+                for lane in lanes
+            ]
             await self._stopping.wait()
             await cancel(*sources, reason="the worker is stopping")
             await asyncio.gather(*sources, return_exceptions=True)
             await self._drain()
+            await wait({asyncio.create_task(self._leave(lane)) for lane in lanes}, LAST_S)
 
     def stop(self) -> None:
         """Claims nothing more, and asks each run in hand to stop at its next step and go on elsewhere."""
@@ -110,10 +118,10 @@ class Worker:
                 await asyncio.sleep(RETRY_S)
 
     async def _reclaim(self, lane: int) -> None:
-        """Takes over what a dead worker left. Jittered, so that workers do not all come at once."""
+        """Takes over what a dead worker left."""
         lease_s = self._platform.settings.lease_s
         while True:
-            await asyncio.sleep(lease_s / 4 * (0.75 + secrets.randbelow(500) / 1000))
+            await asyncio.sleep(jittered(lease_s / 4))
             try:
                 if self._free() > 0:
                     await self._start(await self._queue.reclaim(lane, min(self._free(), BATCH)))
@@ -127,12 +135,24 @@ class Worker:
         """Puts the runs in line whose time has come."""
         platform = self._platform
         while True:
-            await asyncio.sleep(LATER_S * (0.75 + secrets.randbelow(500) / 1000))
+            await asyncio.sleep(jittered(LATER_S))
             try:
                 while await claims.start_due(platform.client, platform.keys, lane, BATCH) == BATCH:
                     pass
             except (RedisError, HoldfastError) as error:
                 logger.warning("later runs cannot be read", extra={"error": type(error).__name__})
+
+    async def _forget_dead(self, lane: int) -> None:
+        """Takes the names of dead workers out of the queue."""
+        platform = self._platform
+        while True:
+            await asyncio.sleep(jittered(FORGET_S))
+            with suppress(RedisError, HoldfastError):  # the others complain of it
+                await consumers.forget_silent(platform.client, platform.keys, lane, SILENT_S)
+
+    async def _leave(self, lane: int) -> None:
+        with suppress(RedisError, HoldfastError):  # another worker will do it
+            await consumers.forget(self._platform.client, self._platform.keys, lane, self.name)
 
     async def _start(self, entries: list[Entry]) -> None:
         for entry in entries:
@@ -201,6 +221,11 @@ class Worker:
         await insist(
             partial(claims.release, self._platform.client, self._platform.keys, claim, datetime.now(UTC))
         )
+
+
+def jittered(seconds: float) -> float:
+    """About so long, so that workers do not all come at once."""
+    return seconds * (0.75 + secrets.randbelow(500) / 1000)
 
 
 async def wait(tasks: set[asyncio.Task[None]], timeout_s: float) -> None:
