@@ -20,7 +20,7 @@ from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
 from holdfast.app import create_app
-from holdfast.auth import DevAuthenticator
+from holdfast.auth import DevAuthenticator, SignIn, open_sign_in
 from holdfast.core.platform import Platform, open_platform
 from holdfast.project import load_project
 from holdfast.redis.embedded import embedded
@@ -76,7 +76,8 @@ async def live(
     async with open_platform(chosen, load_project(config), redis_url) as platform:
         authenticator = await DevAuthenticator.open(chosen, platform.client, platform.keys)
         async with (
-            listening(platform, authenticator) as url,
+            open_sign_in(chosen, platform.project, platform.client, platform.keys) as sign_in,
+            listening(platform, sign_in) as url,
             running_worker(platform) if worker else nullcontext() as working,
         ):
             running = Live(url, platform, authenticator, working)
@@ -85,12 +86,14 @@ async def live(
 
 
 @asynccontextmanager
-async def listening(platform: Platform, authenticator: DevAuthenticator) -> AsyncIterator[str]:
+async def listening(platform: Platform, sign_in: SignIn) -> AsyncIterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as bound:
         # asyncio does so only for sockets that name their protocol: without it, each answer takes 40 ms.
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        app = create_app(platform, authenticator)
-        config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+        app = create_app(platform, sign_in)
+        config = uvicorn.Config(
+            app, log_config=None, lifespan="off", timeout_graceful_shutdown=1, proxy_headers=False
+        )
         server = uvicorn.Server(config)
         server.capture_signals = unchanged  # type: ignore[method-assign]
         task = asyncio.create_task(server.serve(sockets=[bound]))

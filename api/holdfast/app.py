@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from holdfast import __version__
-from holdfast.auth import DevAuthenticator
+from holdfast.auth import DevAuthenticator, SignIn
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError, TooMany, Unavailable
 from holdfast.routes import assistants, base, chat, dev, protocol, runs, stateless, system, threads, ui
@@ -37,13 +37,12 @@ NAMES = {
 }
 
 
-def create_app(platform: Platform, authenticator: DevAuthenticator) -> FastAPI:
+def create_app(platform: Platform, sign_in: SignIn) -> FastAPI:
     app = FastAPI(
         title="Holdfast",
         version=__version__,
         summary="A LangGraph agent server on plain Redis",
-        docs_url=None,
-        redoc_url=None,
+        openapi_url=None,  # served by routes/system.py, to callers that are known
         middleware=[
             Middleware(
                 CORSMiddleware,
@@ -61,21 +60,24 @@ def create_app(platform: Platform, authenticator: DevAuthenticator) -> FastAPI:
         },
     )
     app.state.platform = platform
-    app.state.authenticator = authenticator
+    app.state.sign_in = sign_in
     app.state.background = set()
     app.state.ticker = Ticker()
     app.state.stopping = False  # told to stop: no longer ready
     app.state.closing = asyncio.Event()  # answers that are under way are about to be cut
-    for module in (system, assistants, threads, runs, stateless, protocol, chat, dev, ui):
+    for module in (system, assistants, threads, runs, stateless, protocol, chat, ui):
         app.include_router(module.routes)
+    app.include_router(system.reference)
+    if isinstance(sign_in.own, DevAuthenticator):
+        app.include_router(dev.routes)
     return app
 
 
 async def answer_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HoldfastError):
         raise error
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, Unavailable | TooMany) else None
-    return base.answer({"detail": error.detail, "code": error.code}, error.status, headers)
+    later = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, Unavailable | TooMany) else {}
+    return base.answer({"detail": error.detail, "code": error.code}, error.status, {**error.headers, **later})
 
 
 async def answer_invalid(_request: Request, error: Exception) -> Response:

@@ -15,6 +15,7 @@ import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
+from langgraph_sdk import Auth
 
 from holdfast.errors import AssistantNotFound, StartError
 
@@ -89,6 +90,7 @@ class Project:
     graphs: dict[str, GraphSpec]
     ttl_minutes: float | None
     env_file: Path | None
+    auth: Auth | None = None
 
     @property
     def first_graph(self) -> GraphSpec:
@@ -139,7 +141,7 @@ def load_project(path: Path) -> Project:
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     graphs = {name: load_graph(folder, name, entry) for name, entry in config["graphs"].items()}
-    return Project(folder, graphs, ttl_minutes, env_file(path))
+    return Project(folder, graphs, ttl_minutes, env_file(path), load_auth(folder, config.get("auth")))
 
 
 def read_ttl(path: Path, config: Any) -> float | None:
@@ -157,34 +159,48 @@ def read_ttl(path: Path, config: Any) -> float | None:
     return minutes
 
 
+def load_auth(folder: Path, entry: Any) -> Auth | None:
+    """The `langgraph_sdk.Auth` that `auth.path` names. Raises `StartError`."""
+    path = entry.get("path") if isinstance(entry, dict) else entry
+    if not path:
+        return None
+    target = load_target(folder, '"auth"', path)
+    if not isinstance(target, Auth):
+        raise StartError(f'"auth": {path} is a {type(target).__name__}: it must be a langgraph_sdk.Auth.')
+    return target
+
+
 def load_graph(folder: Path, name: str, entry: Any) -> GraphSpec:
     described = entry if isinstance(entry, dict) else {"path": entry}
-    source, _, attribute = str(described.get("path") or described.get("graph") or "").rpartition(":")
-    if not source or not attribute:
-        raise StartError(
-            f'Graph {name!r} must be named as "./file.py:variable" or "package.module:variable".'
-        )
-    module = module_name(folder, name, source)
-    try:
-        target = getattr(importlib.import_module(module), attribute)
-    except AttributeError:
-        raise StartError(f"Graph {name!r}: {source} has no variable {attribute!r}.") from None
-    except Exception as error:  # whatever the project's own code raises on import
-        raise StartError(
-            f"Graph {name!r}: importing {source} failed with {type(error).__name__}: {error}."
-        ) from error
+    target = load_target(folder, f"Graph {name!r}", described.get("path") or described.get("graph"))
     if not callable(target) and not isinstance(target, Pregel | StateGraph):
         compiled(name, target)
     return GraphSpec(name, target, described.get("description"))
 
 
-def module_name(folder: Path, graph: str, source: str) -> str:
+def load_target(folder: Path, what: str, path: Any) -> Any:
+    """A variable of the project's own code. Raises `StartError`."""
+    source, _, attribute = str(path or "").rpartition(":")
+    if not source or not attribute:
+        raise StartError(f'{what} must be named as "./file.py:variable" or "package.module:variable".')
+    module = module_name(folder, what, source)
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except AttributeError:
+        raise StartError(f"{what}: {source} has no variable {attribute!r}.") from None
+    except Exception as error:  # whatever the project's own code raises on import
+        raise StartError(
+            f"{what}: importing {source} failed with {type(error).__name__}: {error}."
+        ) from error
+
+
+def module_name(folder: Path, what: str, source: str) -> str:
     if not source.endswith(".py"):
         return source
     file = (folder / source).resolve()
     if not file.is_file():
-        raise StartError(f"Graph {graph!r}: the file {source} does not exist.")
+        raise StartError(f"{what}: the file {source} does not exist.")
     try:
         return ".".join(file.relative_to(folder).with_suffix("").parts)
     except ValueError:
-        raise StartError(f"Graph {graph!r}: {source} lies outside the folder of langgraph.json.") from None
+        raise StartError(f"{what}: {source} lies outside the folder of langgraph.json.") from None

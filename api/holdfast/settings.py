@@ -39,10 +39,58 @@ class Settings(BaseModel):
     data: Path = Field(Path(".holdfast"), description="Folder of the embedded server's data")
     prefix: str = Field("holdfast", pattern=r"^[A-Za-z0-9_.-]+$", description="First part of every Redis key")
     lanes: int = Field(1, ge=1, le=1024, description="Shards of threads; 16 or more on a cluster")
-    auth: Literal["dev"] = Field("dev", description="How callers are known; `dev` works on loopback only")
+    auth: Literal["dev", "jwt", "spiffe", "gateway", "keys", "project"] = Field(
+        "dev", description="How callers are known: see security.md; `dev` works on loopback only"
+    )
     dev_subject: str = Field("demo", description="Who calls without a token under `HOLDFAST_AUTH=dev`")
     dev_roles: Names = Field(("operator",), description="The roles of that caller, separated by commas")
     staff_roles: Names = Field(("operator",), description="Roles that may use every thread of their tenant")
+    default_tenant: str | None = Field(
+        None,
+        min_length=1,
+        description="Tenant of callers whose sign-in names none; without it they are refused",
+    )
+    jwt_issuer: str | None = Field(None, description="Who must have issued a token (`iss`)")
+    jwt_audience: str | None = Field(None, description="Whom a token must be meant for (`aud`)")
+    jwt_strict_audience: bool = Field(
+        True, description="Refuse tokens that are meant for others too, and `aud` as a list"
+    )
+    jwt_secret: str | None = Field(
+        None, repr=False, description="Secret that tokens are signed with, 32 bytes or more"
+    )
+    jwt_jwks_url: str | None = Field(
+        None, description="Address of the issuer's key set; `https`, or loopback"
+    )
+    jwt_jwks_file: Path | None = Field(None, description="The key set as a file")
+    jwt_refresh_s: Seconds = Field(300.0, ge=1, description="Seconds between two readings of a key set")
+    jwt_algorithms: Names = Field(
+        (),
+        description="Signatures that count; else HS256 for a secret, and RS256, PS256, ES256, EdDSA for keys",
+    )
+    jwt_types: Names = Field(
+        ("JWT", "at+jwt"), description="What a token's `typ` may be; `absent` allows tokens without one"
+    )
+    jwt_max_lifetime_s: Seconds = Field(
+        86_400.0, description="Longest time from a token's `iat` to its `exp`"
+    )
+    jwt_leeway_s: float = Field(5.0, ge=0, le=300, description="Seconds that clocks may differ")
+    jwt_roles_claim: str = Field(
+        "roles", description="Claim with the roles, such as `realm_access.roles`; a list, or words in a text"
+    )
+    jwt_tenant_claim: str = Field("tenant", description="Claim with the tenant")
+    spiffe_trust_domain: str | None = Field(None, description="Trust domain whose workloads may call")
+    spiffe_bundle: Path | None = Field(None, description="The trust domain's bundle of JWT keys, as a file")
+    spiffe_audience: str | None = Field(None, description="Whom a JWT-SVID must be meant for (`aud`)")
+    gateway_addresses: Names = Field(
+        (), description="Addresses or networks (CIDR) of the gateways that may say who is calling"
+    )
+    gateway_subject_header: str = Field(
+        "X-Forwarded-User", description="Header in which a gateway says who is calling"
+    )
+    gateway_tenant_header: str = Field("X-Forwarded-Tenant", description="Header with the caller's tenant")
+    gateway_roles_header: str = Field(
+        "X-Forwarded-Groups", description="Header with the caller's roles, separated by commas"
+    )
     lease_s: Seconds = Field(4.0, ge=0.5, description="Seconds until a silent worker's runs pass to another")
     concurrency: int = Field(200, ge=1, description="Runs that one worker has at once")
     max_attempts: int = Field(

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from holdfast import __version__
 from holdfast.app import create_app
-from holdfast.auth import DevAuthenticator, check_address
+from holdfast.auth import check_address, open_sign_in
 from holdfast.cli.server import listen, on_signals
 from holdfast.core.platform import Platform, open_platform
 from holdfast.errors import StartError
@@ -92,7 +92,7 @@ async def dev(settings: Settings, config: Path, host: str, port: int) -> None:
             platform, server = await stack.enter_async_context(opened(settings, config, url))
             where = shown(url) if settings.redis_url else f"embedded, data in {settings.data}"
             await stack.enter_async_context(running_worker(platform))
-            app = await build(platform)
+            app = await stack.enter_async_context(build(platform))
             announce(bound, platform, redis=f"{server}, {where}", runs="in this process")
             await listen(app, bound, settings.grace_s, notice_s=0)
 
@@ -100,8 +100,10 @@ async def dev(settings: Settings, config: Path, host: str, port: int) -> None:
 async def serve(settings: Settings, config: Path, host: str, port: int) -> None:
     check_address(settings, host)
     with listening(host, port) as bound:
-        async with opened(settings, config, required(settings)) as (platform, server):
-            app = await build(platform)
+        async with (
+            opened(settings, config, required(settings)) as (platform, server),
+            build(platform) as app,
+        ):
             redis = f"{server}, {shown(platform.redis_url)}"
             announce(bound, platform, redis=redis, runs="by `holdfast worker`")
             await listen(app, bound, settings.grace_s)
@@ -153,9 +155,10 @@ async def opened(settings: Settings, config: Path, url: str) -> AsyncIterator[tu
         yield platform, server
 
 
-async def build(platform: Platform) -> FastAPI:
-    authenticator = await DevAuthenticator.open(platform.settings, platform.client, platform.keys)
-    return create_app(platform, authenticator)
+@asynccontextmanager
+async def build(platform: Platform) -> AsyncIterator[FastAPI]:
+    async with open_sign_in(platform.settings, platform.project, platform.client, platform.keys) as sign_in:
+        yield create_app(platform, sign_in)
 
 
 def listening(host: str, port: int) -> socket.socket:

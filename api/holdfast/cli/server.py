@@ -31,6 +31,8 @@ class Server(uvicorn.Server):
                 app,
                 log_config=None,
                 access_log=False,
+                # Who is calling may hang on the address of the connection: no header may change it.
+                proxy_headers=False,
                 lifespan="off",
                 timeout_graceful_shutdown=math.ceil(grace_s),
                 server_header=False,

@@ -8,6 +8,7 @@ from typing import Any
 
 from langgraph.pregel import Pregel
 
+from holdfast.auth.rules import Rules
 from holdfast.checkpoint import HOLDFAST, RedisSaver, RunSaver, open_checkpointer
 from holdfast.project import Project
 from holdfast.redis.client import Client, connect
@@ -22,6 +23,7 @@ Graph = Pregel[Any, Any, Any, Any]
 class Platform:
     settings: Settings
     project: Project
+    rules: Rules
     redis_url: str
     keys: Keys
     client: Client
@@ -55,7 +57,8 @@ async def open_platform(settings: Settings, project: Project, redis_url: str) ->
             open_checkpointer(settings.checkpointer, client, keys, ttl_s=0 if own else project.ttl_s)
         )
         started_at = await installed_at(client, keys)
-        yield Platform(settings, project, redis_url, keys, client, hub, checkpointer, started_at)
+        rules = Rules(project.auth)
+        yield Platform(settings, project, rules, redis_url, keys, client, hub, checkpointer, started_at)
 
 
 async def installed_at(client: Client, keys: Keys) -> datetime:

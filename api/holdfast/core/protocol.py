@@ -89,7 +89,7 @@ async def submit(platform: Platform, caller: Caller, thread_id: str, run: RunCre
     followed = {"stream_mode": [*PROTOCOL_MODES], "stream_subgraphs": True, "stream_resumable": True}
     created = await runs.create(platform, caller, thread_id, run.model_copy(update=followed))
     with suppress(ThreadNotFound):  # it went together with its run, which had ended already
-        await mark(platform, caller, thread_id)
+        await mark(platform, created.caller, thread_id)
     return created
 
 
@@ -231,7 +231,7 @@ class Follower:
         with suppress(ThreadNotFound):
             record = await threads.find(self.platform, self.caller, self.thread_id)
             if not record.followed:
-                await mark(self.platform, self.caller, self.thread_id)
+                await mark(self.platform, self.caller.on(record), self.thread_id)
             self._record, self._rendering.graph_name = record, record.graph_id
         return self._record
 

@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 from holdfast.core import approvals, assistants, threads
 from holdfast.core.following import START, Followed, Result, result, with_interrupts
 from holdfast.core.platform import Platform
+from holdfast.core.requests import about, admit, kwargs
 from holdfast.errors import BadRequest, Conflict, Invalid, RunNotFound, ThreadNotFound
 from holdfast.events import dump
 from holdfast.project import GraphSpec
@@ -25,14 +26,16 @@ from holdfast.wire.runs import RunCreate, RunCreateStateless
 
 STATELESS = UUID("1d4d8c0a-6d5c-5b0e-9a37-2f0d4f3b7c55")  # any constant will do: it sets these ids apart
 LONGEST_KEY = 255
-# What only the server may say; taken out of what clients send.
-RESERVED = ("__", "langgraph_auth_", "langgraph_request_id", "holdfast_")
 
 
 @dataclass(slots=True)
 class Created:
-    """A run that was put in line, or that an earlier request under the same Idempotency-Key has made."""
+    """A run that was put in line, or that an earlier request under the same Idempotency-Key has made.
 
+    `caller` has been admitted to the run: what goes with it, as its end with the client, needs no leave.
+    """
+
+    caller: Caller
     record: RunRecord
     place: Place
     resumable: bool
@@ -92,7 +95,7 @@ async def made_before(platform: Platform, caller: Caller, thread_id: str, run_id
     except RunNotFound:
         raise Conflict("The run that was made under this Idempotency-Key has ended and is gone.") from None
     asked = record.request["kwargs"]
-    return Created(record, START, bool(asked["resumable"]), frozenset(asked["stream_mode"]))
+    return Created(caller, record, START, bool(asked["resumable"]), frozenset(asked["stream_mode"]))
 
 
 async def submit(
@@ -107,8 +110,10 @@ async def submit(
     spec = assistants.find(platform, asked.assistant_id)
     if once:  # an answer that was taken would read as one that comes too late
         await lua.check_once(platform.client, platform.keys, thread_id, once)
-    answers = await read_answers(platform, caller, thread_id, asked, create_thread=create_thread)
     request = new_request(thread_id, asked, spec, caller)
+    caller = await admit(platform, caller, request, asked, create_thread=create_thread)
+    request["metadata"] |= of_graph(spec)
+    answers = await read_answers(platform, caller, thread_id, asked, create_thread=create_thread)
     if answers is not None:
         request |= {"resume": answers.resume, "decisions": answers.decisions}
     run_id, now = request["run_id"], datetime.fromisoformat(request["created_at"])
@@ -126,7 +131,7 @@ async def submit(
     )
     place = await lua.submit(platform.client, platform.keys, submission)
     record = RunRecord(run_id, thread_id, request, "pending", now, now, 0, "")
-    return Created(record, place, asked.stream_resumable, frozenset(asked.stream_mode))
+    return Created(caller, record, place, asked.stream_resumable, frozenset(asked.stream_mode))
 
 
 def of_graph(spec: GraphSpec) -> dict[str, str]:
@@ -140,11 +145,12 @@ def new_request(thread_id: str, asked: RunCreateStateless, spec: GraphSpec, call
         "run_id": str(uuid7()),
         "thread_id": thread_id,
         **of_graph(spec),
-        "metadata": {"created_by": "system", **(asked.metadata or {}), **of_graph(spec)},
+        "metadata": {"created_by": "system", **(asked.metadata or {})},
         "multitask_strategy": getattr(asked, "multitask_strategy", "enqueue"),
         "created_at": datetime.now(UTC).isoformat(),
         "caller": caller.subject,
         "roles": list(caller.roles),
+        "user": dict(caller.user),
         "kwargs": kwargs(asked),
     }
 
@@ -162,39 +168,6 @@ async def read_answers(
             raise
         return approvals.Answers()
     return approvals.read_resume(thread, asked.command.resume, caller, strict=strict)
-
-
-def kwargs(asked: RunCreateStateless) -> dict[str, Any]:
-    """What the client asked for, in the form of a Run's `kwargs`."""
-    config = asked.config.model_dump(exclude_none=True) if asked.config else {}
-    if config.get("configurable") and asked.context:
-        raise BadRequest("Send either config.configurable or context: the one is a mirror of the other.")
-    configurable = clean(config.get("configurable") or asked.context or {})
-    checkpoint_id = getattr(asked, "checkpoint_id", None)
-    if checkpoint := getattr(asked, "checkpoint", None):
-        checkpoint_id = checkpoint_id or checkpoint.checkpoint_id
-        configurable["checkpoint_ns"] = checkpoint.checkpoint_ns
-    if checkpoint_id:
-        configurable["checkpoint_id"] = checkpoint_id
-    config["configurable"] = configurable
-    config["metadata"] = clean(config.get("metadata") or {})
-    return {
-        "input": asked.input,
-        "command": asked.command.model_dump(exclude_unset=True) if asked.command else None,
-        "config": config,
-        "context": clean(asked.context or {}),
-        "stream_mode": asked.stream_mode,
-        "stream_subgraphs": asked.stream_subgraphs,
-        "interrupt_before": asked.interrupt_before,
-        "interrupt_after": asked.interrupt_after,
-        "resumable": asked.stream_resumable,
-        "on_completion": asked.on_completion,
-        "durability": asked.effective_durability,
-    }
-
-
-def clean(given: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in given.items() if not key.startswith(RESERVED)}
 
 
 # following
@@ -252,6 +225,7 @@ async def follow(
     platform: Platform, caller: Caller, thread_id: str, run_id: str, *, after: Place | None = START
 ) -> tuple[RunRecord, Followed]:
     """Follows a run that exists, from a place in the log; None is the place it has reached now."""
+    caller = await threads.admit(platform, caller, thread_id, "read", about(thread_id, run_id))
     reader = await platform.hub.join(thread_id)
     try:
         record = await get(platform, caller, thread_id, run_id)
@@ -296,13 +270,9 @@ async def final_values(platform: Platform, thread: ThreadRecord) -> Any:
 
 
 async def get(platform: Platform, caller: Caller, thread_id: str, run_id: str) -> RunRecord:
-    thread, values = await asyncio.gather(
-        platform.client.call("HMGET", platform.keys.thread(thread_id), "tenant", "owner"),
-        platform.client.call("HMGET", platform.keys.runs(thread_id), *run_fields(run_id)),
-    )
-    tenant, owner = ((part or b"").decode() for part in thread)
-    seen = tenant == caller.tenant and caller.owner_filter in ("", owner)
-    record = read_run(thread_id, run_id, values) if seen else None
+    caller = await threads.admit(platform, caller, thread_id, "read", about(thread_id, run_id))
+    values = await lua.read_run(platform.client, platform.keys, thread_id, run_id, caller)
+    record = read_run(thread_id, run_id, values)
     if record is None:
         raise RunNotFound(f"Run with ID {run_id} not found")
     return record
@@ -312,7 +282,7 @@ async def list_runs(
     platform: Platform, caller: Caller, thread_id: str, *, limit: int, offset: int, status: str | None
 ) -> tuple[list[RunRecord], int]:
     """A page of the thread's runs, newest first, and how many there are."""
-    await threads.find(platform, caller, thread_id)
+    await threads.find(platform, caller, thread_id, "search", metadata={}, limit=limit, offset=offset)
     ids = [
         id.decode()
         for id in await platform.client.call("ZREVRANGEBYLEX", platform.keys.run_order(thread_id), "+", "-")
@@ -339,6 +309,8 @@ async def cancel(
 
     Raises `RunNotFound` for a run that has ended.
     """
+    asked = about(thread_id, run_id, action=action)
+    caller = await threads.admit(platform, caller, thread_id, "update", asked)
     record, followed = await follow(platform, caller, thread_id, run_id, after=None)
     try:
         await lua.cancel(platform.client, platform.keys, thread_id, run_id, action, datetime.now(UTC))
@@ -359,6 +331,7 @@ async def stop(platform: Platform, caller: Caller, thread_id: str, run_id: str) 
 
 async def delete(platform: Platform, caller: Caller, thread_id: str, run_id: str) -> None:
     """Deletes a run; one that is active is cancelled first."""
+    caller = await threads.admit(platform, caller, thread_id, "delete", about(thread_id, run_id))
     if (await get(platform, caller, thread_id, run_id)).active:
         with suppress(RunNotFound):  # it ended just now
             await cancel(platform, caller, thread_id, run_id, action="interrupt", wait=True)

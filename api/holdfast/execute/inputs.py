@@ -17,13 +17,15 @@ def run_config(claim: Claim) -> RunnableConfig:
     """The graph's config: what the client asked for, and what only the server may say."""
     request = claim.request
     asked = request["kwargs"].get("config") or {}
+    user = identity(claim)
     own = {
         "run_id": claim.run_id,
         "thread_id": claim.thread_id,
         "graph_id": request["graph_id"],
         "assistant_id": request["assistant_id"],
-        "langgraph_auth_user": identity(claim),
+        "langgraph_auth_user": user,
         "langgraph_auth_user_id": claim.owner,
+        "langgraph_auth_permissions": list(user.get("permissions") or ()),
         "holdfast_decision": None,
     }
     if claim.hold:
@@ -50,6 +52,7 @@ def identity(claim: Claim) -> dict[str, Any]:
     """Whose conversation it is: the thread's owner, also when somebody else has answered."""
     own = claim.request["caller"] == claim.owner
     return {
+        **((claim.request.get("user") or {}) if own else {}),
         "identity": claim.owner,
         "tenant": claim.tenant,
         "roles": list(claim.request["roles"]) if own else [],

@@ -116,3 +116,11 @@ class Keys:
     def secret(self, name: str) -> str:
         """String: a secret that the processes of one installation share."""
         return f"{self.prefix}:secret:{name}"
+
+    def api_key(self, key_id: str) -> str:
+        """Hash: an API key, with the digest of its secret."""
+        return f"{self.prefix}:api-key:{key_id}"
+
+    def api_keys(self) -> str:
+        """Set: the ids of all API keys."""
+        return f"{self.prefix}:api-keys"

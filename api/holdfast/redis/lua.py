@@ -19,9 +19,11 @@ from holdfast.errors import (
 )
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
-from holdfast.redis.records import Caller, metadata_fields, timestamp_us
+from holdfast.redis.records import Caller, metadata_fields, run_fields, timestamp_us
 
 CREATE_THREAD = Script.load("thread", "create_thread")
+READ_THREAD = Script.load("thread", "read_thread")
+READ_RUN = Script.load("thread", "read_run")
 UPDATE_THREAD = Script.load("thread", "update_thread")
 DELETE_THREAD = Script.load("thread", "schedule", "delete_thread")
 SUBMIT = Script.load("thread", "schedule", "submit")
@@ -115,6 +117,24 @@ async def create_thread(
     )
     if not made:
         raise ThreadExists(f"Thread with ID {thread_id} already exists")
+
+
+async def read_thread(client: Client, keys: Keys, thread_id: str, caller: Caller) -> dict[bytes, bytes]:
+    """The record as `records.read_thread` takes it; empty when there is none that the caller may use."""
+    found = await client.run(READ_THREAD, [keys.thread(thread_id)], [caller.tenant, caller.owner_filter])
+    return dict(zip(found[::2], found[1::2], strict=True)) if found else {}
+
+
+async def read_run(
+    client: Client, keys: Keys, thread_id: str, run_id: str, caller: Caller
+) -> list[bytes | None]:
+    """The values as `records.read_run` takes them; empty when the caller may use no such thread."""
+    found = await client.run(
+        READ_RUN,
+        [keys.thread(thread_id), keys.runs(thread_id)],
+        [caller.tenant, caller.owner_filter, *run_fields(run_id)],
+    )
+    return found or []
 
 
 async def update_thread(

@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from holdfast.core.following import Followed, Result
-from holdfast.errors import RunNotFound
+from holdfast.errors import Forbidden, NotFound, Refused
 from holdfast.redis.stream import Stored
 from holdfast.routes.base import JSON, later
 from holdfast.routes.sse import PING_S, EventStream, event_stream, no_frames
@@ -46,7 +46,7 @@ async def frames(request: Request, followed: Followed, cancel: Cancel | None) ->
 async def cancelled(request: Request, cancel: Cancel) -> None:
     if request.app.state.closing.is_set():
         return  # it was not the client who left
-    with suppress(RunNotFound):  # it ended just now
+    with suppress(NotFound, Forbidden, Refused):  # it ended just now, or is not the caller's to end
         await cancel()
 
 

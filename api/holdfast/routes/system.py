@@ -9,9 +9,10 @@ from holdfast import __version__
 from holdfast.errors import Unavailable
 from holdfast.redis.checks import check_ready
 from holdfast.routes import ui
-from holdfast.routes.base import PlatformDep, answer, router
+from holdfast.routes.base import PlatformDep, answer, open_router, router
 
-routes = router("system")
+routes = open_router("system")
+reference = router("system")
 
 # The release of the official server whose wire is served: clients switch features by it.
 WIRE_VERSION = "0.16.7"
@@ -51,6 +52,12 @@ async def readyz(request: Request, platform: PlatformDep) -> Response:
         shown = {"ok": False, "reason": error.reason, "detail": error.detail, "code": error.code}
         return answer(shown, error.status, {"Retry-After": "1"})
     return answer({"ok": True})
+
+
+@reference.get("/openapi.json", include_in_schema=False)
+async def openapi(request: Request) -> Response:
+    """Every route, for callers that are known."""
+    return answer(request.app.openapi())
 
 
 @routes.get("/info")
