@@ -45,6 +45,7 @@ class Live:
     url: str
     platform: Platform
     authenticator: DevAuthenticator
+    sign_in: SignIn
     worker: Worker | None
     clients: list[LangGraphClient] = field(default_factory=list)
 
@@ -80,7 +81,7 @@ async def live(
             listening(platform, sign_in) as url,
             running_worker(platform) if worker else nullcontext() as working,
         ):
-            running = Live(url, platform, authenticator, working)
+            running = Live(url, platform, authenticator, sign_in, working)
             yield running
             await running.close_clients()
 

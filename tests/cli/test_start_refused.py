@@ -1,12 +1,10 @@
 """What cannot start: one sentence that says what to do, exit code 2, and nothing left behind."""
 
-import logging
 import os
 import socket
 import socketserver
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,50 +14,15 @@ import pytest
 import redis
 
 from holdfast.cli import main
-from holdfast.redis import embedded as embedding
 from holdfast.redis.checks import shown
 from holdfast.redis.embedded import embedded
 from holdfast.redis.keys import Keys
-from tests.servers import clean_environment, free_port
+from tests.cli.conftest import Run
+from tests.servers import free_port
 
-Run = Callable[..., str]
 FREE = ("--port", "0")
+pytestmark = pytest.mark.usefixtures("restored")
 FINE = str(Path(__file__).parent / "started" / "langgraph.json")
-
-
-@pytest.fixture(autouse=True)
-def restored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """A process of its own in miniature: what a start changes for good is put back."""
-    handlers, modules = logging.getLogger().handlers[:], set(sys.modules)
-    for name in os.environ.keys() - clean_environment().keys():
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOLDFAST_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(embedding, "LOCK_TIMEOUT_S", 0.05)
-    monkeypatch.setattr(sys, "path", sys.path[:])
-    yield
-    logging.getLogger().handlers[:] = handlers
-    for name in [name for name in sys.modules.keys() - modules if name.startswith("broken_")]:
-        del sys.modules[name]
-
-
-@pytest.fixture
-def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Runs a command that cannot start, and gives its sentence."""
-
-    def run(*arguments: str, **environment: str) -> str:
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr("sys.argv", ["holdfast", *arguments])
-        with pytest.raises(SystemExit) as exit:
-            main()
-        assert exit.value.code == 2
-        output = capsys.readouterr()
-        assert output.out == ""
-        [line] = [line for line in output.err.splitlines() if "warning" not in line]
-        assert line.startswith("holdfast: ")
-        return line.removeprefix("holdfast: ")
-
-    return run
 
 
 def project(folder: Path, config: object, **files: str) -> str:

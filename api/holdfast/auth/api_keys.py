@@ -36,7 +36,7 @@ def digest(secret: str) -> str:
 
 class ApiKeys:
     def __init__(self, settings: Settings, client: Client, keys: Keys) -> None:
-        self._settings = settings
+        self.settings = settings
         self._client = client
         self._keys = keys
 
@@ -50,7 +50,7 @@ class ApiKeys:
         if found is None or (found.expires_at and found.expires_at <= now):
             raise InvalidToken(GONE)
         return make_caller(
-            self._settings, found.subject, found.tenant, found.roles, scopes=frozenset(found.scopes)
+            self.settings, found.subject, found.tenant, found.roles, scopes=frozenset(found.scopes)
         )
 
     async def create(
@@ -67,7 +67,7 @@ class ApiKeys:
 
         Raises `Unauthorized` for what cannot be a name.
         """
-        caller = make_caller(self._settings, subject, tenant, list(roles))
+        caller = make_caller(self.settings, subject, tenant, list(roles))
         key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(SECRET_BYTES)
         record = KeyRecord(
             key_id=key_id,

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from holdfast.cli import chat as conversation
-from holdfast.cli import processes
+from holdfast.cli import keys, processes
 from holdfast.project import load_project
 
 app = typer.Typer(
@@ -17,6 +17,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(keys.app, name="keys")
 
 Config = Annotated[Path, typer.Option(help="The project's langgraph.json")]
 Host = Annotated[str, typer.Option(help="Address to listen on")]
