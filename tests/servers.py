@@ -9,14 +9,14 @@ import uuid
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 import uvicorn
-from langgraph_sdk import get_client
+from langgraph_sdk import Auth, get_client
 from langgraph_sdk.client import LangGraphClient
 
 from holdfast.app import create_app
@@ -70,14 +70,22 @@ class Live:
 
 @asynccontextmanager
 async def live(
-    redis_url: str, *, config: Path = SERVED, worker: bool = True, **settings: object
+    redis_url: str,
+    *,
+    config: Path = SERVED,
+    worker: bool = True,
+    rules: Auth | None = None,
+    **settings: object,
 ) -> AsyncIterator[Live]:
-    """API and worker under a key prefix of their own."""
+    """API and worker under a key prefix of their own; `rules` as if langgraph.json named them."""
     chosen = Settings.model_validate({"prefix": f"t{uuid.uuid4().hex[:8]}", "lease_s": 1, **settings})
-    async with open_platform(chosen, load_project(config), redis_url) as platform:
+    project = load_project(config)
+    if rules:
+        project = replace(project, auth=rules)
+    async with open_platform(chosen, project, redis_url) as platform:
         authenticator = await DevAuthenticator.open(chosen, platform.client, platform.keys)
         async with (
-            open_sign_in(chosen, platform.project, platform.client, platform.keys) as sign_in,
+            open_sign_in(chosen, project, platform.client, platform.keys) as sign_in,
             listening(platform, sign_in) as url,
             running_worker(platform) if worker else nullcontext() as working,
         ):

@@ -79,7 +79,6 @@ BAD: dict[str, dict[str, Callable[[], Any]]] = {
         "alg None": lambda: unsigned("None"),
         "alg empty": lambda: unsigned(""),
         "no signature": lambda: good().rpartition(".")[0] + ".",
-        "signature cut short": lambda: good()[:-4],
         "kid a number": lambda: compact({"alg": "ES256", "typ": "JWT", "kid": 5}, claims(), b"x" * 64),
         "kid a list": lambda: compact({"alg": "ES256", "typ": "JWT", "kid": ["ES256"]}, claims(), b"x" * 64),
         "crit of something unknown": lambda: headed(crit=["exp"], exp=1),

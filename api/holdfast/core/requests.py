@@ -64,11 +64,11 @@ async def admit(
     caller = await platform.rules.admit(caller, "threads", "create_run", value)
     if caller.conditions is None:
         return caller
-    request |= {"metadata": value["metadata"], "kwargs": value["kwargs"]}
+    request |= {"metadata": value["metadata"] or {}, "kwargs": value["kwargs"]}
     thread_id = request["thread_id"]
     if not create_thread:
         return caller.on(await threads.find(platform, caller, thread_id))
-    new = ThreadCreate(thread_id=thread_id, metadata=value["metadata"], if_exists="do_nothing")
+    new = ThreadCreate(thread_id=thread_id, metadata=request["metadata"], if_exists="do_nothing")
     try:
         return caller.on(await threads.create(platform, caller, new))
     except ThreadExists:  # somebody else's

@@ -74,7 +74,7 @@ async def create(platform: Platform, caller: Caller, asked: ThreadCreate) -> Thr
             thread_id,
             caller,
             now=datetime.now(UTC),
-            metadata=value["metadata"],
+            metadata=value["metadata"] or {},
             ttl_minutes=asked.ttl.ttl if asked.ttl else None,
             default_ttl_s=platform.project.ttl_s,
         )
@@ -91,7 +91,7 @@ async def create(platform: Platform, caller: Caller, asked: ThreadCreate) -> Thr
 async def patch(platform: Platform, caller: Caller, thread_id: str, asked: ThreadPatch) -> None:
     value: dict[str, Any] = {"thread_id": thread_id, "metadata": asked.metadata or {}}
     caller = await admit(platform, caller, thread_id, "update", value)
-    fields = [*metadata_fields(value["metadata"]), "updated_at", timestamp_us(datetime.now(UTC))]
+    fields = [*metadata_fields(value["metadata"] or {}), "updated_at", timestamp_us(datetime.now(UTC))]
     if asked.ttl:
         fields += ("ttl", str(asked.ttl.ttl))
     await lua.update_thread(platform.client, platform.keys, thread_id, caller, fields)

@@ -64,8 +64,12 @@ class Caller:
         return (
             thread.tenant == self.tenant
             and self.owner_filter in ("", thread.owner)
-            and all(one.holds(thread.metadata) for one in self.conditions or ())
+            and self.meets(thread.metadata)
         )
+
+    def meets(self, metadata: Mapping[str, Any]) -> bool:
+        """Whether a thing of that metadata is among those that the project's rules allow."""
+        return all(one.holds(metadata) for one in self.conditions or ())
 
     def on(self, thread: "ThreadRecord") -> "Caller":
         """The caller at work on a thread that was found to be usable, for scripts to check again."""
