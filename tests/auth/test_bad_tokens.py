@@ -21,7 +21,12 @@ RS, ES = signer("RS256", "RS256"), signer("ES256", "ES256")
 ATTACKER = signer("RS256", "attacker")
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of the points of P-256
 PROBE_PATH = "/threads/7d9f3c1e-5a2b-4f6d-8e9a-0b1c2d3e4f50"
-NOW = int(time.time())
+
+
+def now() -> int:
+    return int(time.time())
+
+
 YEAR_S = 365 * 86_400
 Json = Any
 
@@ -193,19 +198,19 @@ BAD: dict[str, dict[str, Callable[[], Any]]] = {
         "typ with something after it": lambda: headed(typ="JWT;x"),
     },
     "has expired": {
-        "expired": lambda: good(iat=NOW - 900, exp=NOW - 300),
-        "expired a moment ago": lambda: good(iat=NOW - 900, exp=NOW - 6),
-        "expired before it was issued": lambda: good(exp=NOW - 6),
+        "expired": lambda: good(iat=now() - 900, exp=now() - 300),
+        "expired a moment ago": lambda: good(iat=now() - 900, exp=now() - 6),
+        "expired before it was issued": lambda: good(exp=now() - 6),
         "exp below zero": lambda: good(exp=-1),
     },
     "not valid yet": {
-        "not before later": lambda: good(nbf=NOW + 300),
-        "issued in the future": lambda: good(iat=NOW + 300, exp=NOW + 600),
+        "not before later": lambda: good(nbf=now() + 300),
+        "issued in the future": lambda: good(iat=now() + 300, exp=now() + 600),
     },
     "lasts too long": {
-        "good for ten years": lambda: good(exp=NOW + 10 * YEAR_S),
-        "good for longer than a day": lambda: good(exp=NOW + 90_000),
-        "issued long ago": lambda: good(iat=NOW - 2 * YEAR_S, exp=NOW + 600),
+        "good for ten years": lambda: good(exp=now() + 10 * YEAR_S),
+        "good for longer than a day": lambda: good(exp=now() + 90_000),
+        "issued long ago": lambda: good(iat=now() - 2 * YEAR_S, exp=now() + 600),
         "good for ever": lambda: good(exp=2**62),
     },
     "has no `": {
@@ -217,10 +222,10 @@ BAD: dict[str, dict[str, Callable[[], Any]]] = {
         "sub null": lambda: raw_claims(text_claims(sub="x").replace(b'"x"', b"null")),
     },
     "is not a time": {
-        "exp as a text": lambda: raw_claims(text_claims(exp=str(NOW + 600))),
+        "exp as a text": lambda: raw_claims(text_claims(exp=str(now() + 600))),
         "exp as a truth": lambda: raw_claims(text_claims(exp=True)),
-        "exp as a list": lambda: raw_claims(text_claims(exp=[NOW + 600])),
-        "iat as a text": lambda: raw_claims(text_claims(iat=str(NOW))),
+        "exp as a list": lambda: raw_claims(text_claims(exp=[now() + 600])),
+        "iat as a text": lambda: raw_claims(text_claims(iat=str(now()))),
         "nbf as a text": lambda: raw_claims(text_claims(nbf="now")),
     },
     "issued by somebody else": {
