@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.servers import Live, live, valkey
+from tests.servers import Live, live, replicated, valkey
 from tests.waiting import wait_until
 
 
@@ -37,6 +37,13 @@ async def server(shared: Live) -> AsyncIterator[Live]:
         return not await leaked(shared)
 
     await wait_until(clean, f"no key left of prefix {platform.keys.prefix}: {await leaked(shared)}")
+
+
+@pytest.fixture
+async def twins(redis_url: str) -> AsyncIterator[tuple[Live, Live]]:
+    """Two servers of one installation."""
+    async with replicated(redis_url) as both:
+        yield both
 
 
 async def leaked(running: Live) -> list[str]:

@@ -134,6 +134,13 @@ MUTATIONS = (
         "tests/engine/test_queue.py",
     ),
     Mutation(
+        "a plain question is answered by everybody who found it waiting",
+        f"{SCRIPTS}/submit.lua",
+        "if not waiting[ARGV[i]] then",
+        "if false then",
+        "tests/api/test_answer_races.py",
+    ),
+    Mutation(
         "a lease is not renewed",
         f"{SCRIPTS}/renew.lua",
         "redis.call('XCLAIM'",

@@ -95,6 +95,13 @@ async def live(
 
 
 @asynccontextmanager
+async def replicated(redis_url: str) -> AsyncIterator[tuple[Live, Live]]:
+    """Two servers of one installation."""
+    async with live(redis_url) as one, live(redis_url, prefix=one.platform.keys.prefix) as other:
+        yield one, other
+
+
+@asynccontextmanager
 async def listening(platform: Platform, sign_in: SignIn) -> AsyncIterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as bound:
         # asyncio does so only for sockets that name their protocol: without it, each answer takes 40 ms.

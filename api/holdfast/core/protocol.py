@@ -18,7 +18,7 @@ from holdfast.events import PROTOCOL_MODES, dump, now_ms
 from holdfast.redis import lua
 from holdfast.redis.client import insist
 from holdfast.redis.lua import Place
-from holdfast.redis.records import FOLLOWED, Caller, RunRecord, ThreadRecord, read_run, run_fields
+from holdfast.redis.records import FOLLOWED, Caller, ThreadRecord
 from holdfast.redis.stream import Reader, Span, Stored
 from holdfast.wire.protocol import Command, EventsRequest, InputRespond
 from holdfast.wire.runs import RunCreate
@@ -102,7 +102,7 @@ async def respond(platform: Platform, caller: Caller, thread_id: str, params: An
     asked = InputRespond.model_validate(params)
     thread = await threads.find(platform, caller, thread_id)
     answers = {one.interrupt_id: one.response for one in asked.responses}
-    await check_waiting(platform, thread, answers)
+    check_waiting(thread, answers)
     created = await submit(
         platform,
         caller,
@@ -119,33 +119,12 @@ async def respond(platform: Platform, caller: Caller, thread_id: str, params: An
     return {}, created.place
 
 
-async def check_waiting(platform: Platform, thread: ThreadRecord, answers: Answer) -> None:
+def check_waiting(thread: ThreadRecord, answers: Answer) -> None:
+    """Raises `NothingPending` for what waits no more; says by whom it was answered where that is known."""
     waiting = approvals.pending(thread)
-    ids = {one.interrupt_id for one in waiting}
-    if thread.status == "busy":
-        ids -= await being_answered(platform, thread.thread_id)
-    for interrupt_id in answers.keys() - ids:
-        approvals.check_gone(thread, interrupt_id, waiting)  # knows who decided it
+    for interrupt_id in answers.keys() - {one.interrupt_id for one in waiting}:
+        approvals.check_gone(thread, interrupt_id, waiting)
         raise NothingPending(f"Interrupt {interrupt_id} is not waiting for an answer.")
-
-
-async def being_answered(platform: Platform, thread_id: str) -> set[str]:
-    """The plain interrupts that runs in line, or at work, bring an answer to."""
-    return {
-        interrupt_id
-        for record in await in_line(platform, thread_id)
-        for interrupt_id in record.request.get("resume") or ()
-    }
-
-
-async def in_line(platform: Platform, thread_id: str) -> list[RunRecord]:
-    client, keys = platform.client, platform.keys
-    ids = [run_id.decode() for run_id in await client.call("LRANGE", keys.queue(thread_id), 0, -1)]
-    found = [
-        read_run(thread_id, run_id, await client.call("HMGET", keys.runs(thread_id), *run_fields(run_id)))
-        for run_id in ids
-    ]
-    return [record for record in found if record]
 
 
 # frames

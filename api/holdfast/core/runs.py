@@ -125,6 +125,7 @@ async def submit(
         now,
         create=create_thread,
         metadata=of_graph(spec),
+        answers=list(answers.resume) if answers and is_strict(asked) else (),
         delay_ms=round((asked.after_seconds or 0) * 1000),
         most=Most(platform.settings.max_runs, platform.settings.max_runs_of_tenant),
         once=once,
@@ -155,12 +156,16 @@ def new_request(thread_id: str, asked: RunCreateStateless, spec: GraphSpec, call
     }
 
 
+def is_strict(asked: RunCreateStateless) -> bool:
+    return isinstance(asked, RunCreate) and asked.strict_resume
+
+
 async def read_answers(
     platform: Platform, caller: Caller, thread_id: str, asked: RunCreateStateless, *, create_thread: bool
 ) -> approvals.Answers | None:
     if asked.command is None or not asked.command.resumes:
         return None
-    strict = getattr(asked, "strict_resume", False)
+    strict = is_strict(asked)
     try:
         thread = await threads.find(platform, caller, thread_id)
     except ThreadNotFound:

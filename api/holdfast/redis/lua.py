@@ -1,6 +1,6 @@
 """The scripts as typed functions: the signature is the contract, the Lua (`redis/scripts`) the proof."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -178,7 +178,8 @@ async def delete_thread(client: Client, keys: Keys, thread_id: str, tenant: str,
 class Submission:
     """A run to be put in line, on a thread that need not be there when `create` is set.
 
-    `metadata` is merged into the thread's; with `delay_ms` the run stands in line only after that time.
+    `metadata` is merged into the thread's; `answers` are the plain interrupts that must still wait for what
+    the run brings; with `delay_ms` the run stands in line only after that time.
     """
 
     thread_id: str
@@ -188,6 +189,7 @@ class Submission:
     now: datetime
     create: bool
     metadata: dict[str, Any]
+    answers: Collection[str] = ()
     delay_ms: int = 0
     most: Most = UNBOUNDED
     once: Once | None = None
@@ -234,6 +236,8 @@ class Submission:
             ONCE_S,
             len(self.decisions),
             *decisions,
+            len(self.answers),
+            *self.answers,
             *metadata_fields(self.metadata),
         ]
 
@@ -242,8 +246,8 @@ async def submit(client: Client, keys: Keys, asked: Submission) -> Place:
     """Writes the run, makes the thread busy and puts the run in line, all or nothing.
 
     Raises `ThreadNotFound`, `ThreadBusy` under `multitask_strategy: reject`, `NothingPending` when a request
-    has been decided before, `TooMany` past the bounds of `most`, and for `once` `AlreadyMade` when its run is
-    there, `Invalid` when something else was asked under its key.
+    has been decided, or an interrupt answered, before, `TooMany` past the bounds of `most`, and for `once`
+    `AlreadyMade` when its run is there, `Invalid` when something else was asked under its key.
     """
     match await client.run(SUBMIT, asked.keys(keys), asked.arguments(keys.lanes)):
         case [b"ok", epoch, seq]:
@@ -260,6 +264,8 @@ async def submit(client: Client, keys: Keys, asked: Submission) -> Place:
             made = orjson.loads(decision)
             by = ", ".join(made.get("by", ()))
             raise NothingPending(f"Request {request_id.decode()} was decided by {by} at {made.get('at')}.")
+        case [b"answered", interrupt_id]:
+            raise NothingPending(f"Interrupt {interrupt_id.decode()} is not waiting for an answer.")
     raise ThreadNotFound(f"Thread with ID {asked.thread_id} not found")
 
 
