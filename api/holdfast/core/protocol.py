@@ -202,6 +202,8 @@ class Follower:
         async for batch in self.platform.hub.events(self.thread_id, self.reader, self._after):
             if batch[0].place.seq <= self._last:
                 yield self._start_anew()
+            if any(stored.event.begins for stored in batch):
+                self._record = None  # it may have been deleted and made again, by somebody else
             record = self._record or await insist(self._find)
             if record and (text := await self._go_on(record, batch)):
                 yield text
