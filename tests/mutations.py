@@ -141,6 +141,13 @@ MUTATIONS = (
         "tests/api/test_answer_races.py",
     ),
     Mutation(
+        "a state is told although something came after it was read",
+        f"{SCRIPTS}/note_state.lua",
+        "if at[3] ~= ARGV[4] then",
+        "if false then",
+        "tests/engine/test_note_state.py",
+    ),
+    Mutation(
         "a lease is not renewed",
         f"{SCRIPTS}/renew.lua",
         "redis.call('XCLAIM'",

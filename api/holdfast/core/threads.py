@@ -7,16 +7,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
 from langgraph.types import StateSnapshot
 from uuid_utils.compat import uuid7
 
 from holdfast.auth.rules import Action
+from holdfast.core import approvals
 from holdfast.core.platform import Platform
 from holdfast.core.states import EMPTY_STATE, describe_interrupt, describe_state
 from holdfast.errors import BadRequest, Fenced, HoldfastError, ThreadBusy, ThreadExists, ThreadNotFound
+from holdfast.events import dump
 from holdfast.redis import lua
 from holdfast.redis.records import Caller, ThreadRecord, metadata_fields, read_thread, timestamp_us
 from holdfast.wire.common import CheckpointAddress
@@ -47,6 +48,11 @@ async def find(
     Raises `ThreadNotFound`, also when it is somebody else's, and what the project's rules raise.
     """
     caller = await platform.rules.admit(caller, "threads", action, {"thread_id": thread_id, **value})
+    return await read_record(platform, caller, thread_id)
+
+
+async def read_record(platform: Platform, caller: Caller, thread_id: str) -> ThreadRecord:
+    """As `find`, for a caller whom the project's rules have admitted."""
     stored = await lua.read_thread(platform.client, platform.keys, thread_id, caller)
     thread = read_thread(thread_id, stored) if stored else None
     if thread is None or not caller.may_use(thread):
@@ -301,19 +307,11 @@ async def update_state(
     at = asked.checkpoint or CheckpointAddress()
     config = address(thread_id, asked.checkpoint_id or at.checkpoint_id, at.checkpoint_ns)
     async with opened(platform, thread) as graph:
-        try:
-            written = await graph.aupdate_state(config, asked.values, as_node=asked.as_node)
-            found = await graph.aget_state(address(thread_id))
-        except Fenced:
-            raise ThreadBusy from None
-        except HoldfastError:
-            raise
-        except Exception as error:  # whatever the graph's own reducers make of the values
-            raise BadRequest(str(error) or f"The graph refuses it: {type(error).__name__}.") from error
-    await note_state(platform, caller.on(thread), thread_id, found)
+        written = await write_state(graph, config, asked)
     configurable = {
         key: written["configurable"].get(key) for key in ("thread_id", "checkpoint_ns", "checkpoint_id")
     }
+    await note_state(platform, caller.on(thread), thread_id, mark=str(configurable["checkpoint_id"]))
     return {
         "checkpoint": configurable,
         "configurable": configurable,
@@ -321,23 +319,58 @@ async def update_state(
     }
 
 
-async def note_state(platform: Platform, caller: Caller, thread_id: str, found: StateSnapshot) -> None:
-    """Brings the thread's record in step with a state that was written from outside a run."""
+async def write_state(graph: Graph, config: RunnableConfig, asked: StateUpdate) -> RunnableConfig:
+    try:
+        return await graph.aupdate_state(config, asked.values, as_node=asked.as_node)
+    except Fenced:
+        raise ThreadBusy from None
+    except HoldfastError:
+        raise
+    except Exception as error:  # whatever the graph's own reducers make of the values
+        raise BadRequest(str(error) or f"The graph refuses it: {type(error).__name__}.") from error
+
+
+async def note_state(platform: Platform, caller: Caller, thread_id: str, mark: str) -> None:
+    """Brings the thread's record and its readers in step with a state that was written from outside a run."""
+    noted = False
+    while not noted:  # what is logged meanwhile may have changed the state that was read
+        thread = await read_record(platform, caller, thread_id)
+        told = tell(thread_id, await snapshot(platform, thread))
+        noted = await lua.note_state(
+            platform.client,
+            platform.keys,
+            thread_id,
+            caller,
+            told,
+            mark=mark,
+            seq=thread.seq,
+            now=datetime.now(UTC),
+            ttl_s=kept_s(platform, replace(thread, interrupts=told.interrupts)),
+            keep_s=platform.settings.events_keep_s,
+        )
+
+
+def tell(thread_id: str, found: StateSnapshot) -> lua.Told:
+    status = "interrupted" if found.tasks else "idle"
     interrupts = {
         task.id: [describe_interrupt(one) for one in task.interrupts]
         for task in found.tasks
         if task.interrupts
     }
-    now = timestamp_us(datetime.now(UTC))
-    fields = ["status", "interrupted" if found.tasks else "idle", "interrupts", orjson.dumps(interrupts)]
-    await lua.update_thread(
-        platform.client,
-        platform.keys,
-        thread_id,
-        caller,
-        [*fields, "error", "", "updated_at", now, "state_updated_at", now],
-        only_idle=True,
+    waiting = [one for of_task in interrupts.values() for one in of_task]
+    return lua.Told(
+        status,
+        interrupts,
+        dump({"state": describe_state(found), "thread_id": thread_id}),
+        dump({"status": status, "interrupts": waiting}),
     )
+
+
+def kept_s(platform: Platform, thread: ThreadRecord) -> int:
+    """How long the thread is kept at rest: for ever while an approval waits."""
+    if any(one.policy for one in approvals.pending(thread)):
+        return 0
+    return platform.project.ttl_s if thread.ttl_minutes is None else round(thread.ttl_minutes * 60)
 
 
 async def history(

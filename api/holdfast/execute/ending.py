@@ -18,6 +18,7 @@ from holdfast.execute.inputs import (
     newest,
     read_interrupts,
     read_request_id,
+    read_values,
     taken_back,
 )
 from holdfast.execute.limits import Limits
@@ -91,6 +92,8 @@ class End:
             else:
                 await self._finish("interrupted", "idle")
             return
+        if rollback:
+            self._log.write(self._encoder.event("values", read_values(snapshot)))
         await self._finish(
             "interrupted",
             "interrupted" if snapshot.tasks else "idle",

@@ -111,3 +111,10 @@ def read_interrupts(snapshot: StateSnapshot) -> dict[str, list[dict[str, Any]]]:
         for task in snapshot.tasks
         if task.interrupts
     }
+
+
+def read_values(snapshot: StateSnapshot) -> Any:
+    """The values as a stream shows them: with what waits on them."""
+    if not snapshot.interrupts or not isinstance(snapshot.values, dict):
+        return snapshot.values
+    return {**snapshot.values, "__interrupt__": snapshot.interrupts}

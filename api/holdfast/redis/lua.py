@@ -17,6 +17,7 @@ from holdfast.errors import (
     ThreadNotFound,
     TooMany,
 )
+from holdfast.events import dump
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
 from holdfast.redis.records import Caller, metadata_fields, run_fields, timestamp_us
@@ -25,6 +26,7 @@ CREATE_THREAD = Script.load("thread", "create_thread")
 READ_THREAD = Script.load("thread", "read_thread")
 READ_RUN = Script.load("thread", "read_run")
 UPDATE_THREAD = Script.load("thread", "update_thread")
+NOTE_STATE = Script.load("thread", "note_state")
 DELETE_THREAD = Script.load("thread", "schedule", "delete_thread")
 SUBMIT = Script.load("thread", "schedule", "submit")
 CANCEL = Script.load("thread", "schedule", "cancel")
@@ -39,6 +41,11 @@ class Place(NamedTuple):
     epoch: int
     seq: int
 
+    @property
+    def id(self) -> str:
+        """The event's id, on the wire and in the log."""
+        return f"{self.epoch}-{self.seq}"
+
 
 class Most(NamedTuple):
     """How many runs may wait or run at once."""
@@ -52,6 +59,15 @@ class Once(NamedTuple):
 
     key: str
     digest: str
+
+
+class Told(NamedTuple):
+    """A thread's state as it is told: to the record, and as the data of two events."""
+
+    status: str
+    interrupts: dict[str, list[dict[str, Any]]]
+    state: bytes
+    standing: bytes
 
 
 class AlreadyMade(Exception):
@@ -143,19 +159,61 @@ async def update_thread(
     thread_id: str,
     caller: Caller,
     fields: Sequence[Argument],
-    *,
-    only_idle: bool = False,
 ) -> None:
-    """Sets fields of the thread's record. Raises `ThreadNotFound`, and `ThreadBusy` when it must be idle."""
+    """Sets fields of the thread's record. Raises `ThreadNotFound`."""
     reply = await client.run(
-        UPDATE_THREAD,
-        [keys.thread(thread_id)],
-        [caller.tenant, caller.owner_filter, int(only_idle), *fields],
+        UPDATE_THREAD, [keys.thread(thread_id)], [caller.tenant, caller.owner_filter, *fields]
     )
     if reply == b"missing":
         raise ThreadNotFound(f"Thread with ID {thread_id} not found")
-    if reply == b"busy":
-        raise ThreadBusy
+
+
+async def note_state(
+    client: Client,
+    keys: Keys,
+    thread_id: str,
+    caller: Caller,
+    told: Told,
+    *,
+    mark: str,
+    seq: int,
+    now: datetime,
+    ttl_s: int,
+    keep_s: int,
+) -> bool:
+    """Tells a state that was written from outside a run: to the thread's record, and to who reads its log.
+
+    `mark` names the write; `seq` is the log's from before the state was read. False when something has been
+    logged since: the state is to be read again. A run that has begun since tells it by itself. Raises
+    `ThreadNotFound`.
+    """
+    reply = await client.run(
+        NOTE_STATE,
+        [
+            keys.thread(thread_id),
+            keys.runs(thread_id),
+            keys.run_order(thread_id),
+            keys.events(thread_id),
+            keys.checkpoints(thread_id),
+            keys.checkpoint_index(thread_id),
+        ],
+        [
+            caller.tenant,
+            caller.owner_filter,
+            mark,
+            seq,
+            told.status,
+            dump(told.interrupts),
+            timestamp_us(now),
+            ttl_s,
+            keep_s,
+            told.state,
+            told.standing,
+        ],
+    )
+    if reply == b"missing":
+        raise ThreadNotFound(f"Thread with ID {thread_id} not found")
+    return bool(reply != b"moved")
 
 
 async def delete_thread(client: Client, keys: Keys, thread_id: str, tenant: str, owner: str) -> None:

@@ -78,8 +78,7 @@ redis.call('HSET', thread, 'token', '', 'active', '', 'status', more and 'busy' 
   'error', ARGV[9], 'updated_at', now_us, 'state_updated_at', now_us)
 if more then
   dispatch(lane, thread_id, tenant)
-elseif tonumber(redis.call('HGET', thread, 'delayed') or 0) <= 0 then
-  expire({thread, runs, order, KEYS[6], KEYS[7]}, ttl)
-  redis.call('EXPIRE', events, ttl > 0 and math.min(ttl, keep) or keep)
+else
+  lapse(thread, {runs, order, KEYS[6], KEYS[7]}, events, ttl, keep)
 end
 return {'ok'}
