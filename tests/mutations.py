@@ -148,6 +148,13 @@ MUTATIONS = (
         "tests/engine/test_note_state.py",
     ),
     Mutation(
+        "a reader of a thread goes on from a place that the log does not reach back to",
+        "api/holdfast/core/thread_stream.py",
+        "not await self._goes_on(record)",
+        "False",
+        "tests/api/test_thread_stream_cursors.py",
+    ),
+    Mutation(
         "a lease is not renewed",
         f"{SCRIPTS}/renew.lua",
         "redis.call('XCLAIM'",

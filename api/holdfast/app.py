@@ -15,7 +15,19 @@ from holdfast import __version__
 from holdfast.auth import DevAuthenticator, SignIn
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError, TooMany, Unavailable
-from holdfast.routes import assistants, base, chat, dev, protocol, runs, stateless, system, threads, ui
+from holdfast.routes import (
+    assistants,
+    base,
+    chat,
+    dev,
+    protocol,
+    runs,
+    stateless,
+    system,
+    thread_stream,
+    threads,
+    ui,
+)
 from holdfast.routes.sse import Ticker
 
 logger = logging.getLogger(__name__)
@@ -65,7 +77,7 @@ def create_app(platform: Platform, sign_in: SignIn) -> FastAPI:
     app.state.ticker = Ticker()
     app.state.stopping = False  # told to stop: no longer ready
     app.state.closing = asyncio.Event()  # answers that are under way are about to be cut
-    for module in (system, assistants, threads, runs, stateless, protocol, chat, ui):
+    for module in (system, assistants, threads, thread_stream, runs, stateless, protocol, chat, ui):
         app.include_router(module.routes)
     app.include_router(system.reference)
     if isinstance(sign_in.own, DevAuthenticator):

@@ -161,6 +161,28 @@ async def test_an_api_process_that_stops_loses_nobody(replicas: Replicas, tmp_pa
     await sdk.aclose()
 
 
+async def listen(sdk: LangGraphClient, thread_id: str, last_event_id: str | None = None) -> list[Any]:
+    """The thread's events up to the end of a run."""
+    found: list[Any] = []
+    async for part in await sdk.threads.join_stream(thread_id, last_event_id=last_event_id):
+        found.append((part.event, part.data, part.id))
+        if isinstance(part.data, dict) and part.data.get("status") == "run_done":
+            break
+    return found
+
+
+async def test_who_follows_a_thread_goes_on_elsewhere(replicas: Replicas, tmp_path: Path) -> None:
+    sdk = get_client(url=replicas.door)
+    thread_id = (await sdk.threads.create())["thread_id"]
+    heard = asyncio.create_task(listen(sdk, thread_id, "-"))
+    await sdk.runs.create(thread_id, "steps", input={"delay": STEP_S})
+    await reached(tmp_path / "notes", 1)
+    parts = await stopped_under(replicas, heard)
+    assert [len(data["log"]) for event, data, _ in parts if event == "values"] == [0, 1, 2, 3]
+    assert parts == await listen(sdk, thread_id, "-")
+    await sdk.aclose()
+
+
 async def test_a_worker_does_not_wait_for_what_never_ends(redis_url: str, tmp_path: Path) -> None:
     async with live(redis_url, config=STUCK, worker=False) as api:
         sdk, keys = api.sdk(), api.platform.keys

@@ -64,15 +64,19 @@ class Followed:
             yield batch
 
     def shows(self, mode: str) -> bool:
-        """Whether a client that asked for these modes sees an event of that mode."""
-        if mode in ALWAYS:
-            return True
-        if mode == "messages":
-            return "messages-tuple" in self.modes
-        return mode.partition("/")[0] in self.modes
+        return is_shown(mode, self.modes)
 
     async def close(self) -> None:
         await self.platform.hub.leave(self.thread_id, self.reader)
+
+
+def is_shown(mode: str, asked: frozenset[str]) -> bool:
+    """Whether a client that asked for these modes sees an event of that mode."""
+    if mode in ALWAYS:
+        return True
+    if mode == "messages":
+        return "messages-tuple" in asked
+    return mode.partition("/")[0] in asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ ThreadField = Literal[
     "error",
     "interrupts",
 ]
+ThreadStreamMode = Literal["run_modes", "lifecycle", "state_update"]
 MAX_TTL_MINUTES = 100 * 366 * 24 * 60  # a hundred years
 
 
