@@ -106,11 +106,13 @@ def asks_approval(interrupts: Mapping[str, list[dict[str, Any]]]) -> bool:
 
 def read_interrupts(snapshot: StateSnapshot) -> dict[str, list[dict[str, Any]]]:
     """What waits, by task, in the form of a thread's `interrupts`."""
-    return {
+    waiting = {
         task.id: [encode_interrupt(interrupt) for interrupt in task.interrupts]
         for task in snapshot.tasks
         if task.interrupts
     }
+    found: dict[str, list[dict[str, Any]]] = orjson.loads(dump(waiting))  # a question may hold any object
+    return found
 
 
 def read_values(snapshot: StateSnapshot) -> Any:
