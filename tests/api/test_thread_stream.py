@@ -139,7 +139,7 @@ async def test_a_run_that_is_rolled_back_ends_with_the_state_as_it_is_then(serve
         assert len(heard.of("values")[-2]["log"]) > 3, "the run had shown more"
         async with hearing(http, thread_id, EVERYTHING) as later:
             await later.until_done(2)
-        assert later.events[-len(heard.events) :] == heard.events
+        assert later.events[-2:] == heard.events[-2:], "whatever is left of what the run had shown"
 
 
 async def test_a_rollback_that_brings_a_question_back_says_so(server: Live) -> None:
