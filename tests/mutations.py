@@ -1,6 +1,7 @@
 """Takes mechanisms out, one at a time, and expects a test to go red: `make check-mutations`.
 
-Each mutation is made in a copy of the project; the names of the tests that must notice stand beside it.
+Each mutation is made in a copy of the project; the names of the tests that must notice stand beside it. These
+must pass first with nothing taken out.
 """
 
 import os
@@ -8,7 +9,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -245,26 +248,86 @@ MUTATIONS = (
         "if false then",
         "tests/checkpoint/test_fence.py",
     ),
+    Mutation(
+        "a run is at its end when no node is next",
+        "api/holdfast/execute/feeding.py",
+        "if all(task.interrupts for task in snapshot.tasks)",
+        "if not snapshot.next",
+        "tests/faults/test_half_steps.py -k dies",
+    ),
+    Mutation(
+        "a thread is at rest when no node is next",
+        "api/holdfast/execute/ending.py",
+        '"interrupted" if snapshot.tasks else',
+        '"interrupted" if snapshot.next else',
+        "tests/faults/test_half_steps.py -k cancelled",
+    ),
+    Mutation(
+        "a run is cancelled again, but not its nodes",
+        "api/holdfast/execute/stopping.py",
+        "nodes.tasks - {run} or {run}",
+        "{run}",
+        "tests/faults/test_stops.py -k swallows",
+    ),
+    Mutation(
+        "a node that is left behind may still write checkpoints",
+        "api/holdfast/execute/attempt.py",
+        "        self._left = True\n        self._source.revoke()",
+        "        self._left = True",
+        "tests/faults/test_stops.py -k too_late",
+    ),
+    Mutation(
+        "a node that is left behind may still write events",
+        "api/holdfast/execute/attempt.py",
+        "if self._left or self._lost:",
+        "if self._lost:",
+        "tests/faults/test_stops.py -k too_late",
+    ),
+    Mutation(
+        "a consumer is taken out with its entries",
+        f"{SCRIPTS}/forget_consumers.lua",
+        " and it.pending == 0",
+        "",
+        "tests/engine/test_consumers.py",
+    ),
 )
 
 
-def run(mutation: Mutation) -> str | None:
-    """None when a test noticed; otherwise what is wrong."""
+@contextmanager
+def copied() -> Iterator[Path]:
+    """A copy of the project as it stands."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         copy = Path(folder)
         for name in subprocess.check_output(LISTED, cwd=ROOT, text=True).splitlines():
             if (ROOT / name).is_file():
                 (copy / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, copy / name)
-        mutated = copy / mutation.file
-        text = mutated.read_text()
+        yield copy
+
+
+def mutated(mutation: Mutation) -> str | None:
+    """None when a test noticed; otherwise what is wrong."""
+    with copied() as copy:
+        file = copy / mutation.file
+        text = file.read_text()
         if text.count(mutation.old) != 1:
             return f"{mutation.file} has {text.count(mutation.old)} places that read {mutation.old!r}"
-        mutated.write_text(text.replace(mutation.old, mutation.new))
-        return judge(copy, mutation.tests)
+        file.write_text(text.replace(mutation.old, mutation.new))
+        code, said = run(copy, mutation.tests)
+    if code == 1 and " failed" in said:
+        return None
+    return "no test went red" if code == 0 else f"the tests did not run:\n{said[-2000:]}"
 
 
-def judge(copy: Path, tests: str) -> str | None:
+def unchanged(tests: str) -> str | None:
+    """None when the tests pass with nothing taken out: only then does their going red say anything."""
+    with copied() as copy:
+        code, said = run(copy, tests)
+    return None if code == 0 else f"red with nothing taken out:\n{said[-2000:]}"
+
+
+def run(copy: Path, tests: str) -> tuple[int, str]:
+    """The exit code of pytest, and what it said."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests.split()],
         cwd=copy,
@@ -274,25 +337,23 @@ def judge(copy: Path, tests: str) -> str | None:
         timeout=TIMEOUT_S,
         check=False,
     )
-    if done.returncode == 1 and " failed" in done.stdout:
-        return None
-    return (
-        "no test went red"
-        if done.returncode == 0
-        else f"the tests did not run:\n{(done.stdout + done.stderr)[-2000:]}"
-    )
+    return done.returncode, done.stdout + done.stderr
 
 
 def main() -> int:
     wanted = sys.argv[1:]
     chosen = [one for one in MUTATIONS if not wanted or any(word in one.name for word in wanted)]
+    noticing = sorted({one.tests for one in chosen})
     with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(run, chosen))
-    for mutation, problem in zip(chosen, results, strict=True):
-        sys.stdout.write(f"{'red  ' if problem is None else 'GREEN'}  {mutation.name}\n")
+        sound = pool.map(unchanged, noticing)
+        noticed = pool.map(mutated, chosen)
+        results = [("green", tests, problem) for tests, problem in zip(noticing, sound, strict=True)]
+        results += [("red", one.name, problem) for one, problem in zip(chosen, noticed, strict=True)]
+    for color, name, problem in results:
+        sys.stdout.write(f"{color if problem is None else 'WRONG':5}  {name}\n")
         if problem:
             sys.stdout.write(f"       {problem}\n")
-    return int(any(results))
+    return int(any(problem for _, _, problem in results))
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class End:
             self._log.write(self._encoder.event("values", snapshot.values))
         return await self._finish(
             "success",
-            "interrupted" if snapshot.tasks else "idle",
+            rest(snapshot),
             interrupts=read_interrupts(snapshot),
             waiting=waiting,
         )
@@ -96,7 +96,7 @@ class End:
             self._log.write(self._encoder.event("values", read_values(snapshot)))
         await self._finish(
             "interrupted",
-            "interrupted" if snapshot.tasks else "idle",
+            rest(snapshot),
             interrupts=read_interrupts(snapshot),
             waiting=taken_back(snapshot, self._feed.decisions),
             after="rollback" if rollback else "",
@@ -180,3 +180,8 @@ class End:
     def _ttl_s(self) -> int:
         minutes = self._claim.ttl_minutes
         return self._limits.default_ttl_s if minutes is None else round(minutes * 60)
+
+
+def rest(snapshot: StateSnapshot) -> str:
+    """What a thread is when nothing runs. `next` can be empty after a crash while tasks are left."""
+    return "interrupted" if snapshot.tasks else "idle"

@@ -10,7 +10,7 @@ from holdfast.errors import Conflict, Fenced
 from holdfast.redis.client import Argument, Client, Script, insist
 from holdfast.redis.keys import Keys
 
-_PUT = Script.load("checkpoint_common", "checkpoint_put")
+PUT = Script.load("checkpoint_common", "checkpoint_put")
 _PUT_WRITES = Script.load("checkpoint_common", "checkpoint_put_writes")
 _LOAD = Script.load("checkpoint_common", "checkpoint_load")
 _HISTORY = Script.load("checkpoint_common", "checkpoint_history")
@@ -65,7 +65,7 @@ class ThreadCheckpoints(NamedTuple):
         awaited = tuple(expected)
         pairs = [part for pair in fields.items() for part in pair]
         head = (self.token, self.ttl_s, self.thread_id, name, len(awaited))
-        missing: list[bytes] = await self._run(_PUT, *head, *awaited, *pairs)
+        missing: list[bytes] = await self._run(PUT, *head, *awaited, *pairs)
         return missing
 
     async def put_writes(
