@@ -200,6 +200,22 @@ async def test_the_time_limit_of_a_run_bounds_it(redis_url: str, notes: Path, st
         assert (thread["status"], thread["values"].get("said")) == ("error", None)
 
 
+async def test_what_else_was_asked_waits_on_when_the_time_of_an_answer_is_up(
+    redis_url: str, notes: Path
+) -> None:
+    async with live(redis_url, config=STUCK, run_timeout_s=0.5) as stuck:
+        sdk = stuck.sdk()
+        thread_id = (await sdk.threads.create())["thread_id"]
+        values: Any = await sdk.runs.wait(thread_id, "pair", input={"notes": str(notes)})
+        ids = {asked["value"]: asked["id"] for asked in values["__interrupt__"]}
+        run = await sdk.runs.create(thread_id, "pair", command={"resume": {ids["a"]: "yes"}})
+        await has_status(sdk, thread_id, run["run_id"], "timeout")
+        assert noted(notes) == ["a"]
+        thread: Any = await sdk.threads.get(thread_id)
+        assert thread["status"] == "error"
+        assert ids["b"] in {one["id"] for of_task in thread["interrupts"].values() for one in of_task}
+
+
 async def test_a_run_that_is_lost_frees_its_place(stuck: Live, notes: Path) -> None:
     sdk = stuck.sdk()
     thread_id, run_id = await begin(sdk, "stubborn", notes, "values")

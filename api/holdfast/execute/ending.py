@@ -66,19 +66,16 @@ class End:
             waiting=waiting,
         )
 
-    async def fail(self, error: str, message: str) -> None:
+    async def fail(self, error: str, message: str, status: str = "error") -> None:
         interrupts = await self._still_waiting()
-        await self._finish(
-            "error", "error", interrupts=interrupts, error={"error": error, "message": message}
-        )
+        await self._finish(status, "error", interrupts=interrupts, error={"error": error, "message": message})
 
     async def poison(self) -> None:
         """Gives up a run that has ended its workers."""
         await self.fail("RunPoisoned", POISONED.format(failures=self._limits.max_attempts))
 
     async def time_out(self) -> None:
-        message = f"no end within {self._limits.run_timeout_s:g} s"
-        await self._finish("timeout", "error", error={"error": "TimeoutError", "message": message})
+        await self.fail("TimeoutError", f"no end within {self._limits.run_timeout_s:g} s", "timeout")
 
     async def cancel(self, *, rollback: bool) -> None:
         try:
@@ -86,11 +83,7 @@ class End:
         except (Fenced, Unavailable):
             raise
         except Exception as error:  # of the graph's own making: it must not keep the run from its end
-            logger.warning("a cancelled run leaves no state", extra={"error": type(error).__name__})
-            if rollback:
-                await self.fail(type(error).__name__, str(error))
-            else:
-                await self._finish("interrupted", "idle")
+            await self._cancel_unseen(error, rollback=rollback)
             return
         if rollback:
             self._log.write(self._encoder.event("values", read_values(snapshot)))
@@ -101,6 +94,15 @@ class End:
             waiting=taken_back(snapshot, self._feed.decisions),
             after="rollback" if rollback else "",
         )
+
+    async def _cancel_unseen(self, error: Exception, *, rollback: bool) -> None:
+        """Ends a cancelled run whose state cannot be looked at, or not be taken back."""
+        if rollback:
+            await self.fail(type(error).__name__, str(error))
+            return
+        unseen = {"run_id": self._claim.run_id, "error": type(error).__name__}
+        logger.warning("the state of a cancelled run cannot be read", extra=unseen)
+        await self._finish("interrupted", "idle")
 
     async def _look_back(self, *, rollback: bool) -> StateSnapshot:
         """What a cancelled run leaves. Raises `Conflict` when its checkpoints hold up those of other runs."""

@@ -12,6 +12,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
+from langgraph.types import Send, interrupt
 from typing_extensions import TypedDict
 
 LONG_S = 60
@@ -96,6 +97,14 @@ async def follow(state: State) -> State:
     return {}
 
 
+async def wonder(state: State) -> State:
+    """Asks, and sleeps over the answer."""
+    interrupt(state["said"])
+    note(state, state["said"])
+    await asyncio.sleep(LONG_S)
+    return {}
+
+
 async def speak(state: State) -> State:
     note(state, "begun")
     for number in range(WORDS):
@@ -124,11 +133,25 @@ def chain(**nodes: Any) -> Any:
     return builder.compile()
 
 
+def questions() -> Any:
+    """Two questions at once."""
+    builder = StateGraph(State)
+    builder.add_node("wonder", wonder)
+    builder.add_conditional_edges(
+        START,
+        lambda state: [Send("wonder", {"notes": state["notes"], "said": one}) for one in ("a", "b")],
+        ["wonder"],
+    )
+    builder.add_edge("wonder", END)
+    return builder.compile()
+
+
 thread = chain(node=block_thread)
 stubborn = chain(node=ignore_cancels)
 late = chain(node=hear_late)
 late_child = chain(child=chain(node=hear_late))
 swallowing = chain(node=swallow, next=follow)
 mistaken = chain(node=misunderstand)
+pair = questions()
 talk = chain(node=speak)
 echo = chain(node=follow)
