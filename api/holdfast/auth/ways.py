@@ -54,7 +54,9 @@ async def open_own(
             return GatewayAuthenticator(settings)
         case "keys":
             return NoOther()
-    return await DevAuthenticator.open(settings, client, keys)
+        case "dev":
+            return await DevAuthenticator.open(settings, client, keys)
+    raise StartError(f"HOLDFAST_AUTH={settings.auth} is no way to sign in here.")
 
 
 # HOLDFAST_AUTH=jwt
