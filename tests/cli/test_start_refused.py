@@ -53,6 +53,16 @@ def project(folder: Path, config: object, **files: str) -> str:
         ({"graphs": {"a": "./broken_one.py:number"}}, "Graph 'a' is a int: langgraph.json must name"),
         ({"graphs": {"a": "./broken_two.py:graph"}}, "failed with ValueError: no good, at all."),
         ({"graphs": {"a": "./broken_three.py:graph"}}, "failed with SyntaxError"),
+        ({"graphs": {"a": "./broken_one.py:graph"}, "auth": {"path": "auth.py"}}, '"auth" must be named as'),
+        ({"graphs": {"a": "./broken_one.py:graph"}, "auth": {"path": 5}}, '"auth" must be named as'),
+        (
+            {"graphs": {"a": "./broken_one.py:graph"}, "auth": {"path": "./gone.py:auth"}},
+            '"auth": the file ./gone.py does not exist',
+        ),
+        (
+            {"graphs": {"a": "./broken_one.py:graph"}, "auth": {"path": "./broken_one.py:number"}},
+            '"auth": ./broken_one.py:number is a int: it must be a langgraph_sdk.Auth.',
+        ),
         ({"graphs": {"a": "./broken_one.py:graph"}, "checkpointer": "redis"}, '"checkpointer" must be'),
         ({"graphs": {"a": "./broken_one.py:graph"}, "checkpointer": {"ttl": 5}}, '"ttl" must be an object'),
         (

@@ -101,7 +101,7 @@ def read_key(jwk: dict[str, Any], algorithms: Collection[str], uses: Collection[
     possible, members = KINDS.get((kind, str(jwk.get("crv", ""))), ((), ()))
     may = frozenset(name for name in possible if name in algorithms and (jwk.get("alg") or name) == name)
     named = kid is None or isinstance(kid, str)
-    if not may or not named or jwk.get("use") not in uses or "verify" not in jwk.get("key_ops", ["verify"]):
+    if not may or not named or jwk.get("use") not in uses or not verifies(jwk.get("key_ops")):
         return None
     public = {"kty": kind, **{name: jwk.get(name) for name in members}}
     try:
@@ -113,3 +113,7 @@ def read_key(jwk: dict[str, Any], algorithms: Collection[str], uses: Collection[
         logger.warning("a key of the key set is too short", extra={"kid": kid, "bits": material.key_size})
         return None
     return Key(kid, may, sha256(orjson.dumps(public)).digest(), material)
+
+
+def verifies(operations: Any) -> bool:
+    return operations is None or (isinstance(operations, list) and "verify" in operations)
