@@ -74,7 +74,7 @@ def create_app(platform: Platform, sign_in: SignIn) -> FastAPI:
     app.state.platform = platform
     app.state.sign_in = sign_in
     app.state.background = set()
-    app.state.ticker = Ticker()
+    app.state.ticker = Ticker(platform.settings.send_timeout_s)
     app.state.stopping = False  # told to stop: no longer ready
     app.state.closing = asyncio.Event()  # answers that are under way are about to be cut
     for module in (system, assistants, threads, thread_stream, runs, stateless, protocol, chat, ui):

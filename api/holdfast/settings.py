@@ -105,6 +105,9 @@ class Settings(BaseModel):
     )
     max_runs_of_tenant: int = Field(10_000, ge=1, description="The same for the runs of one tenant")
     events_keep_s: int = Field(600, ge=1, description="Seconds that a run's events are kept after its end")
+    send_timeout_s: Seconds = Field(
+        30.0, description="Seconds that a client may take nothing of its answer before it is cut"
+    )
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body")
     allow_eviction: bool = Field(False, description="Start on a Redis that may evict what it keeps")
     log_format: Literal["text", "json"] = Field("text", description="How log lines are written")

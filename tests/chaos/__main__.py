@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.chaos.deaf import deaf
 from tests.chaos.idle import idle
 from tests.chaos.killing import chaos
 from tests.chaos.overload import overload
@@ -30,6 +31,7 @@ SCENARIOS: dict[str, Callable[[Zygote, Path, float], Awaitable[Report]]] = {
     "soak": soak,
     "reconnects": reconnects,
     "idle": idle,
+    "deaf": deaf,
 }
 SHOWN = 20
 

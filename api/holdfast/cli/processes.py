@@ -94,7 +94,7 @@ async def dev(settings: Settings, config: Path, host: str, port: int) -> None:
             await stack.enter_async_context(running_worker(platform))
             app = await stack.enter_async_context(build(platform))
             announce(bound, platform, redis=f"{server}, {where}", runs="in this process")
-            await listen(app, bound, settings.grace_s, notice_s=0)
+            await listen(app, bound, settings.grace_s, settings.send_timeout_s, notice_s=0)
 
 
 async def serve(settings: Settings, config: Path, host: str, port: int) -> None:
@@ -106,7 +106,7 @@ async def serve(settings: Settings, config: Path, host: str, port: int) -> None:
         ):
             redis = f"{server}, {shown(platform.redis_url)}"
             announce(bound, platform, redis=redis, runs="by `holdfast worker`")
-            await listen(app, bound, settings.grace_s)
+            await listen(app, bound, settings.grace_s, settings.send_timeout_s)
 
 
 async def work(settings: Settings, config: Path) -> None:
