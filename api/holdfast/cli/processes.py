@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -163,6 +164,7 @@ async def build(platform: Platform) -> AsyncIterator[FastAPI]:
 
 def listening(host: str, port: int) -> socket.socket:
     """A socket on the address, before anything else is started. Raises `StartError`."""
+    allow_open_files()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -176,6 +178,13 @@ def listening(host: str, port: int) -> socket.socket:
             "another with --port."
         ) from error
     return bound
+
+
+def allow_open_files() -> None:
+    """Takes as many as this user may have: each caller is one, and the soft limit is often 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError):  # macOS names a limit that it does not take
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def announce(bound: socket.socket, platform: Platform, *, redis: str, runs: str) -> None:
