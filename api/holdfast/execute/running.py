@@ -33,7 +33,8 @@ class Stream:
     async def run(self, graph: Graph, feed: Any, config: RunnableConfig) -> bool:
         """True when the graph may have paused, so that its state has to be looked at."""
         paused = self._has_breakpoints(graph)
-        references = References(self._graph_id, graph, self._durability)
+        lasting = self._asked.get("on_completion") != "delete"
+        references = References(self._graph_id, graph, kept=lasting and self._durability == "sync")
         async with aclosing(self._chunks(graph, feed, config)) as chunks:
             async for namespace, mode, chunk in chunks:
                 reference = b""
