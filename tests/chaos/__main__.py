@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.chaos.crowd import crowd
 from tests.chaos.deaf import deaf
 from tests.chaos.idle import idle
 from tests.chaos.killing import chaos
@@ -32,6 +33,7 @@ SCENARIOS: dict[str, Callable[[Zygote, Path, float], Awaitable[Report]]] = {
     "reconnects": reconnects,
     "idle": idle,
     "deaf": deaf,
+    "crowd": crowd,
 }
 SHOWN = 20
 

@@ -30,7 +30,7 @@ HEARING = 4
 PAUSE_S = 0.02
 BEFORE_S = 3.0
 LATER_MS = {50: 20.0, 99: 500.0}  # what the deaf may cost the others, by percentile
-LET_GO_S = 5.0  # of a connection, after the timeout
+LET_GO_S = 10.0  # of a connection, after the timeout
 LOOK_S = 0.1
 
 
