@@ -22,12 +22,14 @@ from holdfast.redis.client import cancel, insist
 from holdfast.redis.leases import Leases
 from holdfast.redis.log import Log
 from holdfast.redis.queue import Entry, Queue, open_queue
+from holdfast.redis.sweep import sweep
 
 logger = logging.getLogger(__name__)
 
 BATCH = 100
 LATER_S = 0.5
 RETRY_S = 0.5
+SWEEP_S = 2.0
 
 # A worker that lives is heard of every few seconds, unless it is full. Those that died leave their names
 # behind, which cost a hundred bytes each: they are looked for rarely.
@@ -68,7 +70,7 @@ class Worker:
         async with self._leases.running():
             sources = [
                 asyncio.create_task(work(lane), name=f"{work.__name__} {lane}")
-                for work in (self._fetch, self._start_later, self._reclaim, self._forget_dead)
+                for work in (self._fetch, self._start_later, self._reclaim, self._forget_dead, self._sweep)
                 for lane in lanes
             ]
             await self._stopping.wait()
@@ -153,6 +155,17 @@ class Worker:
     async def _leave(self, lane: int) -> None:
         with suppress(RedisError, HoldfastError):  # another worker will do it
             await consumers.forget(self._platform.client, self._platform.keys, lane, self.name)
+
+    async def _sweep(self, lane: int) -> None:
+        """Takes what has expired off the lane's lists, a step at a time, for ever."""
+        platform = self._platform
+        while True:
+            try:
+                async for _ in sweep(platform.client, platform.keys, lane):
+                    await asyncio.sleep(jittered(SWEEP_S))
+            except (RedisError, HoldfastError) as error:
+                logger.warning("expired threads cannot be looked for", extra={"error": type(error).__name__})
+                await asyncio.sleep(SWEEP_S)
 
     async def _start(self, entries: list[Entry]) -> None:
         for entry in entries:

@@ -100,9 +100,17 @@ class Keys:
         """Sorted set by time of creation (us): the threads of an owner or, without one, of the tenant."""
         return f"{self._bases[lane]}threads:{quote(tenant, safe='')}:{quote(owner, safe='')}"
 
+    def every_index(self, lane: int) -> str:
+        """Pattern of all the lane's indexes of threads."""
+        return f"{self._bases[lane]}threads:*"
+
     def registry(self, lane: int) -> str:
         """Set: ids of the threads that have checkpoints."""
         return f"{self._bases[lane]}registry"
+
+    def sweep(self, lane: int) -> str:
+        """String: how far the search for ids of expired threads has come."""
+        return f"{self._bases[lane]}sweep"
 
     def cancels(self, lane: int) -> str:
         """Pub/sub channel: runs to be cancelled at once."""
