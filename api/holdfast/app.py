@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from holdfast import __version__
 from holdfast.auth import DevAuthenticator, SignIn
+from holdfast.core.checkup import Checkup
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError, TooMany, Unavailable
 from holdfast.routes import (
@@ -75,6 +76,7 @@ def create_app(platform: Platform, sign_in: SignIn) -> FastAPI:
     app.state.sign_in = sign_in
     app.state.background = set()
     app.state.ticker = Ticker(platform.settings.send_timeout_s)
+    app.state.checkup = Checkup(platform.project.hooks.check)
     app.state.stopping = False  # told to stop: no longer ready
     app.state.closing = asyncio.Event()  # answers that are under way are about to be cut
     for module in (system, assistants, threads, thread_stream, runs, stateless, protocol, chat, ui):

@@ -5,10 +5,11 @@ import inspect
 import logging
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import orjson
@@ -85,12 +86,25 @@ def compiled(graph_id: str, graph: Any) -> Pregel[Any, Any, Any, Any]:
 
 
 @dataclass(frozen=True)
+class Hooks:
+    """What the platform may ask of a project beside its graphs; a project need not have any of it.
+
+    `erase` takes a person's data out of what the project itself keeps and says how much of each kind. `check`
+    raises RuntimeError, with a sentence, while the project's own business cannot work.
+    """
+
+    erase: Callable[[str], Awaitable[dict[str, int]]] | None = None
+    check: Callable[[], Awaitable[None]] | None = None
+
+
+@dataclass(frozen=True)
 class Project:
     folder: Path
     graphs: dict[str, GraphSpec]
     ttl_minutes: float | None
     env_file: Path | None
     auth: Auth | None = None
+    hooks: Hooks = Hooks()
 
     @property
     def first_graph(self) -> GraphSpec:
@@ -141,7 +155,8 @@ def load_project(path: Path) -> Project:
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     graphs = {name: load_graph(folder, name, entry) for name, entry in config["graphs"].items()}
-    return Project(folder, graphs, ttl_minutes, env_file(path), load_auth(folder, config.get("auth")))
+    auth = load_auth(folder, config.get("auth"))
+    return Project(folder, graphs, ttl_minutes, env_file(path), auth, load_hooks(path, folder, config))
 
 
 def read_ttl(path: Path, config: Any) -> float | None:
@@ -178,16 +193,39 @@ def load_graph(folder: Path, name: str, entry: Any) -> GraphSpec:
     return GraphSpec(name, target, described.get("description"))
 
 
+def load_hooks(path: Path, folder: Path, config: Any) -> Hooks:
+    """The module that `holdfast.hooks` names; no hooks without it. Raises `StartError`."""
+    own = config.get("holdfast") or {}
+    source = own.get("hooks", "") if isinstance(own, dict) else None
+    if not isinstance(source, str):
+        raise StartError(f'{path}: "holdfast" must be an object, as in {{"hooks": "package.module"}}.')
+    if not source:
+        return Hooks()
+    module = imported(folder, "The hooks", source)
+    found = {field.name: getattr(module, field.name, None) for field in fields(Hooks)}
+    for name, hook in found.items():
+        if hook is not None and not inspect.iscoroutinefunction(hook):
+            raise StartError(f"The hooks: {name} in {source} must be an async function.")
+    return Hooks(**found)
+
+
 def load_target(folder: Path, what: str, path: Any) -> Any:
     """A variable of the project's own code. Raises `StartError`."""
     source, _, attribute = str(path or "").rpartition(":")
     if not source or not attribute:
         raise StartError(f'{what} must be named as "./file.py:variable" or "package.module:variable".')
-    module = module_name(folder, what, source)
+    module = imported(folder, what, source)
     try:
-        return getattr(importlib.import_module(module), attribute)
+        return getattr(module, attribute)
     except AttributeError:
         raise StartError(f"{what}: {source} has no variable {attribute!r}.") from None
+
+
+def imported(folder: Path, what: str, source: str) -> ModuleType:
+    """The module of a "./file.py" in the project's folder, or of a dotted name. Raises `StartError`."""
+    module = module_name(folder, what, source)
+    try:
+        return importlib.import_module(module)
     except Exception as error:  # whatever the project's own code raises on import
         raise StartError(
             f"{what}: importing {source} failed with {type(error).__name__}: {error}."

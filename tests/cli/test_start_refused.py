@@ -21,6 +21,7 @@ from tests.cli.conftest import Run
 from tests.servers import free_port
 
 FREE = ("--port", "0")
+FINE_GRAPH = {"a": "./broken_one.py:graph"}
 pytestmark = pytest.mark.usefixtures("restored")
 FINE = str(Path(__file__).parent / "started" / "langgraph.json")
 
@@ -69,6 +70,20 @@ def project(folder: Path, config: object, **files: str) -> str:
             {"graphs": {"a": "./broken_one.py:graph"}, "checkpointer": {"ttl": {"default_ttl": "1h"}}},
             "must be a number of minutes, not '1h'",
         ),
+        ({"graphs": FINE_GRAPH, "holdfast": "hooks"}, '"holdfast" must be an object, as in {"hooks": '),
+        ({"graphs": FINE_GRAPH, "holdfast": {"hooks": 5}}, '"holdfast" must be an object, as in {"hooks": '),
+        (
+            {"graphs": FINE_GRAPH, "holdfast": {"hooks": "./gone.py"}},
+            "The hooks: the file ./gone.py does not exist",
+        ),
+        (
+            {"graphs": FINE_GRAPH, "holdfast": {"hooks": "broken_two"}},
+            "The hooks: importing broken_two failed",
+        ),
+        (
+            {"graphs": FINE_GRAPH, "holdfast": {"hooks": "broken_four"}},
+            "The hooks: erase in broken_four must be an async function",
+        ),
     ],
 )
 def test_a_broken_project(tmp_path: Path, refused: Run, config: object, sentence: str) -> None:
@@ -78,6 +93,7 @@ def test_a_broken_project(tmp_path: Path, refused: Run, config: object, sentence
         broken_one="number = 1\ndef graph(): ...",
         broken_two="raise ValueError('no good,\\nat all')",
         broken_three="def",
+        broken_four="def erase(subject): ...",
     )
     assert sentence in refused("check", "--config", path)
 

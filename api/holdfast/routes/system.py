@@ -43,7 +43,10 @@ async def livez() -> Response:
 
 @routes.get("/readyz")
 async def readyz(request: Request, platform: PlatformDep) -> Response:
-    """Says whether this process takes new work; if not, why: `reason` and, in a sentence, `detail`."""
+    """Says whether this process takes new work; if not, why: `reason` and, in a sentence, `detail`.
+
+    A `warning` is what the project's own check says: it makes nobody unready.
+    """
     try:
         if request.app.state.stopping:
             raise Unavailable("This process is stopping: ask another one.", "stopping")
@@ -51,7 +54,8 @@ async def readyz(request: Request, platform: PlatformDep) -> Response:
     except Unavailable as error:
         shown = {"ok": False, "reason": error.reason, "detail": error.detail, "code": error.code}
         return answer(shown, error.status, {"Retry-After": "1"})
-    return answer({"ok": True})
+    warning = request.app.state.checkup.problem()
+    return answer({"ok": True, "warning": warning} if warning else {"ok": True})
 
 
 @reference.get("/openapi.json", include_in_schema=False)
