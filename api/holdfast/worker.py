@@ -208,7 +208,18 @@ class Worker:
         finally:
             self._leases.let_go(claim)
             self._attempts.pop(claim.token, None)
-        return ending == "ended" or await log.ended()
+        ended = ending == "ended" or await log.ended()
+        if ended and claim.request["kwargs"].get("on_completion") == "delete":
+            await self._forget_checkpoints(claim.thread_id)
+        return ended
+
+    async def _forget_checkpoints(self, thread_id: str) -> None:
+        """A thread that was there for one run takes only what is in its own keys with it."""
+        platform = self._platform
+        if not platform.foreign_checkpointer:
+            return
+        if not await insist(partial(platform.client.call, "EXISTS", platform.keys.thread(thread_id))):
+            await platform.checkpointer.adelete_thread(thread_id)
 
     async def _claim(self, entry: Entry) -> Claim | None:
         """None when nothing is left to run, or Redis was away until the entry may be another worker's."""
