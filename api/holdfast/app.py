@@ -24,6 +24,7 @@ from holdfast.routes import (
     protocol,
     runs,
     stateless,
+    subjects,
     system,
     thread_stream,
     threads,
@@ -79,7 +80,7 @@ def create_app(platform: Platform, sign_in: SignIn) -> FastAPI:
     app.state.checkup = Checkup(platform.project.hooks.check)
     app.state.stopping = False  # told to stop: no longer ready
     app.state.closing = asyncio.Event()  # answers that are under way are about to be cut
-    for module in (system, assistants, threads, thread_stream, runs, stateless, protocol, chat, ui):
+    for module in (system, assistants, threads, thread_stream, runs, stateless, protocol, chat, subjects, ui):
         app.include_router(module.routes)
     app.include_router(system.reference)
     if isinstance(sign_in.own, DevAuthenticator):

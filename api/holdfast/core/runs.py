@@ -85,8 +85,9 @@ def read_once(caller: Caller, thread_id: str, asked: RunCreateStateless, key: st
         return None
     if not 0 < len(key) <= LONGEST_KEY:
         raise Invalid(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
-    owner = sha256("\0".join((caller.tenant, caller.subject, thread_id, key)).encode())
-    return lua.Once(owner.hexdigest(), sha256(dump(asked.model_dump(exclude_unset=True))).hexdigest())
+    name = sha256("\0".join((caller.tenant, caller.subject, thread_id, key)).encode())
+    once = f"{caller.digest}.{name.hexdigest()}"
+    return lua.Once(once, sha256(dump(asked.model_dump(exclude_unset=True))).hexdigest())
 
 
 async def made_before(platform: Platform, caller: Caller, thread_id: str, run_id: str) -> Created:

@@ -19,6 +19,8 @@ _DROP = Script.load("checkpoint_common", "checkpoint_drop")
 _DELETE = Script.load("checkpoint_common", "checkpoint_delete")
 _DUMP = Script.load("checkpoint_common", "checkpoint_dump")
 _RESTORE = Script.load("checkpoint_common", "checkpoint_restore")
+_HOLDING = Script.load("checkpoint_common", "checkpoint_holding")
+_REPLACE = Script.load("checkpoint_common", "checkpoint_replace")
 
 Fields = dict[bytes, bytes]
 
@@ -123,6 +125,16 @@ class ThreadCheckpoints(NamedTuple):
 
     async def restore(self, dumped: tuple[bytes, bytes]) -> None:
         await self._run(_RESTORE, self.token, self.ttl_s, self.thread_id, *dumped)
+
+    async def holding(self, text: str) -> Fields:
+        """The fields whose value holds a text."""
+        return _pairs(await self._run(_HOLDING, text))
+
+    async def replace(self, changes: Mapping[bytes, tuple[bytes, bytes]]) -> int:
+        """Puts values in the place of others, by field; returns how many were still what they had been."""
+        flat = [part for field, pair in changes.items() for part in (field, *pair)]
+        changed: int = await self._run(_REPLACE, self.token, *flat) if flat else 0
+        return changed
 
     async def _run(self, script: Script, *args: Argument) -> Any:
         keys = (

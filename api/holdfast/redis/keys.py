@@ -72,8 +72,19 @@ class Keys:
         return self._thread("checkpoint-index", thread_id)
 
     def idempotency(self, thread_id: str, key: str) -> str:
-        """Hash: the run that was made under an Idempotency-Key, and the digest of what was asked."""
+        """Hash: the run that was made under an Idempotency-Key, and the digest of what was asked.
+
+        `key` is made of digests: the caller's, a point, and that of what the caller sent.
+        """
         return f"{self._thread('idempotency', thread_id)}:{key}"
+
+    def departed(self, thread_id: str) -> str:
+        """String: a digest of whose thread this was, while the events of its only run are still kept."""
+        return self._thread("departed", thread_id)
+
+    def every(self, kind: str) -> str:
+        """Pattern of the keys of a kind."""
+        return f"{self.prefix}:{{*}}:{kind}:*"
 
     # a lane
     def ready(self, lane: int) -> str:
