@@ -141,11 +141,10 @@ async def test_others_keep_their_decisions_without_the_name(served: Live, people
     await sdk.threads.update(thread_id, metadata={"owner": staff.name, "by the way": "kept"})
     before: Json = await owner.threads.get_state(thread_id)
     places = " ".join(await staff.traces())
-    for place in ("thread", "runs", "events", "checkpoints"):
+    for place in ("thread", "runs", "checkpoints"):
         assert f":{place}:{thread_id}" in places
     removed = (await erase(served, staff.name)).json()["platform"]
     assert removed["names"] >= 4
-    assert removed["events"] >= 1
     assert await staff.traces() == []
     after: Json = await owner.threads.get_state(thread_id)
     [answer] = after["values"]["answers"].values()
@@ -313,7 +312,7 @@ async def test_only_admins_may_erase_and_only_in_their_tenant(served: Live, peop
 
 
 async def test_without_admin_roles_nobody_may_erase(server: Live) -> None:
-    for roles in (("",), ("operator", "admin")):
+    for roles in (("operator",), ("operator", "admin")):
         assert refusal(await erase(server, "ann", *roles))[0] == 403
 
 
