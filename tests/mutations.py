@@ -242,6 +242,13 @@ MUTATIONS = (
         "tests/auth/test_project.py",
     ),
     Mutation(
+        "silent streams are not pinged",
+        "api/holdfast/routes/sse.py",
+        'self._pinging = asyncio.create_task(self._write_ping(), name="ping")',
+        "pass",
+        "tests/api/test_streams.py -k silent",
+    ),
+    Mutation(
         "a checkpoint compares no token",
         f"{SCRIPTS}/checkpoint_common.lua",
         "if (redis.call('HGET', FENCE, 'token') or '') ~= token then",
