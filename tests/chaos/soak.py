@@ -83,4 +83,6 @@ async def settle(place: Site) -> None:
 
 
 async def names(place: Site) -> set[str]:
-    return {name.decode() async for name in place.platform.client.redis.scan_iter(count=1000)}
+    """The keys that there are, without the place up to which workers have looked for expired threads."""
+    found = {name.decode() async for name in place.platform.client.redis.scan_iter(count=1000)}
+    return found - {place.platform.keys.sweep(0)}
