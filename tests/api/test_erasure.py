@@ -13,8 +13,10 @@ from langgraph_sdk.errors import NotFoundError
 
 from holdfast.core import erasure, threads
 from holdfast.core.erasure import EVERYTHING, Person
+from holdfast.redis.records import Caller
 from holdfast.redis.stream import START
 from holdfast.redis.traces import NOBODY
+from holdfast.worker import Worker
 from tests.api.wire import Json, has_logged, has_status, new_thread, refusal
 from tests.scanning import forms, mentions
 from tests.servers import SERVED, Live, live, said
@@ -242,15 +244,38 @@ async def test_a_run_that_ends_for_nobody_is_waited_for_in_vain(redis_url: str, 
         sdk = server.sdk(visitor.name)
         thread_id = (await sdk.threads.create())["thread_id"]
         run = await sdk.runs.create(thread_id, "steps", input={"delay": 30, **said(visitor.words)})
-        async with silent_worker(server):
+        async with deaf_worker(server):
             await has_status(sdk, thread_id, run["run_id"], "running")
             await asyncio.wait_for(erasure.erase(server.platform, visitor.person), 5)
             assert await visitor.traces() == []
         assert await visitor.traces() == [], "what it wrote afterward was refused"
 
 
+async def test_a_run_that_takes_its_time_to_end_is_waited_for(redis_url: str, people: Path) -> None:
+    async with live(redis_url, config=HOOKED, worker=False) as server:
+        visitor, platform = Visitor(server), server.platform
+        sdk = server.sdk(visitor.name)
+        thread_id = (await sdk.threads.create())["thread_id"]
+        run = await sdk.runs.create(thread_id, "steps", input={"delay": 30, **said(visitor.words)})
+        async with deaf_worker(server) as worker:
+            await has_status(sdk, thread_id, run["run_id"], "running")
+            erasing = asyncio.create_task(erasure.erase(platform, visitor.person))
+
+            async def told() -> bool:
+                field = f"{run['run_id']}:cancel"
+                return bool(await platform.client.call("HGET", platform.keys.runs(thread_id), field))
+
+            await wait_until(told, "the run is to end")
+            assert (await asyncio.wait({erasing}, timeout=0.2))[1] == {erasing}
+            assert await sdk.runs.list(thread_id)
+            [attempt] = worker._attempts.values()
+            attempt.cancel("interrupt")
+            assert (await erasing).platform["runs"] == 1
+        assert await visitor.traces() == []
+
+
 @asynccontextmanager
-async def silent_worker(server: Live) -> AsyncIterator[None]:
+async def deaf_worker(server: Live) -> AsyncIterator[Worker]:
     """A worker that hears of no cancel."""
     platform = server.platform
     async with live(
@@ -259,7 +284,7 @@ async def silent_worker(server: Live) -> AsyncIterator[None]:
         assert deaf.worker is not None
         deaf.worker._tell = lambda *_: None  # type: ignore[method-assign]
         deaf.worker._hear_cancel = lambda *_: None  # type: ignore[method-assign]
-        yield
+        yield deaf.worker
 
 
 @pytest.mark.parametrize("done", range(len(EVERYTHING) + 1))
@@ -332,11 +357,22 @@ async def test_log_lines_count_and_name_nobody(
         assert not any(form.decode() in line for line in lines)
 
 
+async def test_an_id_that_another_has_taken_since_is_left_alone(served: Live, people: Path) -> None:
+    ann, bob = Visitor(served, name="ann"), Visitor(served, name="bob")
+    client, keys = served.platform.client, served.platform.keys
+    thread_id = (await served.sdk(ann.name).threads.create())["thread_id"]
+    await client.call("DEL", keys.thread(thread_id))  # it expires
+    await served.sdk(bob.name).threads.create(thread_id=thread_id)
+    assert (await erase(served, ann.name)).json()["platform"] == {}
+    assert await ann.traces() == []
+    assert (await served.sdk(bob.name).threads.get(thread_id))["thread_id"] == thread_id
+
+
 async def test_one_thread_is_erased_and_its_owner_stays(served: Live, people: Path) -> None:
     visitor = Visitor(served)
     thread_id = await live_a_life(visitor, people)
     platform = served.platform
-    thread = await threads.find(platform, visitor.person.caller, thread_id)
+    thread = await threads.find(platform, Caller(*visitor.person), thread_id)
     removed = await erasure.erase_thread(platform, thread)
     assert (removed["threads"], removed["runs"]) == (1, 1)
     async with served.http(visitor.name) as http:

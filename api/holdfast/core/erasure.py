@@ -3,22 +3,23 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
 
 from holdfast.checkpoint.nameless import forget_name
-from holdfast.core import runs, threads
 from holdfast.core.platform import Platform
-from holdfast.errors import Fenced, Forbidden, RunNotFound, ThreadNotFound, Unavailable
-from holdfast.redis import traces
+from holdfast.errors import Fenced, Forbidden, RunNotFound, Unavailable
+from holdfast.redis import lua, traces
+from holdfast.redis.lua import Place
 from holdfast.redis.records import Caller, ThreadRecord
+from holdfast.redis.stream import Stored
 
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 8
-MOST_RUNS = 1_000_000
 ROUNDS = 5  # over threads that a client goes on making meanwhile
 
 Counts = Counter[str]
@@ -29,8 +30,8 @@ class Person(NamedTuple):
     tenant: str
 
     @property
-    def caller(self) -> Caller:
-        return Caller(self.subject, self.tenant)
+    def digest(self) -> str:
+        return Caller(self.subject, self.tenant).digest
 
 
 class Erased(NamedTuple):
@@ -62,7 +63,7 @@ async def erase(platform: Platform, person: Person) -> Erased:
 async def erase_thread(platform: Platform, thread: ThreadRecord) -> dict[str, int]:
     """Removes one thread, whoever's it is; its runs end first."""
     owner = Person(thread.owner, thread.tenant)
-    await end_all(platform, owner, [thread.thread_id])
+    await end_all(platform, [thread.thread_id])
     counts = await forget_used_keys(platform, {thread.thread_id})
     counts.update(await delete_thread(platform, owner, thread.thread_id))
     return {kind: count for kind, count in sorted(counts.items()) if count}
@@ -88,45 +89,85 @@ async def erase_in_project(platform: Platform, person: Person) -> dict[str, int]
 
 
 async def owned(platform: Platform, person: Person) -> list[str]:
-    """The person's threads; what has expired goes off their list by being looked at."""
+    """The person's threads. Ids that have expired, or that others have taken since, go off the list."""
+    client, keys = platform.client, platform.keys
     found = []
-    for lane in range(platform.keys.lanes):
-        index = platform.keys.threads(lane, person.tenant, person.subject)
-        ids = [name.decode() for name in await platform.client.call("ZRANGE", index, 0, -1)]
-        for start in range(0, len(ids), threads.PAGE):
-            found += await threads.load(platform, person.caller, index, ids[start : start + threads.PAGE])
-    return [thread.thread_id for thread in found if person.caller.may_use(thread)]
+    for lane in range(keys.lanes):
+        index = keys.threads(lane, person.tenant, person.subject)
+        ids = [one.decode() for one in await client.call("ZRANGE", index, 0, -1)]
+        owners = await asyncio.gather(
+            *(client.call("HMGET", keys.thread(one), "owner", "tenant") for one in ids)
+        )
+        theirs = [one for one, owner in zip(ids, owners, strict=True) if read(owner) == person]
+        if gone := set(ids).difference(theirs):
+            await client.call("ZREM", index, *gone)
+        found += theirs
+    return found
+
+
+def read(owner: list[bytes | None]) -> Person:
+    subject, tenant = ((part or b"").decode() for part in owner)
+    return Person(subject, tenant)
 
 
 async def end_runs(platform: Platform, person: Person) -> Counts:
-    await end_all(platform, person, await owned(platform, person))
+    await end_all(platform, await owned(platform, person))
     return Counts()
 
 
-async def end_all(platform: Platform, person: Person, thread_ids: Iterable[str]) -> None:
+async def end_all(platform: Platform, thread_ids: Iterable[str]) -> None:
     """Cancels what runs, waits for it, and goes on after the grace time: nothing it writes then is taken."""
     try:
         async with asyncio.timeout(platform.settings.grace_s):
-            await each(thread_ids, partial(end_runs_of, platform, person))
+            await each(thread_ids, partial(end_runs_of, platform))
     except TimeoutError:
         logger.warning("runs of an erased person do not end: what they still write is refused")
 
 
-async def end_runs_of(platform: Platform, person: Person, thread_id: str) -> Counts:
+async def end_runs_of(platform: Platform, thread_id: str) -> Counts:
     """The newest first, so that none begins because the one before it was canceled."""
-    caller = person.caller
-    with suppress(ThreadNotFound):
-        listed, _ = await runs.list_runs(platform, caller, thread_id, limit=MOST_RUNS, offset=0, status=None)
-        for run in listed:
-            if run.active:
-                with suppress(RunNotFound):  # it ended just now
-                    await runs.cancel(platform, caller, thread_id, run.run_id, action="interrupt", wait=True)
+    client, keys = platform.client, platform.keys
+    async with platform.hub.follow(thread_id) as reader:
+        epoch, seq = await client.call("HMGET", keys.thread(thread_id), "epoch", "seq")
+        active = await active_runs(platform, thread_id)
+        running = {run_id for run_id in active if await cancel(platform, thread_id, run_id)}
+        if running:
+            await ended(platform.hub.events(thread_id, reader, Place(int(epoch), int(seq))), running)
     return Counts()
+
+
+async def active_runs(platform: Platform, thread_id: str) -> list[str]:
+    """The runs that wait or run, the newest first."""
+    client, keys = platform.client, platform.keys
+    ids = [one.decode() for one in await client.call("ZREVRANGE", keys.run_order(thread_id), 0, -1)]
+    fields = [f"{run_id}:status" for run_id in ids]
+    statuses = await client.call("HMGET", keys.runs(thread_id), *fields) if ids else []
+    return [
+        run_id for run_id, status in zip(ids, statuses, strict=True) if status in (b"pending", b"running")
+    ]
+
+
+async def cancel(platform: Platform, thread_id: str, run_id: str) -> bool:
+    """True when a worker has to end the run, False when it has ended."""
+    now = datetime.now(UTC)
+    try:
+        return not await lua.cancel(platform.client, platform.keys, thread_id, run_id, "interrupt", now)
+    except RunNotFound:
+        return False
+
+
+async def ended(events: AsyncGenerator[list[Stored]], running: set[str]) -> None:
+    """Returns once the ends of all these runs were read."""
+    async with aclosing(events):
+        async for batch in events:
+            running -= {stored.event.run_id for stored in batch if stored.event.mode == "end"}
+            if not running:
+                return
 
 
 async def forget_own_keys(platform: Platform, person: Person) -> Counts:
     """Also those that others have used on the person's threads: so this comes before the threads go."""
-    return await forget_used_keys(platform, set(await owned(platform, person)), person.caller.digest)
+    return await forget_used_keys(platform, set(await owned(platform, person)), person.digest)
 
 
 async def forget_used_keys(platform: Platform, thread_ids: set[str], digest: str = "") -> Counts:
@@ -141,7 +182,7 @@ async def forget_departed(platform: Platform, person: Person) -> Counts:
     """The events of runs that had a thread to themselves, which went with them."""
     removed = Counts()
     async for left in traces.departed(platform.client, platform.keys):
-        if left.digest == person.caller.digest:
+        if left.digest == person.digest:
             removed["events"] += await platform.client.call("XLEN", platform.keys.events(left.thread_id))
             if platform.foreign_checkpointer:
                 await platform.checkpointer.adelete_thread(left.thread_id)
@@ -164,10 +205,11 @@ async def delete_thread(platform: Platform, person: Person, thread_id: str) -> C
     if platform.foreign_checkpointer:
         # First: were this process killed in between, nobody would know of them once the thread is gone.
         await platform.checkpointer.adelete_thread(thread_id)
-    try:
-        await threads.delete(platform, person.caller, thread_id)
-    except ThreadNotFound:  # it expired just now
-        return Counts()
+    await lua.delete_thread(platform.client, platform.keys, thread_id, person.tenant, person.subject)
+    if (
+        platform.foreign_checkpointer
+    ):  # what a run that did not end has still written: there it is not refused
+        await platform.checkpointer.adelete_thread(thread_id)
     return removed
 
 
