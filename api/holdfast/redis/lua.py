@@ -227,6 +227,7 @@ async def delete_thread(client: Client, keys: Keys, thread_id: str, tenant: str,
             keys.cancels(lane),
             *thread_keys(keys, thread_id),
             *schedule_keys(keys, lane),
+            keys.due(lane),
         ],
         [thread_id],
     )
