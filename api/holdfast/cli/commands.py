@@ -1,5 +1,6 @@
 """The commands and their options."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,8 @@ from rich.console import Console
 
 from holdfast.cli import chat as conversation
 from holdfast.cli import keys, processes
+from holdfast.cli import erasing, processes, threads
+from holdfast.cli.operators import TENANT, Tenant, Yes, operate
 from holdfast.project import load_project
 
 app = typer.Typer(
@@ -19,6 +22,7 @@ app = typer.Typer(
 )
 
 app.add_typer(keys.app, name="keys")
+app.add_typer(threads.app, name="threads")
 
 Config = Annotated[Path, typer.Option(help="The project's langgraph.json")]
 Host = Annotated[str, typer.Option(help="Address to listen on")]
@@ -57,6 +61,17 @@ def check(config: Config = CONFIG) -> None:
         console.print(f"graph {graph_id}: assistant {spec.assistant_id}")
     kept = f"for {project.ttl_minutes:g} minutes" if project.ttl_minutes else "until they are deleted"
     console.print(f"threads are kept {kept} after their last change")
+
+
+@app.command()
+def erase(
+    subject: Annotated[str, typer.Argument(help="Whom to forget, as tokens name them")],
+    tenant: Tenant = TENANT,
+    yes: Yes = False,
+    config: Config = CONFIG,
+) -> None:
+    """Erase a person: every trace in Redis, and what the project keeps."""
+    operate(config, partial(erasing.erase_person, subject, tenant, yes))
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from holdfast.core import approvals
+from holdfast.core import approvals, erasure, inspection
 from holdfast.core.platform import Platform
 from holdfast.errors import Conflict, Invalid, ThreadExists, ThreadNotFound
 from holdfast.redis.records import ThreadRecord, read_thread
@@ -61,11 +61,14 @@ async def export(platform: Platform, thread_id: str) -> dict[str, Any]:
     }
 
 
-async def restore(platform: Platform, document: Any, thread_id: str | None = None) -> ThreadRecord:
+async def restore(
+    platform: Platform, document: Any, thread_id: str | None = None, *, replace: bool = False
+) -> ThreadRecord:
     """Makes the thread of an exported document, under its own id or another one.
 
-    Runs that had not ended are `interrupted` in it. Raises `Invalid` for anything but such a document,
-    `ThreadExists`, and `Conflict` where another checkpointer keeps the checkpoints.
+    Runs that had not ended are `interrupted` in it. With `replace` a thread that has the id is erased first.
+    Raises `Invalid` for anything but such a document, `ThreadExists`, and `Conflict` where another
+    checkpointer keeps the checkpoints.
     """
     check_checkpointer(platform)
     read = read_document(document)
@@ -73,6 +76,8 @@ async def restore(platform: Platform, document: Any, thread_id: str | None = Non
     contents = contents_of(read, target)
     thread = read_record(target, contents)
     ttl_s = time_to_live(platform, thread)
+    if replace and (other := await inspection.find(platform, target)):
+        await erasure.erase_thread(platform, other)
     if not await write_contents(platform.client, platform.keys, target, contents, ttl_s=ttl_s):
         raise ThreadExists(f"Thread with ID {target} already exists")
     return thread

@@ -50,7 +50,7 @@ def embedded(folder: Path) -> Iterator[str]:
 
 def running_on(folder: Path) -> str | None:
     """The URL of the server that another process runs on the data in `folder`; None when there is none."""
-    path = folder.resolve() / SOCKET
+    path = (folder.resolve() / SOCKET).resolve()
     return f"unix://{path}" if path.exists() and answers(path) else None
 
 
@@ -90,7 +90,10 @@ def socket_path(folder: Path) -> Path:
     path = folder / SOCKET
     if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
         return path
-    return Path(tempfile.mkdtemp(prefix="holdfast-")) / SOCKET
+    elsewhere = Path(tempfile.mkdtemp(prefix="holdfast-")) / SOCKET
+    path.unlink(missing_ok=True)
+    path.symlink_to(elsewhere)  # for `running_on`
+    return elsewhere
 
 
 def start(program: Path, folder: Path, path: Path, lock: IO[str]) -> subprocess.Popen[bytes]:
