@@ -296,6 +296,25 @@ MUTATIONS = (
         " and it.pending == 0",
         "",
         "tests/engine/test_consumers.py",
+        "expired threads stay on the lists that name them",
+        f"{SCRIPTS}/prune.lua",
+        "if redis.call('EXISTS', KEYS[i]) == 0",
+        "if false",
+        "tests/engine/test_sweep.py",
+    ),
+    Mutation(
+        "an erased name is taken out under a run",
+        f"{SCRIPTS}/checkpoint_replace.lua",
+        "if refused then return refused end",
+        "",
+        "tests/checkpoint/test_nameless.py",
+    ),
+    Mutation(
+        "the events of a stateless run outlive an erasure",
+        "api/holdfast/core/erasure.py",
+        "    forget_departed,  # events",
+        "    # events",
+        "tests/api/test_erasure.py",
     ),
 )
 
