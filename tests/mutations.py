@@ -296,6 +296,8 @@ MUTATIONS = (
         " and it.pending == 0",
         "",
         "tests/engine/test_consumers.py",
+    ),
+    Mutation(
         "expired threads stay on the lists that name them",
         f"{SCRIPTS}/prune.lua",
         "if redis.call('EXISTS', KEYS[i]) == 0",

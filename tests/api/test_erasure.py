@@ -5,6 +5,7 @@ import logging
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from langgraph_sdk.errors import NotFoundError
 
 from holdfast.core import erasure, threads
 from holdfast.core.erasure import EVERYTHING, Person
+from holdfast.redis import api_keys
 from holdfast.redis.records import Caller
 from holdfast.redis.stream import START
 from holdfast.redis.traces import NOBODY
@@ -84,6 +86,10 @@ async def live_a_life(visitor: Visitor, people: Path) -> str:
         chatted = await http.post("/chat", json={"session_id": words, "message": words})
         assert chatted.json()["reply"] == f"echo: {words}"
     (people / visitor.name).touch()
+    now = datetime.now(UTC)
+    key_id, (subject, tenant) = uuid.uuid4().hex, visitor.person
+    record = api_keys.KeyRecord(key_id, words, subject, tenant, visitor.roles, ("write",), now)
+    await api_keys.create(server.platform.client, server.platform.keys, "digest", record)
     return asking
 
 
@@ -109,6 +115,7 @@ async def test_nothing_in_redis_knows_an_erased_person(served: Live, people: Pat
     assert response.status_code == 200
     assert response.json()["project"] == {"people": 1}
     removed = response.json()["platform"]
+    assert removed["api_keys"] == 1
     assert removed["threads"] == 3
     assert removed["runs"] == 6
     assert removed["idempotency_keys"] == 3

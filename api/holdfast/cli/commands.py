@@ -8,8 +8,7 @@ import typer
 from rich.console import Console
 
 from holdfast.cli import chat as conversation
-from holdfast.cli import keys, processes
-from holdfast.cli import erasing, processes, threads
+from holdfast.cli import erasing, keys, processes, threads
 from holdfast.cli.operators import TENANT, Tenant, Yes, operate
 from holdfast.project import load_project
 

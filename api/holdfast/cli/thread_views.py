@@ -10,6 +10,7 @@ from holdfast.cli.chat_screen import Screen
 from holdfast.cli.operators import confirm, show, show_counts, shown
 from holdfast.core import approvals, chat, erasure, inspection, storage, threads
 from holdfast.core.platform import Platform
+from holdfast.core.replay import complete
 from holdfast.events import dump
 from holdfast.redis.records import RunRecord, ThreadRecord
 from holdfast.redis.stream import START, Stored, parse_place
@@ -97,7 +98,7 @@ async def tail_thread(thread_id: str, lines: int, once: bool, platform: Platform
             return
         after = places[lines] if len(places) > lines else START
         async for batch in platform.hub.events(thread.thread_id, reader, after):
-            for stored in batch:
+            for stored in await complete(platform, thread.thread_id, batch):
                 show_event(screen, stored)
             if once and batch[-1].place >= places[0]:
                 return

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from holdfast.checkpoint.nameless import forget_name
 from holdfast.core.platform import Platform
 from holdfast.errors import Fenced, Forbidden, RunNotFound, Unavailable
-from holdfast.redis import lua, traces
+from holdfast.redis import api_keys, lua, traces
 from holdfast.redis.lua import Place
 from holdfast.redis.records import Caller, ThreadRecord
 from holdfast.redis.stream import Stored
@@ -85,7 +85,14 @@ async def erase_in_project(platform: Platform, person: Person) -> dict[str, int]
     )
 
 
-# the person's own threads
+# the person's keys and own threads
+
+
+async def revoke_keys(platform: Platform, person: Person) -> Counts:
+    found = await api_keys.list_all(platform.client, platform.keys)
+    own = [key.key_id for key in found if Person(key.subject, key.tenant) == person]
+    revoked = [await api_keys.revoke(platform.client, platform.keys, key_id) for key_id in own]
+    return Counts(api_keys=sum(revoked))
 
 
 async def owned(platform: Platform, person: Person) -> list[str]:
@@ -270,6 +277,7 @@ async def each(thread_ids: Iterable[str], work: Callable[[str], Awaitable[Counts
 # done again, and what tells a part what to do goes last. Whatever else comes to be kept of people joins here;
 # the project's own data follows, by its hook.
 EVERYTHING: tuple[Callable[[Platform, Person], Awaitable[Counts]], ...] = (
+    revoke_keys,  # API keys: the person can do nothing more with them
     end_runs,  # nothing is written any more
     forget_own_keys,  # Idempotency-Keys
     delete_threads,  # records, runs, events, checkpoints, sessions of the chat door, lists of threads
