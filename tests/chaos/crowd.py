@@ -16,12 +16,13 @@ from tests.chaos.zygote import Child, Zygote
 from tests.servers import free_port, wait_ready
 from tests.waiting import wait_until
 
-RUN = {"count": 60, "pause_s": 0.05}
+COUNT = 60
+RUN = {"count": COUNT, "pause_s": 0.05}
 NUMBER = re.compile(rb'"n":(\d+),')
 OPENERS = 20
 STREAM_KB = 100.0  # of memory, at most
 GROWTH_MB = 3.0  # when as many streams are opened a second time
-END_S = 60
+END_S = 30
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -34,17 +35,11 @@ async def crowd(zygote: Zygote, folder: Path, share: float) -> Report:
         port = free_port()
         api = await place.serve(port)
         await wait_ready(f"http://127.0.0.1:{port}")
-        await read_one_run(place, port, 2, report)  # what the first reader needs does not count
-        own = await subscribers(place)
-        most = await read_one_run(place, port, readers, report)
-        if most != own:
-            report.problems.append(f"{most - own} more connections that wait for events")
-        memory = [resident_mb(api)]
-        for _ in range(2):
-            async with streams(port, [on_thread(str(uuid.uuid4())) for _ in range(idle)]):
-                memory.append(resident_mb(api))
-            await wait_until(lambda: left_alone(place, api, port), "nobody follows anything", END_S)
-    before, once, again = memory
+        few = await read_one_run(place, port, 2, report)
+        many = await read_one_run(place, port, readers, report)
+        if many != few:
+            report.problems.append(f"{many} connections wait for events, and not {few}")
+        before, once, again = await open_twice(place, api, port, idle)
     report.figures |= {
         "readers of one run": readers,
         "idle streams": idle,
@@ -58,8 +53,18 @@ async def crowd(zygote: Zygote, folder: Path, share: float) -> Report:
     return report
 
 
+async def open_twice(place: Site, api: Child, port: int, idle: int) -> list[float]:
+    """The memory of the process before, and with so many idle streams, opened a first and a second time."""
+    memory = [resident_mb(api)]
+    for _ in range(2):
+        async with streams(port, [on_thread(str(uuid.uuid4())) for _ in range(idle)]):
+            memory.append(resident_mb(api))
+        await wait_until(lambda: left_alone(place, api, port), "nobody follows anything", END_S)
+    return memory
+
+
 async def read_one_run(place: Site, port: int, readers: int, report: Report) -> int:
-    """Half of them on the thread's wire; returns how many connections wait for events meanwhile."""
+    """Half of them are on the thread's wire; returns how many connections wait for events meanwhile."""
     thread_id = str(uuid.uuid4())
     asked = {
         "assistant_id": "counting",
@@ -77,10 +82,10 @@ async def read_one_run(place: Site, port: int, readers: int, report: Report) -> 
             following = await followers(place, thread_id)
             if following != 1:
                 report.problems.append(f"{following} connections follow one thread")
-            most = await subscribers(place)
+            waiting = await subscribers(place)
             for numbers in await asyncio.gather(*heard):
-                report.problems += miscounted(numbers, int(RUN["count"]))
-    return most
+                report.problems += miscounted(numbers, COUNT)
+    return waiting
 
 
 def on_thread(thread_id: str) -> bytes:
@@ -121,7 +126,7 @@ async def streams(port: int, requests: Sequence[bytes]) -> AsyncIterator[list[St
 async def listen(stream: Stream) -> list[int]:
     """The numbers up to the last one."""
     reader, _ = stream
-    text, last = b"", b'"n":%d,' % (RUN["count"] - 1)
+    text, last = b"", b'"n":%d,' % (COUNT - 1)
     async with asyncio.timeout(END_S):
         while last not in text and (chunk := await reader.read(65536)):
             text += chunk
