@@ -9,7 +9,7 @@ import orjson
 from pydantic import ValidationError
 
 from holdfast.core import approvals, runs, threads
-from holdfast.core.following import START
+from holdfast.core.following import START, pieces
 from holdfast.core.frames import FRAMES, Frame, Rendering, lifecycle, numbered, requested, through
 from holdfast.core.platform import Platform
 from holdfast.core.replay import complete
@@ -205,8 +205,9 @@ class Follower:
             if any(stored.event.begins for stored in batch):
                 self._record = None  # it may have been deleted and made again, by somebody else
             record = self._record or await insist(self._find)
-            if record and (text := await self._go_on(record, batch)):
-                yield text
+            if record:
+                async for text in self._go_on(record, batch):
+                    yield text
 
     async def _find(self) -> ThreadRecord | None:
         with suppress(ThreadNotFound):
@@ -230,14 +231,16 @@ class Follower:
         self._rendering, self._record, self._last, self.since = Rendering(), None, 0, 0
         return told
 
-    async def _go_on(self, record: ThreadRecord, batch: list[Stored]) -> bytes:
+    async def _go_on(self, record: ThreadRecord, batch: list[Stored]) -> AsyncIterator[bytes]:
         if self.asked.covers("values", []):
             batch = await complete(self.platform, self.thread_id, batch)
-        first, told = batch[0].place.seq, b""
+        first = batch[0].place.seq
         if first > self._last + 1:  # the log went while this reader was cut off from it
             self.since = max(self.since, through(self._last))
-            told = await self._catch_up(record, first, at_rest=False)
-        return told + b"".join(self._render(batch))
+            if told := await self._catch_up(record, first, at_rest=False):
+                yield told
+        for text in pieces(self._render(batch)):
+            yield text
 
     def _render(self, batch: list[Stored]) -> Iterator[bytes]:
         for stored in batch:

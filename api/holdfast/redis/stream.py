@@ -44,7 +44,7 @@ READER_BACKLOG = 1000
 READER_BYTES = 128 * 1024
 
 # The log is read in pages of at most so many events; they are smaller where events are large.
-FIRST_PAGE, LARGEST_PAGE = 8, 512
+FIRST_PAGE, LARGEST_PAGE = 2, 512
 PAGE_BYTES = 64 * 1024
 
 

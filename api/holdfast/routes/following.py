@@ -7,7 +7,7 @@ from contextlib import suppress
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from holdfast.core.following import Followed, Result
+from holdfast.core.following import Followed, Result, pieces
 from holdfast.errors import Forbidden, NotFound, Refused
 from holdfast.redis.stream import Stored
 from holdfast.routes.base import JSON, later
@@ -36,7 +36,8 @@ def stream(request: Request, followed: Followed, cancel: Cancel | None) -> Event
 async def frames(request: Request, followed: Followed, cancel: Cancel | None) -> AsyncGenerator[bytes, None]:
     try:
         async for batch in followed.shown():
-            yield b"".join(frame(stored, with_id=followed.resumable) for stored in batch)
+            for piece in pieces(frame(stored, with_id=followed.resumable) for stored in batch):
+                yield piece
     finally:
         if cancel and not followed.ended:
             later(request, cancelled(request, cancel))

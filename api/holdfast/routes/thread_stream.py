@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from fastapi import Header, Query, Request, Response
 
 from holdfast.core import thread_stream
+from holdfast.core.following import pieces
 from holdfast.core.thread_stream import ThreadStream
 from holdfast.errors import Invalid
 from holdfast.routes.base import CallerDep, PlatformDep, ThreadId, later, router
@@ -61,6 +62,7 @@ def location(request: Request, followed: ThreadStream) -> str:
 async def frames(request: Request, followed: ThreadStream) -> AsyncGenerator[bytes, None]:
     try:
         async for batch in followed.batches():
-            yield b"".join(frame(stored, with_id=True) for stored in batch)
+            for piece in pieces(frame(stored, with_id=True) for stored in batch):
+                yield piece
     finally:
         later(request, followed.close())
