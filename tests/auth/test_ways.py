@@ -36,6 +36,12 @@ async def opened(server: Live, rules: Auth | None = None, **settings: Any) -> ob
         ({**JWT, "jwt_secret": "s" * 32, "jwt_issuer": None}, "needs HOLDFAST_JWT_ISSUER: set it"),
         ({**JWT, "jwt_secret": "s" * 32, "jwt_audience": None}, "needs HOLDFAST_JWT_AUDIENCE: set it"),
         ({**JWT, "jwt_secret": "s" * 31}, "HOLDFAST_JWT_SECRET must have 32 bytes or more"),
+        (
+            {**JWT, "jwt_secret": "-----BEGIN PUBLIC KEY-----\nMIIB" + "s" * 32},
+            "is a key pair's, or half of one",
+        ),
+        ({**JWT, "jwt_secret": " ssh-ed25519 AAAAC3Nz" + "s" * 32}, "is a key pair's, or half of one"),
+        ({**JWT, "jwt_secret": '{"kty": "RSA", "n": "' + "s" * 32}, "is a key pair's, or half of one"),
         ({**JWT, "jwt_secret": "s" * 63, "jwt_algorithms": "HS512"}, "must have 64 bytes"),
         (
             {**JWT, "jwt_secret": "s" * 32, "jwt_algorithms": "HS256,RS256"},

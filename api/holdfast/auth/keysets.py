@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 MOST_KEYS = 200
 LEAST_RSA_BITS = 2048
 SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+NO_SECRETS = ("-----BEGIN ", "ssh-", "ecdsa-", "{")  # PEM, SSH, JWK: what others may have
 RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 # What a key can have signed, by its type and curve, and the members of its public half.
 KINDS: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -70,6 +71,10 @@ class Secret:
         least = max(SECRET_BYTES[name] for name in algorithms)
         if len(material) < least:
             raise StartError(f"HOLDFAST_JWT_SECRET must have {least} bytes or more: make it a random one.")
+        if secret.lstrip().startswith(NO_SECRETS):
+            raise StartError(
+                "HOLDFAST_JWT_SECRET is a key pair's, or half of one: use HOLDFAST_JWT_JWKS_FILE."
+            )
         self._key = Key(None, frozenset(algorithms), sha256(material).digest(), material)
 
     async def find(self, kid: str | None, algorithm: str) -> Key:
