@@ -1,7 +1,6 @@
 """The ASGI application, built of its parts."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,15 +9,15 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from holdfast import __version__
 from holdfast.auth import DevAuthenticator
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError, TooMany, Unavailable
 from holdfast.routes import assistants, base, chat, dev, protocol, runs, stateless, system, threads, ui
+from holdfast.routes.door import Door
 from holdfast.routes.sse import Ticker
-
-logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 1
 EXPOSED = [
@@ -26,6 +25,7 @@ EXPOSED = [
     "Location",
     "X-Pagination-Next",
     "X-Pagination-Total",
+    "X-Request-ID",
     "X-Run-Status",
 ]
 NAMES = {
@@ -37,8 +37,15 @@ NAMES = {
 }
 
 
+class Application(FastAPI):
+    """FastAPI behind the door."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Door(super().build_middleware_stack())
+
+
 def create_app(platform: Platform, authenticator: DevAuthenticator) -> FastAPI:
-    app = FastAPI(
+    app = Application(
         title="Holdfast",
         version=__version__,
         summary="A LangGraph agent server on plain Redis",
@@ -47,7 +54,7 @@ def create_app(platform: Platform, authenticator: DevAuthenticator) -> FastAPI:
         middleware=[
             Middleware(
                 CORSMiddleware,
-                allow_origins=["*"],
+                allow_origins=platform.settings.cors_origins,
                 allow_methods=["*"],
                 allow_headers=["*"],
                 expose_headers=EXPOSED,
@@ -106,6 +113,6 @@ async def answer_http_error(_request: Request, error: Exception) -> Response:
     return base.answer({"detail": error.detail}, error.status_code, dict(error.headers or {}))
 
 
-async def answer_unexpected(request: Request, error: Exception) -> Response:
-    logger.error("unexpected error", extra={"path": request.url.path, "error": type(error).__name__})
+async def answer_unexpected(_request: Request, _error: Exception) -> Response:
+    """uvicorn logs it, as it does what fails in the middle of an answer."""
     return base.answer({"detail": "An internal error occurred", "code": "internal_error"}, 500)

@@ -15,6 +15,7 @@ import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
+from pydantic import ValidationError
 
 from holdfast.errors import AssistantNotFound, StartError
 
@@ -171,11 +172,19 @@ def load_graph(folder: Path, name: str, entry: Any) -> GraphSpec:
         raise StartError(f"Graph {name!r}: {source} has no variable {attribute!r}.") from None
     except Exception as error:  # whatever the project's own code raises on import
         raise StartError(
-            f"Graph {name!r}: importing {source} failed with {type(error).__name__}: {error}."
+            f"Graph {name!r}: importing {source} failed with {type(error).__name__}: {reason(error)}."
         ) from error
     if not callable(target) and not isinstance(target, Pregel | StateGraph):
         compiled(name, target)
     return GraphSpec(name, target, described.get("description"))
+
+
+def reason(error: Exception) -> str:
+    """The message of an exception. Pydantic's would repeat what was wrong, which may be a key."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
 
 
 def module_name(folder: Path, graph: str, source: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import orjson
+from structlog.contextvars import bind_contextvars, get_contextvars
 from uuid_utils.compat import uuid7
 
 from holdfast.core import approvals, assistants, threads
@@ -112,6 +113,7 @@ async def submit(
     if answers is not None:
         request |= {"resume": answers.resume, "decisions": answers.decisions}
     run_id, now = request["run_id"], datetime.fromisoformat(request["created_at"])
+    bind_contextvars(thread_id=thread_id, run_id=run_id)
     submission = lua.Submission(
         thread_id,
         run_id,
@@ -145,6 +147,7 @@ def new_request(thread_id: str, asked: RunCreateStateless, spec: GraphSpec, call
         "created_at": datetime.now(UTC).isoformat(),
         "caller": caller.subject,
         "roles": list(caller.roles),
+        "http_request_id": get_contextvars().get("request_id"),
         "kwargs": kwargs(asked),
     }
 

@@ -120,8 +120,7 @@ class Attempt:
             return "lost"
 
     def _note_lost(self, reason: str) -> None:
-        lost = {"run_id": self.claim.run_id, "reason": reason}
-        logger.warning("run given up to another worker", extra=lost)
+        logger.warning("run given up to another worker", extra={"reason": reason})
 
     async def _end_cancelled(self, timed_out: bool) -> Ending:
         if timed_out:
@@ -141,6 +140,6 @@ class Attempt:
                 return "released"
             case Fenced() | Unavailable():
                 raise failure
-        logger.warning("run failed", extra={"run_id": self.claim.run_id, "error": type(failure).__name__})
+        logger.warning("run failed", exc_info=failure)
         await self._end.fail(type(failure).__name__, str(failure))
         return "ended"
