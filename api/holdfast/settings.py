@@ -62,6 +62,9 @@ class Settings(BaseModel):
     max_runs_of_tenant: int = Field(10_000, ge=1, description="The same for the runs of one tenant")
     events_keep_s: int = Field(600, ge=1, description="Seconds that a run's events are kept after its end")
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body")
+    redact: Literal["off", "cards", "emails", "cards,emails"] = Field(
+        "off", description="What is taken out of events before they are logged and streamed"
+    )
     cors_origins: Origins = Field(
         ("*",),
         description="Pages that may call from a browser, as `https://host`, separated by commas; `*` is any",

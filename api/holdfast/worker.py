@@ -173,6 +173,7 @@ class Worker:
             lambda graph: platform.saver(claim.request["graph_id"], graph, claim.token),
             log,
             limits(platform),
+            platform.redactor,
         )
         self._attempts[claim.token] = attempt
         self._leases.hold(claim, taken)

@@ -283,9 +283,9 @@ async def join(platform: Platform, caller: Caller, thread_id: str, run_id: str) 
         return await result(followed)
     await followed.close()
     if record.error:
-        return Result(b'{"__error__":' + record.error.encode() + b"}", record.status)
+        return Result(b'{"__error__":' + platform.told(record.error.encode()) + b"}", record.status)
     thread = await threads.find(platform, caller, thread_id)
-    return Result(dump(await final_values(platform, thread)), record.status)
+    return Result(platform.told(dump(await final_values(platform, thread))), record.status)
 
 
 async def final_values(platform: Platform, thread: ThreadRecord) -> Any:

@@ -16,6 +16,7 @@ from holdfast.execute.limits import Limits
 from holdfast.execute.opening import ClaimedGraph, Graph
 from holdfast.execute.running import Stream
 from holdfast.project import GraphSpec
+from holdfast.redaction import Redactor
 from holdfast.redis.claims import Claim
 from holdfast.redis.log import Log
 
@@ -34,10 +35,12 @@ class Attempt:
         saver_for: Callable[[Graph], RunSaver],
         log: Log,
         limits: Limits,
+        redactor: Redactor | None = None,
     ) -> None:
         self.claim = claim
         asked = claim.request["kwargs"]
-        encoder = Encoder(claim.run_id, [*asked["stream_mode"], *(PROTOCOL_MODES if claim.followed else ())])
+        modes = [*asked["stream_mode"], *(PROTOCOL_MODES if claim.followed else ())]
+        encoder = Encoder(claim.run_id, modes, redactor)
         self._source = ClaimedGraph(spec, saver_for)
         self._feed = Feed(claim)
         self._stream = Stream(spec.graph_id, asked, encoder, log)
