@@ -114,5 +114,5 @@ async def answer_http_error(_request: Request, error: Exception) -> Response:
 
 
 async def answer_unexpected(_request: Request, _error: Exception) -> Response:
-    """uvicorn logs it, as it does what fails in the middle of an answer."""
+    """What is told of it; the door logs it."""
     return base.answer({"detail": "An internal error occurred", "code": "internal_error"}, 500)

@@ -16,6 +16,7 @@ from tests.chaos.soak import soak
 from tests.chaos.takeovers import takeovers
 from tests.chaos.zombies import zombies
 from tests.chaos.zygote import Zygote, zygote
+from tests.logs.leaks import leaks
 
 SCENARIOS: dict[str, Callable[[Zygote, Path, float], Awaitable[Report]]] = {
     "chaos": chaos,
@@ -24,6 +25,7 @@ SCENARIOS: dict[str, Callable[[Zygote, Path, float], Awaitable[Report]]] = {
     "rolling": rolling,
     "overload": overload,
     "soak": soak,
+    "leaks": leaks,
 }
 SHOWN = 20
 

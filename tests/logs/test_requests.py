@@ -3,16 +3,20 @@
 import asyncio
 import logging
 import re
+import socket
 import uuid
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
 
+from holdfast.routes.door import Door
 from holdfast.settings import Settings
 from holdfast.telemetry import access, log_requests
 from tests.logs.conftest import Lines
-from tests.servers import Live, live, said
+from tests.servers import Live, live, said, unchanged
 from tests.waiting import wait_until
 
 HARDENED = {
@@ -200,12 +204,48 @@ async def test_so_has_the_answer_to_an_unexpected_error_and_it_tells_nothing(
     assert answer.json() == {"detail": "An internal error occurred", "code": "internal_error"}
     assert {name: answer.headers[name] for name in HARDENED} == HARDENED
     told = lines.read()
-    [line] = [line for line in told if line["logger"] == "uvicorn.error"]
-    assert line["message"] == "Exception in ASGI application"
+    [line] = [line for line in told if line["level"] == "error"]
+    assert line["message"] == "unexpected error"
     assert line["error"] == "Vain"
     assert line["where"][0].startswith("noisy_graphs.py:")
     assert line["request_id"] == answer.headers["x-request-id"]
     assert "CANARY" not in str(told)
+
+
+async def test_after_an_unexpected_error_the_connection_goes_on(noisy: Live) -> None:
+    """uvicorn would close it, and the client's next request with it."""
+    async with noisy.http() as http:
+        found = (await http.post("/assistants/search", json={"graph_id": "unbuildable"})).json()
+        for _ in range(3):
+            failed = await http.get(f"/assistants/{found[0]['assistant_id']}/graph")
+            assert failed.status_code == 500
+            assert "connection" not in failed.headers
+            connection = failed.extensions["network_stream"].get_extra_info("client_addr")
+            after = (await http.get("/ok")).extensions["network_stream"].get_extra_info("client_addr")
+            assert after == connection
+
+
+async def test_what_fails_in_the_middle_of_an_answer_is_cut_and_told_the_same_way(lines: Lines) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        raise ValueError("s3cr3t")
+
+    config = uvicorn.Config(Door(app), log_config=None, lifespan="off", port=0)
+    server = uvicorn.Server(config)
+    server.capture_signals = unchanged  # type: ignore[method-assign]
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        task = asyncio.create_task(server.serve(sockets=[bound]))
+        async with httpx.AsyncClient() as http:
+            with pytest.raises(httpx.RemoteProtocolError):
+                await http.get(f"http://127.0.0.1:{bound.getsockname()[1]}/s3cr3t?s3cr3t")
+        server.should_exit = True
+        await task
+    told = lines.read()
+    [line] = [line for line in told if line["level"] == "error"]
+    assert (line["logger"], line["message"]) == ("uvicorn.error", "Exception in ASGI application")
+    assert (line["error"], line["where"][0].split()[1]) == ("ValueError", "app")
+    assert "s3cr3t" not in str(told)
 
 
 async def test_the_pages_keep_their_own_policy_and_may_be_kept(noisy: Live) -> None:

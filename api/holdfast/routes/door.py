@@ -11,6 +11,8 @@ from uuid_utils.compat import uuid7
 
 from holdfast.telemetry import access
 
+logger = logging.getLogger(__name__)
+
 Header = tuple[bytes, bytes]
 
 REQUEST_ID = b"x-request-id"
@@ -41,17 +43,22 @@ class Door:
         request_id = read_id(scope["headers"])
         clear_contextvars()  # a server may start a request in the context of the one before it
         bind_contextvars(request_id=request_id)
-        began, status = time.perf_counter(), GONE
+        began, status, ended = time.perf_counter(), GONE, False
 
         async def send_on(message: Message) -> None:
-            nonlocal status
+            nonlocal status, ended
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = completed(message.get("headers", ()), request_id.encode())
             await send(message)
+            ended = message["type"] == "http.response.body" and not message.get("more_body", False)
 
         try:
             await self._app(scope, receive, send_on)
+        except Exception:  # whatever it is, it has been answered as an unexpected error
+            if not ended:
+                raise  # uvicorn logs it, and cuts the connection in the middle of the answer
+            logger.exception("unexpected error")
         finally:
             if access.isEnabledFor(logging.INFO):
                 log(scope, status, time.perf_counter() - began)
