@@ -141,6 +141,8 @@ async def without_redis(outcome: Outcome, url: str, valkey: Valkey) -> None:
         valkey.kill()
         asked = [kind.ask(scene) for kind in KINDS if kind.without_redis]
         found = await asyncio.gather(*asked, return_exceptions=True)
+        for path in ("/readyz", "/ok?check_db=1", "/info", "/livez"):
+            scene.told_to_others.append((await scene.http.get(path)).text)
         await valkey.start()
         outcome.statuses.update(f"{one} without Redis" for one in found if isinstance(one, int))
 
