@@ -330,4 +330,32 @@ MUTATIONS = (
         "    # events",
         "tests/api/test_erasure.py",
     ),
+    Mutation(
+        "what libraries write into their lines is logged",
+        "api/holdfast/telemetry/lines.py",
+        "record.msg in constants",
+        "True",
+        "tests/chaos/test_chaos.py -k leaks",
+    ),
+    Mutation(
+        "an event loop logs what nobody awaited",
+        "api/holdfast/cli/processes.py",
+        "        runner.get_loop().set_exception_handler(log_loop_error)",
+        "",
+        "tests/chaos/test_chaos.py -k leaks",
+    ),
+    Mutation(
+        "a replay tells what was taken out of the log",
+        "api/holdfast/core/replay.py",
+        "platform.told(dump(values))",
+        "dump(values)",
+        "tests/redaction/test_events.py",
+    ),
+    Mutation(
+        "a chunk is told before it is known how it goes on",
+        "api/holdfast/redaction/texts.py",
+        "end = min(match.start() for match in begun)",
+        "return end",
+        "tests/redaction/test_texts.py",
+    ),
 )

@@ -1,7 +1,6 @@
 """The ASGI application, built of its parts."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from holdfast import __version__
 from holdfast.auth import DevAuthenticator, SignIn
@@ -30,9 +30,8 @@ from holdfast.routes import (
     threads,
     ui,
 )
+from holdfast.routes.door import Door
 from holdfast.routes.sse import Ticker
-
-logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 1
 EXPOSED = [
@@ -40,6 +39,7 @@ EXPOSED = [
     "Location",
     "X-Pagination-Next",
     "X-Pagination-Total",
+    "X-Request-ID",
     "X-Run-Status",
 ]
 NAMES = {
@@ -51,8 +51,15 @@ NAMES = {
 }
 
 
+class Application(FastAPI):
+    """FastAPI behind the door."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Door(super().build_middleware_stack())
+
+
 def create_app(platform: Platform, sign_in: SignIn) -> FastAPI:
-    app = FastAPI(
+    app = Application(
         title="Holdfast",
         version=__version__,
         summary="A LangGraph agent server on plain Redis",
@@ -60,7 +67,7 @@ def create_app(platform: Platform, sign_in: SignIn) -> FastAPI:
         middleware=[
             Middleware(
                 CORSMiddleware,
-                allow_origins=["*"],
+                allow_origins=platform.settings.cors_origins,
                 allow_methods=["*"],
                 allow_headers=["*"],
                 expose_headers=EXPOSED,
@@ -123,6 +130,6 @@ async def answer_http_error(_request: Request, error: Exception) -> Response:
     return base.answer({"detail": error.detail}, error.status_code, dict(error.headers or {}))
 
 
-async def answer_unexpected(request: Request, error: Exception) -> Response:
-    logger.error("unexpected error", extra={"path": request.url.path, "error": type(error).__name__})
+async def answer_unexpected(_request: Request, _error: Exception) -> Response:
+    """What is told of it; the door logs it."""
     return base.answer({"detail": "An internal error occurred", "code": "internal_error"}, 500)

@@ -17,6 +17,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 from langgraph_sdk import Auth
+from pydantic import ValidationError
 
 from holdfast.errors import AssistantNotFound, StartError
 
@@ -228,8 +229,16 @@ def imported(folder: Path, what: str, source: str) -> ModuleType:
         return importlib.import_module(module)
     except Exception as error:  # whatever the project's own code raises on import
         raise StartError(
-            f"{what}: importing {source} failed with {type(error).__name__}: {error}."
+            f"{what}: importing {source} failed with {type(error).__name__}: {reason(error)}."
         ) from error
+
+
+def reason(error: Exception) -> str:
+    """The message of an exception. Pydantic's would repeat what was wrong, which may be a key."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
 
 
 def module_name(folder: Path, what: str, source: str) -> str:

@@ -21,6 +21,8 @@ def split_names(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
+Origins = Annotated[tuple[Origin, ...], BeforeValidator(split_names)]
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -32,7 +34,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    redis_url: str | None = Field(None, description="Redis or Valkey server; `dev` starts its own without it")
+    redis_url: str | None = Field(
+        None, repr=False, description="Redis or Valkey server; `dev` starts its own without it"
+    )
     checkpointer: Literal["holdfast", "langgraph-checkpoint-redis"] = Field(
         "holdfast", description="Which checkpointer keeps the state of threads"
     )
@@ -110,8 +114,22 @@ class Settings(BaseModel):
         30.0, description="Seconds that a client may take nothing of its answer before it is cut"
     )
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body")
+    redact: Literal["off", "cards", "emails", "cards,emails"] = Field(
+        "off", description="What is taken out of events before they are logged and streamed"
+    )
+    cors_origins: Origins = Field(
+        ("*",),
+        description="Pages that may call from a browser, as `https://host`, separated by commas; `*` is any",
+    )
     allow_eviction: bool = Field(False, description="Start on a Redis that may evict what it keeps")
     log_format: Literal["text", "json"] = Field("text", description="How log lines are written")
+    log_errors: Literal["types", "full"] = Field(
+        "types",
+        description="What log lines say of an exception: its type and place or, for development, all of it",
+    )
+    access_log: Literal["auto", "on", "off"] = Field(
+        "auto", description="Whether each request is logged; `auto`: under `serve`, not under `dev`"
+    )
 
 
 OWN_NAMES = {"redis_url": "REDIS_URL", "checkpointer": "CHECKPOINTER"}
@@ -139,4 +157,5 @@ def read_settings(environment: Mapping[str, str] | None = None, env_file: Path |
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0])
-        raise StartError(f"{variable(field)}={values[field]!r} does not fit: {first['msg']}.") from error
+        given_value = f"={values[field]!r}" if Settings.model_fields[field].repr else ""
+        raise StartError(f"{variable(field)}{given_value} does not fit: {first['msg']}.") from error

@@ -8,10 +8,12 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import partial
 
 from redis.exceptions import RedisError
+from structlog.contextvars import bind_contextvars
 
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError
@@ -169,9 +171,11 @@ class Worker:
 
     async def _start(self, entries: list[Entry]) -> None:
         for entry in entries:
-            task = asyncio.create_task(self._work(entry), name=f"thread {entry.thread_id}")
+            context = copy_context()  # so that what `_work` binds is still there in `_done`
+            name = f"thread {entry.thread_id}"
+            task = asyncio.create_task(self._work(entry), name=name, context=context)
             self._tasks.add(task)
-            task.add_done_callback(self._done)
+            task.add_done_callback(self._done, context=context)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -184,6 +188,7 @@ class Worker:
 
     async def _work(self, entry: Entry) -> None:
         taken = time.monotonic()
+        bind_contextvars(thread_id=entry.thread_id)
         claim = await self._claim(entry)
         if claim is None or (not self._stopping.is_set() and await self._ended(claim, taken)):
             return
@@ -193,6 +198,7 @@ class Worker:
     async def _ended(self, claim: Claim, taken: float) -> bool:
         """Works on a run; False when it is to go on elsewhere."""
         platform = self._platform
+        bind_contextvars(run_id=claim.run_id, **asked_in(claim))
         log = Log(platform.client, platform.keys, claim)
         attempt = Attempt(
             claim,
@@ -200,6 +206,7 @@ class Worker:
             lambda graph: platform.saver(claim.request["graph_id"], graph, claim.token),
             log,
             limits(platform),
+            platform.redactor,
         )
         self._attempts[claim.token] = attempt
         self._leases.hold(claim, taken)
@@ -238,7 +245,7 @@ class Worker:
             async with asyncio.timeout(self._platform.settings.lease_s / 2):
                 return await insist(claim)
         except TimeoutError:
-            logger.warning("run not begun", extra={"thread_id": entry.thread_id})
+            logger.warning("run not begun")
             return None
 
     async def _hand_back(self, claim: Claim) -> None:
@@ -250,6 +257,12 @@ class Worker:
 def jittered(seconds: float) -> float:
     """About so long, so that workers do not all come at once."""
     return seconds * (0.75 + secrets.randbelow(500) / 1000)
+
+
+def asked_in(claim: Claim) -> dict[str, str]:
+    """The id of the HTTP request that asked for a run, for its log lines."""
+    request_id = claim.request.get("http_request_id")
+    return {"request_id": request_id} if request_id else {}
 
 
 async def wait(tasks: set[asyncio.Task[None]], timeout_s: float) -> None:

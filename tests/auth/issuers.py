@@ -62,7 +62,7 @@ def signer(algorithm: str, kid: str = "") -> Signer:
 def useless_keys() -> list[dict[str, Any]]:
     """Keys as they stand in real sets, which sign no token: each beside a good one that tokens may name."""
     good = signer("ES256", "ES256")
-    short = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    short = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - a bad key, on purpose
     return [
         good.jwk(kid="encryption", use="enc"),
         good.jwk(kid="signing", key_ops=["sign"]),

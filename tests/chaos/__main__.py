@@ -22,6 +22,7 @@ from tests.chaos.soak import soak
 from tests.chaos.takeovers import takeovers
 from tests.chaos.zombies import zombies
 from tests.chaos.zygote import Zygote, zygote
+from tests.logs.leaks import leaks
 
 SCENARIOS: dict[str, Callable[[Zygote, Path, float], Awaitable[Report]]] = {
     "chaos": chaos,
@@ -34,6 +35,7 @@ SCENARIOS: dict[str, Callable[[Zygote, Path, float], Awaitable[Report]]] = {
     "idle": idle,
     "deaf": deaf,
     "crowd": crowd,
+    "leaks": leaks,
 }
 SHOWN = 20
 

@@ -80,3 +80,22 @@ async def connections(engine: Engine, others: Container[str] = ()) -> dict[str, 
     """The last command of each connection, by its id, without those of `others`."""
     found = await engine.client.redis.client_list()
     return {one["id"]: one["cmd"] for one in found if one["id"] not in others}
+
+
+async def test_a_connection_may_end_while_it_is_told_something(engine: Engine, redis_url: str) -> None:
+    async with (
+        Hub(engine.client, engine.keys, redis_url).running() as hub,
+        hub.follow(engine.thread_id),
+    ):
+
+        async def connected() -> bool:
+            return bool(hub._pubsub and hub._pubsub.connection and hub._pubsub.connection.is_connected)
+
+        for turns in range(8):
+            await wait_until(connected, "the hub is connected")
+            joining = asyncio.create_task(hub.join(str(uuid.uuid4())))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if hub._pubsub and hub._pubsub.connection:
+                await hub._pubsub.connection.disconnect(nowait=True)
+            await asyncio.wait_for(joining, 10)

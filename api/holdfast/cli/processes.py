@@ -30,7 +30,7 @@ from holdfast.redis.client import cancel, connect
 from holdfast.redis.embedded import embedded
 from holdfast.redis.keys import Keys
 from holdfast.settings import Settings, read_settings
-from holdfast.telemetry import configure_logging
+from holdfast.telemetry import configure_logging, guarded, log_loop_error, log_requests
 from holdfast.worker import running_worker
 
 # What still runs so long after the work of a process (a node that ignores its cancel, a thread) is left.
@@ -51,13 +51,14 @@ def prepare(config: Path) -> Settings:
         if value is not None:
             os.environ.setdefault(name, str(value))
     settings = read_settings()
-    configure_logging(settings.log_format)
+    configure_logging(settings.log_format, settings.log_errors)
     return settings
 
 
 def run(process: Callable[..., Coroutine[Any, Any, None]], config: Path, *args: Any) -> None:
     settings = prepare(config)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with guarded(settings.log_errors), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.get_loop().set_exception_handler(log_loop_error)
         executor = ThreadPoolExecutor(thread_name_prefix=THREADS)
         runner.get_loop().set_default_executor(executor)
         runner.run(process(settings, config, *args))
@@ -86,6 +87,7 @@ async def left_alone() -> bool:
 
 
 async def dev(settings: Settings, config: Path, host: str, port: int) -> None:
+    log_requests(settings.access_log == "on")
     check_address(settings, host)
     with listening(host, port) as bound:
         async with AsyncExitStack() as stack:
@@ -99,6 +101,7 @@ async def dev(settings: Settings, config: Path, host: str, port: int) -> None:
 
 
 async def serve(settings: Settings, config: Path, host: str, port: int) -> None:
+    log_requests(settings.access_log != "off")
     check_address(settings, host)
     with listening(host, port) as bound:
         async with (

@@ -136,7 +136,7 @@ def schema(spec: GraphSpec, make: Callable[[], dict[str, Any] | None]) -> dict[s
     try:
         return make()
     except (PydanticUserError, TypeError, ValueError) as error:
-        logger.info("a graph has no schema", extra={"graph_id": spec.graph_id, "reason": str(error)[:200]})
+        logger.info("a graph has no schema", extra={"graph_id": spec.graph_id}, exc_info=error)
         return None
 
 

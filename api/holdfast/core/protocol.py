@@ -268,9 +268,10 @@ class Follower:
         frames = []
         if self.asked.covers("values", []):
             values = await threads.values(self.platform, record) or {}
-            frames.append(Frame("values", [], orjson.Fragment(dump(values))))
+            frames.append(Frame("values", [], orjson.Fragment(self.platform.told(dump(values)))))
         if at_rest:
-            frames += [requested(one) for several in record.interrupts.values() for one in several]
+            waiting = orjson.loads(self.platform.told(dump(record.interrupts)))
+            frames += [requested(one) for several in waiting.values() for one in several]
             frames += self._standing(record)
         return frames
 
@@ -279,6 +280,6 @@ class Follower:
             case "interrupted":
                 return [lifecycle("interrupted", record.graph_id)]
             case "error":
-                error = (record.error or {}).get("message", "")
-                return [lifecycle("failed", record.graph_id, error=error)]
+                error = orjson.loads(self.platform.told(dump(record.error or {})))
+                return [lifecycle("failed", record.graph_id, error=error.get("message", ""))]
         return []

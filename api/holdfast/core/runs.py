@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import orjson
+from structlog.contextvars import bind_contextvars, get_contextvars
 from uuid_utils.compat import uuid7
 
 from holdfast.core import approvals, assistants, threads
@@ -118,6 +119,7 @@ async def submit(
     if answers is not None:
         request |= {"resume": answers.resume, "decisions": answers.decisions}
     run_id, now = request["run_id"], datetime.fromisoformat(request["created_at"])
+    bind_contextvars(thread_id=thread_id, run_id=run_id)
     submission = lua.Submission(
         thread_id,
         run_id,
@@ -153,6 +155,7 @@ def new_request(thread_id: str, asked: RunCreateStateless, spec: GraphSpec, call
         "caller": caller.subject,
         "roles": list(caller.roles),
         "user": dict(caller.user),
+        "http_request_id": get_contextvars().get("request_id"),
         "kwargs": kwargs(asked),
     }
 
@@ -260,9 +263,9 @@ async def join(platform: Platform, caller: Caller, thread_id: str, run_id: str) 
         return await result(followed)
     await followed.close()
     if record.error:
-        return Result(b'{"__error__":' + record.error.encode() + b"}", record.status)
+        return Result(b'{"__error__":' + platform.told(record.error.encode()) + b"}", record.status)
     thread = await threads.find(platform, caller, thread_id)
-    return Result(dump(await final_values(platform, thread)), record.status)
+    return Result(platform.told(dump(await final_values(platform, thread))), record.status)
 
 
 async def final_values(platform: Platform, thread: ThreadRecord) -> Any:

@@ -192,7 +192,7 @@ class ThreadStream:
         at_rest = record.status != "busy"
         waiting = [one for several in record.interrupts.values() for one in several if at_rest]
         forms = {
-            "run_modes": ("values", dump(with_interrupts(found.values, waiting))),
-            "state_update": ("state_update", threads.tell(self.thread_id, found).state),
+            "run_modes": ("values", self.platform.told(dump(with_interrupts(found.values, waiting)))),
+            "state_update": ("state_update", threads.tell(self.platform, self.thread_id, found).state),
         }
         return [of_thread(*form) for mode, form in forms.items() if mode in self.modes]

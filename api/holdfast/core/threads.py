@@ -335,7 +335,7 @@ async def note_state(platform: Platform, caller: Caller, thread_id: str, mark: s
     noted = False
     while not noted:  # what is logged meanwhile may have changed the state that was read
         thread = await read_record(platform, caller, thread_id)
-        told = tell(thread_id, await snapshot(platform, thread))
+        told = tell(platform, thread_id, await snapshot(platform, thread))
         noted = await lua.note_state(
             platform.client,
             platform.keys,
@@ -350,7 +350,7 @@ async def note_state(platform: Platform, caller: Caller, thread_id: str, mark: s
         )
 
 
-def tell(thread_id: str, found: StateSnapshot) -> lua.Told:
+def tell(platform: Platform, thread_id: str, found: StateSnapshot) -> lua.Told:
     status = "interrupted" if found.tasks else "idle"
     interrupts = {
         task.id: [describe_interrupt(one) for one in task.interrupts]
@@ -361,8 +361,8 @@ def tell(thread_id: str, found: StateSnapshot) -> lua.Told:
     return lua.Told(
         status,
         interrupts,
-        dump({"state": describe_state(found), "thread_id": thread_id}),
-        dump({"status": status, "interrupts": waiting}),
+        platform.told(dump({"state": describe_state(found), "thread_id": thread_id})),
+        platform.told(dump({"status": status, "interrupts": waiting})),
     )
 
 

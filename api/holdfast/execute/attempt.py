@@ -17,6 +17,7 @@ from holdfast.execute.opening import ClaimedGraph, Graph
 from holdfast.execute.running import Stream
 from holdfast.execute.stopping import stop
 from holdfast.project import GraphSpec
+from holdfast.redaction import Redactor
 from holdfast.redis.claims import Claim
 from holdfast.redis.log import Log
 
@@ -36,10 +37,12 @@ class Attempt:
         saver_for: Callable[[Graph], RunSaver],
         log: Log,
         limits: Limits,
+        redactor: Redactor | None = None,
     ) -> None:
         self.claim = claim
         asked = claim.request["kwargs"]
-        encoder = Encoder(claim.run_id, [*asked["stream_mode"], *(PROTOCOL_MODES if claim.followed else ())])
+        modes = [*asked["stream_mode"], *(PROTOCOL_MODES if claim.followed else ())]
+        encoder = Encoder(claim.run_id, modes, redactor)
         self._source = ClaimedGraph(spec, saver_for)
         self._feed = Feed(claim)
         self._stream = Stream(spec.graph_id, asked, encoder, self._write)
@@ -149,8 +152,7 @@ class Attempt:
             return "lost"
 
     def _note_lost(self, reason: str) -> None:
-        lost = {"run_id": self.claim.run_id, "reason": reason}
-        logger.warning("run given up to another worker", extra=lost)
+        logger.warning("run given up to another worker", extra={"reason": reason})
 
     async def _end_as(self, failure: BaseException | None, timed_out: bool) -> Ending:
         match failure:
@@ -174,7 +176,7 @@ class Attempt:
         name, message = type(failure).__name__, str(failure)
         if isinstance(failure, asyncio.CancelledError):
             message = "the graph cancelled itself"
-        logger.warning("run failed", extra={"run_id": self.claim.run_id, "error": name})
+        logger.warning("run failed", exc_info=failure)
         await self._end.fail(name, message)
 
 

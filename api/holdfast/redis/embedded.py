@@ -111,7 +111,7 @@ def start(program: Path, folder: Path, path: Path, lock: IO[str]) -> subprocess.
     command = [str(program), *(part for name, value in options.items() for part in (f"--{name}", value))]
     # A session of its own, so that Ctrl-C reaches us alone and our last writes still find a server. The
     # server shares the lock: while it lives, nobody else opens its data.
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 - the program of our own dependency, with options of our own
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -225,7 +225,8 @@ class Hub:
         connection = self._pubsub and self._pubsub.connection
         # Not by the PubSub: it would make a connection of its own, in the middle of its being closed.
         if connection and connection.is_connected:
-            with suppress(RedisError, OSError):
+            # The last one when the connection ends just now: redis-py has no writer any more.
+            with suppress(RedisError, OSError, AttributeError):
                 await connection.send_command(*command, check_health=False)
 
     @asynccontextmanager

@@ -9,12 +9,13 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.requests import HTTPConnection
 from fastapi.routing import APIRoute
+from structlog.contextvars import bind_contextvars
 
 from holdfast.core.platform import Platform
 from holdfast.errors import Invalid, ScopeMissing, TooLarge
 from holdfast.events import dump
 from holdfast.redis.records import Caller
-from holdfast.wire.common import Uuid
+from holdfast.wire.common import Uuid, canonical
 
 JSON = "application/json"
 CALLER = "holdfast.caller"
@@ -72,6 +73,7 @@ class JsonRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_json(request: Request) -> Response:
+            bind_contextvars(**ids(request))
             headers = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
             scope = {**request.scope, "headers": [*headers, (b"content-type", JSON.encode())]}
             read = JsonRequest(scope, request.receive)
@@ -94,6 +96,15 @@ class OpenRoute(JsonRoute):
 
     async def let_in(self, request: Request) -> None:
         pass
+
+
+def ids(request: Request) -> dict[str, str]:
+    """The thread and the run that a path names, for the log: only what is an id, whatever else was sent."""
+    found = {}
+    for name in ("thread_id", "run_id"):
+        with suppress(KeyError, ValueError):
+            found[name] = canonical(request.path_params[name])
+    return found
 
 
 def router(tag: str) -> APIRouter:
