@@ -13,7 +13,7 @@ LICENSING = get_spdx_licensing()
 PERMISSIVE = frozenset(
     {
         *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CNRI-Python"),
-        *("ISC", "MIT", "PSF-2.0", "Zlib"),
+        *("ISC", "MIT", "MIT-0", "PSF-2.0", "Zlib"),
     }
 )
 
