@@ -127,9 +127,7 @@ class Settings(BaseModel):
         "types",
         description="What log lines say of an exception: its type and place or, for development, all of it",
     )
-    access_log: Literal["auto", "on", "off"] = Field(
-        "auto", description="Whether each request is logged; `auto`: under `serve`, not under `dev`"
-    )
+    access_log: Literal["on", "off"] = Field("off", description="Whether each request is logged")
 
 
 OWN_NAMES = {"redis_url": "REDIS_URL", "checkpointer": "CHECKPOINTER"}

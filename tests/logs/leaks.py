@@ -98,6 +98,7 @@ async def play(requests: int, folder: Path, errors: Literal["types", "full"] = "
             "REDIS_URL": valkey.url,
             "HOLDFAST_DATA": str(folder / "data"),
             "HOLDFAST_LOG_FORMAT": "json",
+            "HOLDFAST_ACCESS_LOG": "on",
             "HOLDFAST_LOG_ERRORS": errors,
             "HOLDFAST_MAX_BODY_BYTES": "20000",
             "OPENAI_BASE_URL": f"http://127.0.0.1:{model.sockets[0].getsockname()[1]}/v1",

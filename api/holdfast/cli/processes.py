@@ -52,6 +52,7 @@ def prepare(config: Path) -> Settings:
             os.environ.setdefault(name, str(value))
     settings = read_settings()
     configure_logging(settings.log_format, settings.log_errors)
+    log_requests(settings.access_log == "on")
     return settings
 
 
@@ -87,7 +88,6 @@ async def left_alone() -> bool:
 
 
 async def dev(settings: Settings, config: Path, host: str, port: int) -> None:
-    log_requests(settings.access_log == "on")
     check_address(settings, host)
     with listening(host, port) as bound:
         async with AsyncExitStack() as stack:
@@ -101,7 +101,6 @@ async def dev(settings: Settings, config: Path, host: str, port: int) -> None:
 
 
 async def serve(settings: Settings, config: Path, host: str, port: int) -> None:
-    log_requests(settings.access_log != "off")
     check_address(settings, host)
     with listening(host, port) as bound:
         async with (
