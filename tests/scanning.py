@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
+from redis.exceptions import ResponseError
 
 
 def forms(text: str) -> set[bytes]:
@@ -32,8 +33,12 @@ async def everything(redis: Any) -> AsyncIterator[tuple[str, bytes]]:
         name = key.decode(errors="replace")
         yield f"key {name}", key
         kind = (await redis.type(key)).decode()
-        async for field, stored in READERS[kind](redis, key):
-            yield f"{kind} {name} {field!r}", stored
+        try:
+            async for field, stored in READERS[kind](redis, key):
+                yield f"{kind} {name} {field!r}", stored
+        except ResponseError:
+            if await redis.exists(key):  # else it went while we looked
+                raise
 
 
 async def read_string(redis: Any, key: bytes) -> AsyncIterator[tuple[Any, bytes]]:

@@ -42,6 +42,8 @@ def test_a_finalizer(lines: Lines, capfd: pytest.CaptureFixture[str]) -> None:
         def __del__(self) -> None:
             fail()
 
+    gc.collect()  # what other tests have left
+    lines.text(), capfd.readouterr()
     with guarded("types"):
         Finalized()
         gc.collect()
