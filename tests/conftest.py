@@ -52,4 +52,5 @@ async def leaked(running: Live) -> list[str]:
     found = [key.decode() async for key in redis.scan_iter(match=f"{keys.prefix}:*", count=1000)]
     lasting = {keys.installation(), keys.secret("dev"), *(keys.ready(lane) for lane in range(keys.lanes))}
     lasting |= {keys.api_keys(), *(keys.api_key(one.key_id) for one in await running.sign_in.keys.list_all())}
+    lasting |= {key for lane in range(keys.lanes) for key in keys.lasting(lane)}
     return [key for key in found if key not in lasting and await redis.ttl(key) < 0]

@@ -17,6 +17,7 @@ from holdfast.core.checkup import Checkup
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError, TooMany, Unavailable
 from holdfast.routes import (
+    approvals,
     assistants,
     base,
     chat,
@@ -42,6 +43,19 @@ EXPOSED = [
     "X-Request-ID",
     "X-Run-Status",
 ]
+MODULES = (
+    system,
+    assistants,
+    threads,
+    thread_stream,
+    runs,
+    stateless,
+    protocol,
+    chat,
+    approvals,
+    subjects,
+    ui,
+)
 NAMES = {
     "thread_id": "thread ID",
     "ids": "thread ID",
@@ -87,7 +101,7 @@ def create_app(platform: Platform, sign_in: SignIn) -> FastAPI:
     app.state.checkup = Checkup(platform.project.hooks.check)
     app.state.stopping = False  # told to stop: no longer ready
     app.state.closing = asyncio.Event()  # answers that are under way are about to be cut
-    for module in (system, assistants, threads, thread_stream, runs, stateless, protocol, chat, subjects, ui):
+    for module in MODULES:
         app.include_router(module.routes)
     app.include_router(system.reference)
     if isinstance(sign_in.own, DevAuthenticator):
@@ -99,7 +113,9 @@ async def answer_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HoldfastError):
         raise error
     later = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, Unavailable | TooMany) else {}
-    return base.answer({"detail": error.detail, "code": error.code}, error.status, {**error.headers, **later})
+    return base.answer(
+        {**error.more, "detail": error.detail, "code": error.code}, error.status, {**error.headers, **later}
+    )
 
 
 async def answer_invalid(_request: Request, error: Exception) -> Response:

@@ -10,6 +10,7 @@ HoldfastError
 ├── NotFound 404
 │   ├── ThreadNotFound
 │   ├── RunNotFound
+│   ├── ApprovalNotFound
 │   └── AssistantNotFound
 ├── Conflict 409
 │   ├── ThreadExists
@@ -30,6 +31,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import ClassVar
 
+NOTHING: Mapping[str, object] = MappingProxyType({})
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -43,6 +45,7 @@ class HoldfastError(Exception):
     status: int = 500
     code: ClassVar[str] = "internal_error"
     headers: Mapping[str, str] = NO_HEADERS
+    more: Mapping[str, object] = NOTHING  # what else a caller is told, beside `detail` and `code`
 
     def __init__(self, detail: str | None = None) -> None:
         self.detail = detail or (type(self).__doc__ or "").strip()
@@ -116,6 +119,12 @@ class RunNotFound(NotFound):
     """Run not found on this thread."""
 
     code = "run_not_found"
+
+
+class ApprovalNotFound(NotFound):
+    """Approval not found: its id is `<thread_id>:<request_id>`."""
+
+    code = "approval_not_found"
 
 
 class AssistantNotFound(NotFound):

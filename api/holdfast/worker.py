@@ -17,7 +17,7 @@ from structlog.contextvars import bind_contextvars
 
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError
-from holdfast.execute import Attempt, Limits
+from holdfast.execute import Asking, Attempt, Limits
 from holdfast.redis import claims, consumers
 from holdfast.redis.claims import Claim
 from holdfast.redis.client import cancel, insist
@@ -206,6 +206,7 @@ class Worker:
             lambda graph: platform.saver(claim.request["graph_id"], graph, claim.token),
             log,
             limits(platform),
+            Asking(platform.client, platform.keys, claim),
             platform.redactor,
         )
         self._attempts[claim.token] = attempt

@@ -136,7 +136,10 @@ async def test_no_key_is_left_of_an_erased_person(redis_url: str, people: Path) 
         async def only_lasting() -> bool:
             keys = server.platform.keys
             found = {key.decode() async for key in client.redis.scan_iter(match=f"{keys.prefix}:*")}
-            return found <= {keys.installation(), keys.secret("dev"), keys.ready(0), keys.sweep(0)}
+            feed = keys.feed(0, visitor.person.tenant)
+            lasting = {keys.installation(), keys.secret("dev"), keys.ready(0), *keys.lasting(0)}
+            for_a_day = {keys.sweep(0, "threads"), keys.sweep(0, "closed-approvals"), keys.disk()}
+            return found <= {*lasting, *for_a_day, keys.thread(feed), keys.events(feed)}
 
         await wait_until(only_lasting, "only what never expires is left")
         assert await client.call("XLEN", server.platform.keys.ready(0)) == 0

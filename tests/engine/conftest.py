@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 
 from holdfast.events import Event
 from holdfast.redis import claims, lua
+from holdfast.redis.approvals import Ballot
 from holdfast.redis.claims import Claim, Outcome
 from holdfast.redis.client import Client, connect
 from holdfast.redis.keys import Keys
@@ -36,12 +38,14 @@ class Engine:
     thread_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     async def submit(self, run_id: str, *, strategy: str = "enqueue", **more: Any) -> Place:
+        decisions: dict[str, Any] = more.pop("decisions", {})
         request: dict[str, Any] = {
             "run_id": run_id,
             "created_at": now().isoformat(),
             "multitask_strategy": strategy,
-            "decisions": more.pop("decisions", {}),
+            "decisions": decisions,
         }
+        ballots = [Ballot(name, orjson.dumps(decision).decode()) for name, decision in decisions.items()]
         request["resume"] = dict.fromkeys(more.get("answers", ()), "yes")
         asked = lua.Submission(
             self.thread_id,
@@ -51,6 +55,7 @@ class Engine:
             now(),
             create=more.pop("create", True),
             metadata={},
+            ballots=ballots,
             **more,
         )
         return await lua.submit(self.client, self.keys, asked)

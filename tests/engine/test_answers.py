@@ -49,7 +49,9 @@ async def test_a_submit_whose_reply_was_lost_has_answered(engine: Engine) -> Non
 async def test_an_answer_goes_with_the_run_that_was_to_bring_it(engine: Engine) -> None:
     await ask(engine, "a")
     await engine.submit("first", answers=["a"])
-    await lua.cancel(engine.client, engine.keys, engine.thread_id, "first", "interrupt", datetime.now(UTC))
+    await lua.cancel(
+        engine.client, engine.keys, engine.thread_id, "here", "first", "interrupt", datetime.now(UTC)
+    )
     await engine.submit("second", answers=["a"])
     assert await engine.status("second") == "pending"
 

@@ -80,7 +80,7 @@ async def test_an_entry_left_by_a_cancelled_run_leads_to_no_second_worker(
     engine: Engine, other: Queue
 ) -> None:
     await engine.submit("a")
-    await lua.cancel(engine.client, engine.keys, engine.thread_id, "a", "interrupt", now())
+    await lua.cancel(engine.client, engine.keys, engine.thread_id, "here", "a", "interrupt", now())
     await engine.submit("b")
     [one] = await engine.queue.take(0, 1)
     [two] = await other.take(0, 1)

@@ -7,11 +7,16 @@ from redis.exceptions import ResponseError
 
 from holdfast.errors import Fenced, NothingPending, RunNotFound, ThreadBusy, ThreadNotFound
 from holdfast.redis import claims, lua
+from holdfast.redis.approvals import Asked, Requests
 from holdfast.redis.claims import Outcome
 from holdfast.redis.queue import open_queue
 from holdfast.redis.records import Caller
 from tests.engine.conftest import DONE, Engine, now
 from tests.waiting import wait_until
+
+
+def waiting(request: str, *, answered: bool = False) -> Requests:
+    return Requests(heed=True, waiting=[Asked(request, answered, card='{"tenant":"here"}')])
 
 
 async def test_runs_of_a_thread_are_claimed_one_after_the_other_in_order(engine: Engine) -> None:
@@ -204,7 +209,9 @@ async def test_a_hundred_racing_submits_end_in_one_active_run(engine: Engine) ->
 
 async def test_cancel(engine: Engine) -> None:
     async def cancel(run_id: str) -> bool:
-        return await lua.cancel(engine.client, engine.keys, engine.thread_id, run_id, "interrupt", now())
+        return await lua.cancel(
+            engine.client, engine.keys, engine.thread_id, "here", run_id, "interrupt", now()
+        )
 
     await engine.submit("a")
     active = await engine.claimed()
@@ -242,10 +249,10 @@ async def test_a_decision_made_before_the_park_is_given_to_the_run(engine: Engin
     await engine.submit("a")
     claim = await engine.claimed()
     await engine.submit("b", decisions={"q": {"by": ["p"], "at": "now", "value": 1}})
-    parked = Outcome("success", "interrupted", {"t": []}, None, 0, waiting={"q": False})
+    parked = Outcome("success", "interrupted", {"t": []}, None, 0, requests=waiting("q"))
     assert await engine.finish(claim, 0, parked) == {"q": {"by": ["p"], "at": "now", "value": 1}}
     assert await engine.status("a") == "running"
-    answered = Outcome("success", "interrupted", {"t": []}, None, 0, waiting={"q": True})
+    answered = Outcome("success", "interrupted", {"t": []}, None, 0, requests=waiting("q", answered=True))
     assert await engine.finish(claim, 0, answered) == {}
     await engine.finish(await engine.claimed())
     await engine.submit("c", decisions={"q": {"by": ["again"], "at": "later"}})
@@ -257,14 +264,16 @@ async def test_an_overtaken_worker_cannot_take_a_decision_back(engine: Engine) -
     old, _new = await engine.claim_entry(entry.id), await engine.claim_entry(entry.id)
     assert old is not None
     with pytest.raises(Fenced):
-        await engine.finish(old, 0, Outcome("success", "idle", {}, None, 0, waiting={"q": True}))
+        await engine.finish(
+            old, 0, Outcome("success", "idle", {}, None, 0, requests=waiting("q", answered=True))
+        )
     assert set((await engine.thread()).decisions) == {"q"}
 
 
 async def test_a_decision_goes_with_the_run_that_was_to_carry_it_out(engine: Engine) -> None:
     decision = {"q": {"by": ["p"], "at": "now"}}
     await engine.submit("a", decisions=decision)
-    await lua.cancel(engine.client, engine.keys, engine.thread_id, "a", "interrupt", now())
+    await lua.cancel(engine.client, engine.keys, engine.thread_id, "here", "a", "interrupt", now())
     assert (await engine.thread()).decisions == {}
     await engine.submit("b", decisions=decision)
     await engine.submit("c", strategy="interrupt")

@@ -107,7 +107,10 @@ async def test_a_thread_does_not_expire_before_its_later_run(engine: Engine) -> 
 
 async def test_a_later_run_can_be_cancelled_or_go_with_its_thread(engine: Engine) -> None:
     await engine.submit("a", delay_ms=60_000)
-    assert await lua.cancel(engine.client, engine.keys, engine.thread_id, "a", "interrupt", now()) is True
+    assert (
+        await lua.cancel(engine.client, engine.keys, engine.thread_id, "here", "a", "interrupt", now())
+        is True
+    )
     await make_due(engine)
     assert await start(engine) == 0
     await engine.submit("b", delay_ms=60_000)
@@ -127,7 +130,7 @@ async def test_what_is_too_much_is_refused_and_nothing_half_done(engine: Engine)
     await other.submit("d", caller=someone("y"), most=bounds)
     with pytest.raises(TooMany):
         await two.submit("e", caller=someone("z"), most=bounds)
-    await lua.cancel(engine.client, engine.keys, one.thread_id, "b", "interrupt", now())
+    await lua.cancel(engine.client, engine.keys, one.thread_id, "here", "b", "interrupt", now())
     await two.submit("c", caller=someone("x"), most=bounds)
     assert await counted(engine) == {b"": b"3", b"x": b"2", b"y": b"1"}
 

@@ -52,7 +52,7 @@ async def searched(client: Client, keys: Keys) -> int:
     for lane in range(keys.lanes):
         for _ in range(1000):
             removed += sum([one async for one in sweep(client, keys, lane)])
-            if await client.call("GET", keys.sweep(lane)) == b"0":
+            if await client.call("GET", keys.sweep(lane, "threads")) == b"0":
                 break
         else:
             pytest.fail("the search comes to no end")
@@ -73,7 +73,7 @@ async def test_what_expired_goes_off_every_list(
     left = [thread_id for thread_id in threads if thread_id not in threads[::3]]
     assert await listed(client, keys) == sorted(left * 3)
     assert await searched(client, keys) == 0
-    lives = [await client.call("TTL", keys.sweep(lane)) for lane in range(keys.lanes)]
+    lives = [await client.call("TTL", keys.sweep(lane, "threads")) for lane in range(keys.lanes)]
     assert all(0 < life <= sweeping.FORGOTTEN_S for life in lives)
 
 
@@ -84,7 +84,7 @@ async def test_two_workers_share_the_search(client: Client, monkeypatch: pytest.
     cursors = []
     for _ in range(3):
         await anext(sweep(client, keys, 0))
-        cursors.append(await client.call("GET", keys.sweep(0)))
+        cursors.append(await client.call("GET", keys.sweep(0, "threads")))
     assert len(set(cursors)) == 3, "each goes on where the last one was"
 
 

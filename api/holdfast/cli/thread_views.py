@@ -8,7 +8,7 @@ import orjson
 
 from holdfast.cli.chat_screen import Screen
 from holdfast.cli.operators import confirm, show, show_counts, shown
-from holdfast.core import approvals, chat, erasure, inspection, storage, threads
+from holdfast.core import answers, chat, erasure, inspection, storage, threads
 from holdfast.core.platform import Platform
 from holdfast.core.replay import complete
 from holdfast.events import dump
@@ -35,7 +35,7 @@ async def show_thread(thread_id: str, messages: int, platform: Platform, screen:
     show(screen, await describe(platform, thread), f"thread {thread.thread_id}")
     runs = await inspection.runs(platform, thread.thread_id)
     show(screen, [describe_run(run) for run in runs], f"runs ({len(runs)})")
-    waiting = approvals.pending(thread)
+    waiting = answers.pending(thread)
     show(
         screen,
         [(chat.approval_id(one), title_of(chat.display(one))) for one in waiting],

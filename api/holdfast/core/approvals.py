@@ -1,198 +1,310 @@
-"""Answers to what waits: read in every form they come in, checked before anything happens.
+"""Approvals: requests that wait for a person, found, claimed and voted on. A decision counts once.
 
-An interrupt whose payload carries a `policy` asks for an approval: its answer is checked against the policy,
-kept as a decision and counts once. Any other interrupt takes any JSON.
+Whatever is done to a request is a compare-and-set on its revision: who comes second reads it again, and is
+told what has happened.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
-from jsonschema import Draft202012Validator
+import orjson
 
-from holdfast.errors import Forbidden, Invalid, NothingPending
+from holdfast.core import answers, threads
+from holdfast.core.answers import Pending
+from holdfast.core.platform import Platform
+from holdfast.core.votes import check_claim, check_open, check_role, claimed, dumped, judge
+from holdfast.errors import (
+    ApprovalNotFound,
+    Conflict,
+    HoldfastError,
+    Invalid,
+    NothingPending,
+    ThreadNotFound,
+)
+from holdfast.redis import approvals as stored
+from holdfast.redis import audit
+from holdfast.redis.approvals import Act, Approval, Ballot
+from holdfast.redis.lua import Raced
 from holdfast.redis.records import Caller, ThreadRecord
+from holdfast.wire.approvals import ApprovalSearch
 
-OWNER = "owner"  # in a policy's roles: whoever the thread belongs to
-INBOX = {"accept": "approve", "edit": "edit", "response": "respond", "ignore": "reject"}
+T = TypeVar("T")
 
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """An interrupt that waits for an answer."""
-
-    interrupt_id: str
-    value: Any
-
-    @property
-    def policy(self) -> Mapping[str, Any] | None:
-        policy = self.value.get("policy") if isinstance(self.value, dict) else None
-        return policy if isinstance(policy, dict) and policy.get("request_id") else None
+TRIES = 20  # at a request that others change meanwhile
 
 
 @dataclass(slots=True)
 class Answers:
-    """What a resume answers: plain interrupts by id, requests (those with a policy) by request id."""
+    """What a resume answers: plain interrupts by id, requests by what is said to them."""
 
     resume: dict[str, Any] = field(default_factory=dict)
-    decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ballots: list[Ballot] = field(default_factory=list)
+
+    @property
+    def decisions(self) -> dict[str, dict[str, Any]]:
+        return {one.request: orjson.loads(one.decision) for one in self.ballots if one.decision}
 
 
-def pending(thread: ThreadRecord) -> list[Pending]:
-    return [
-        Pending(interrupt["id"], interrupt.get("value"))
-        for interrupts in thread.interrupts.values()
-        for interrupt in interrupts
-    ]
+# found
 
 
-def read_resume(thread: ThreadRecord, resume: Any, caller: Caller, *, strict: bool = False) -> Answers | None:
+def approval_id(approval: Approval) -> str:
+    return f"{approval.thread_id}:{approval.request_id}"
+
+
+async def find(platform: Platform, caller: Caller, thread_id: str, request_id: str) -> Approval:
+    """Raises `ApprovalNotFound`, also for one that the caller may not see."""
+    approval = await stored.read(platform.client, platform.keys, thread_id, request_id)
+    if approval is None or not await may_see(platform, caller, approval):
+        raise ApprovalNotFound
+    return approval
+
+
+async def may_see(platform: Platform, caller: Caller, approval: Approval) -> bool:
+    """Whose roles it names, and who may read its thread."""
+    if approval.tenant != caller.tenant:
+        return False
+    if set(approval.roles) & set(caller.roles):
+        return True
+    try:
+        await threads.find(platform, caller, approval.thread_id)
+    except ThreadNotFound:
+        return False
+    return True
+
+
+async def search(platform: Platform, caller: Caller, wanted: ApprovalSearch) -> tuple[list[Approval], int]:
+    """A page, and how many there are: those that wait, next due first, before the others, newest first."""
+    now = await stored.server_time(platform.client)
+    found = [one async for one in matching(platform, caller, wanted, now)]
+    found.sort(key=lambda one: urgency(one, wanted.sort_by))
+    return found[wanted.offset : wanted.offset + wanted.limit], len(found)
+
+
+async def matching(
+    platform: Platform, caller: Caller, wanted: ApprovalSearch, now: datetime
+) -> AsyncIterator[Approval]:
+    opened, closed = wanted.status in ("open", "all"), wanted.status != "open"
+    every = stored.every(platform.client, platform.keys, caller.tenant, opened=opened, closed=closed)
+    async for approval in every:
+        if fits(approval, wanted, now) and await may_see(platform, caller, approval):
+            yield approval
+
+
+def fits(approval: Approval, wanted: ApprovalSearch, now: datetime) -> bool:
+    claim = claimed(approval, now)
+    age_s = (now - datetime.fromisoformat(approval.card["created_at"])).total_seconds()
+    return (
+        wanted.status in ("all", approval.status)
+        and (wanted.thread_id in (None, approval.thread_id))
+        and (wanted.graph_id in (None, approval.card["graph_id"]))
+        and (wanted.role is None or wanted.role in approval.roles)
+        and (wanted.action is None or wanted.action in approval.card["actions"])
+        and (wanted.assignee is None or bool(claim and claim["by"] == wanted.assignee))
+        and age_s >= wanted.min_age_s
+    )
+
+
+def urgency(approval: Approval, sort_by: str) -> tuple[bool, float, str]:
+    """What waits comes first; what has no time to be decided by comes last of it."""
+    created = datetime.fromisoformat(approval.card["created_at"]).timestamp()
+    if sort_by == "created_at":
+        return False, created, approval.request_id
+    if approval.status == "open":
+        return False, approval.due.timestamp() if approval.due else float("inf"), approval.request_id
+    return True, -created, approval.request_id
+
+
+def describe(approval: Approval, now: datetime) -> dict[str, Any]:
+    card, decision, claim = approval.card, approval.decision, claimed(approval, now)
+    return {
+        "approval_id": approval_id(approval),
+        "request_id": approval.request_id,
+        "thread_id": approval.thread_id,
+        "interrupt_id": approval.interrupt_id,
+        "status": approval.status,
+        "revision": approval.revision,
+        "roles": approval.roles,
+        "expires_at": approval.due,
+        "claim": claim,
+        "votes": [{name: vote[name] for name in ("by", "at", "type")} for vote in approval.votes],
+        "decision": {name: decision[name] for name in ("value", "by", "at")} if decision else None,
+        **{name: card[name] for name in SHOWN},
+    }
+
+
+SHOWN = (
+    "run_id", "assistant_id", "graph_id", "title", "actions", "facts", "reason", "version", "deciders",
+    "exclude_requester", "requester", "owner", "created_at", "remind_at", "on_expiry", "supersedes",
+)  # fmt: skip
+
+
+async def view(platform: Platform, caller: Caller, thread_id: str, request_id: str) -> dict[str, Any]:
+    """A request with its figures and its history; that somebody has looked at them is part of it."""
+    client, keys = platform.client, platform.keys
+    approval = await find(platform, caller, thread_id, request_id)
+    now = await stored.server_time(client)
+    await stored.note_view(client, keys, approval, await act_of(platform, caller, approval, "viewed"), now)
+    question = await stored.read_question(client, keys, thread_id, request_id)
+    history = await stored.read_history(client, keys, thread_id, request_id)
+    return {**describe(approval, now), "question": question, "history": list(map(happening, history))}
+
+
+def happening(line: Mapping[str, Any]) -> dict[str, Any]:
+    return {**line, "at": datetime.fromtimestamp(line["at"] / 1000, UTC)}
+
+
+# changed
+
+
+async def claim(platform: Platform, caller: Caller, approval: Approval, seconds: int) -> Approval:
+    """Takes a request in hand for a while. Raises as `votes.judge` does, and `Raced`."""
+    now = await stored.server_time(platform.client)
+    check_open(approval, now)
+    check_role(approval, caller)
+    check_claim(approval, caller, now)
+    held = {"by": caller.subject, "until": (now + timedelta(seconds=seconds)).isoformat()}
+    act = await act_of(platform, caller, approval, "claimed")
+    return await change(platform, approval, act, {":claim": dumped(held)}, now)
+
+
+async def release(platform: Platform, caller: Caller, approval: Approval) -> Approval:
+    """Lets go of a claim; who holds none has nothing to do. Raises as `votes.judge` does, and `Raced`."""
+    now = await stored.server_time(platform.client)
+    check_open(approval, now)
+    check_claim(approval, caller, now)
+    if claimed(approval, now) is None:
+        return approval
+    act = await act_of(platform, caller, approval, "released")
+    return await change(platform, approval, act, {":claim": ""}, now)
+
+
+async def change(
+    platform: Platform, approval: Approval, act: Act, fields: Mapping[str, str], now: datetime
+) -> Approval:
+    """The request with other fields. Raises `Raced` when it was changed meanwhile."""
+    client, keys = platform.client, platform.keys
+    times = {"due": approval.due, "wake": approval.wake}
+    if not await stored.change(client, keys, approval, act, fields, now=now, **times):
+        raise Raced(approval.request_id)
+    changed = await stored.read(client, keys, approval.thread_id, approval.request_id)
+    return changed or approval
+
+
+async def insist(
+    platform: Platform,
+    caller: Caller,
+    thread_id: str,
+    request_id: str,
+    attempt: Callable[[Approval], Awaitable[T]],
+) -> T:
+    """Changes a request as it is found; what is refused shows it as it is then."""
+    try:
+        return await again(lambda: attempt_on(platform, caller, thread_id, request_id, attempt))
+    except ApprovalNotFound:
+        raise
+    except HoldfastError as error:
+        await show(platform, error, thread_id, request_id)
+        raise
+
+
+async def attempt_on(
+    platform: Platform,
+    caller: Caller,
+    thread_id: str,
+    request_id: str,
+    attempt: Callable[[Approval], Awaitable[T]],
+) -> T:
+    return await attempt(await find(platform, caller, thread_id, request_id))
+
+
+async def again(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Repeats what others have come before with. Raises `Conflict` when that never ends."""
+    for _ in range(TRIES):
+        with suppress(Raced):
+            return await attempt()
+    raise Conflict("Others change this request all the time: try again.")
+
+
+async def show(platform: Platform, error: HoldfastError, thread_id: str, request_id: str) -> None:
+    """Adds the request, as it is now, to what is said of the error."""
+    approval = await stored.read(platform.client, platform.keys, thread_id, request_id)
+    if approval:
+        error.more = {"approval": describe(approval, await stored.server_time(platform.client))}
+
+
+async def act_of(platform: Platform, caller: Caller, approval: Approval, kind: str, said: Any = None) -> Act:
+    lane = platform.keys.lane(approval.thread_id)
+    actor = await audit.pseudonym(platform.client, platform.keys, lane, approval.tenant, caller.subject)
+    if said is None:
+        return Act(kind, actor, caller.subject)
+    return Act(kind, actor, caller.subject, audit.digest(approval.card["salt"], said), dumped(said))
+
+
+# answered
+
+
+async def ballot(platform: Platform, caller: Caller, approval: Approval, answer: Any) -> Ballot:
+    """What an answer comes to. Raises as `votes.judge` does."""
+    client, keys = platform.client, platform.keys
+    question = await stored.read_question(client, keys, approval.thread_id, approval.request_id)
+    verdict = judge(approval, question or {}, caller, answer, await stored.server_time(client))
+    act = await act_of(platform, caller, approval, verdict.act, verdict.said)
+    return Ballot(
+        approval.request_id,
+        dumped(verdict.decision) if verdict.decision else "",
+        approval.revision,
+        dumped(verdict.votes),
+        "decided",
+        act,
+    )
+
+
+async def read_resume(
+    platform: Platform, caller: Caller, thread: ThreadRecord, resume: Any, *, strict: bool = False
+) -> Answers | None:
     """Matches a resume to what waits on the thread; None when it is for LangGraph to make sense of.
 
     Raises `NothingPending` (409) when it answers a decided request, or does not say which one it means;
     `Invalid` (422) when the answer is not one that the request takes; `Forbidden` (403) when it is not this
     caller's to give.
     """
-    waiting = {one.interrupt_id: one for one in pending(thread)}
-    by_id = resume if is_map(resume) else None
-    if by_id is None:
-        chosen = choose(thread, list(waiting.values()))
-        if chosen is None and len(waiting) > 1:
-            return None
-        by_id = {chosen.interrupt_id: resume} if chosen else {}
-    answers = Answers()
-    for interrupt_id, value in by_id.items():
-        one = waiting.get(interrupt_id)
-        if one is None:
-            check_gone(thread, interrupt_id, waiting.values())
-        elif one.policy:
-            request_id, decision = decide(thread, one, value, caller)
-            answers.decisions[request_id] = decision
+    matched = answers.match(thread, resume)
+    if matched is None:
+        return None
+    found = Answers()
+    for one, value in matched:
+        if one.policy:
+            found.ballots.append(await ballot(platform, caller, await kept(platform, thread, one), value))
         else:
-            answers.resume[interrupt_id] = value
-    if strict and not answers.decisions and not answers.resume:
+            found.resume[one.interrupt_id] = value
+    if strict and not found.ballots and not found.resume:
         raise NothingPending("Nothing that this resume answers is waiting.")
-    if answers.decisions and answers.resume:
+    if found.ballots and found.resume:
         raise Invalid("Answer requests for approval and other interrupts in separate runs.")
-    return answers
+    return found
 
 
-def is_map(resume: Any) -> bool:
-    """Whether a resume is `{interrupt_id: value}`: an interrupt's id is 32 hexadecimal digits."""
-    return (
-        isinstance(resume, dict)
-        and bool(resume)
-        and all(len(key) == 32 and not set(key) - set("0123456789abcdef") for key in resume)
-    )
-
-
-def choose(thread: ThreadRecord, waiting: Sequence[Pending]) -> Pending | None:
-    """What a bare answer means: never a guess, so a request must be the only one, on an idle thread."""
-    approvals = [one for one in waiting if one.policy]
-    if approvals and (len(waiting) > 1 or thread.status == "busy"):
-        ids = ", ".join(one.interrupt_id for one in waiting)
-        raise NothingPending(f"Say which interrupt this answers, as {{id: answer}}. Waiting: {ids}.")
-    return waiting[0] if len(waiting) == 1 else None
-
-
-def check_gone(thread: ThreadRecord, interrupt_id: str, waiting: Any) -> None:
-    """Refuses the answer to a request that does not wait any more; to a plain interrupt it has no effect."""
-    for decision in thread.decisions.values():
-        if decision.get("interrupt_id") == interrupt_id:
-            by = ", ".join(decision["by"])
-            raise NothingPending(f"This request was decided by {by} at {decision['at']}.")
-    approvals = [one.interrupt_id for one in waiting if one.policy]
-    if approvals:
-        raise NothingPending(f"Interrupt {interrupt_id} is not waiting. Waiting: {', '.join(approvals)}.")
-
-
-def decide(thread: ThreadRecord, one: Pending, answer: Any, caller: Caller) -> tuple[str, dict[str, Any]]:
-    policy = one.policy or {}
-    roles = policy.get("roles") or [OWNER]
-    owns = OWNER in roles and caller.subject == thread.owner
-    if not owns and not set(roles) & set(caller.roles):
-        raise Forbidden(f"This request is for {' or '.join(map(str, roles))} to decide.")
-    return policy["request_id"], {
-        "value": {"decisions": read_decisions(one.value, answer)},
-        "by": [caller.subject],
-        "at": datetime.now(UTC).isoformat(),
-        "interrupt_id": one.interrupt_id,
-        "asked": one.value.get("action_requests"),  # what it holds for
-    }
-
-
-def read_decisions(request: Mapping[str, Any], answer: Any) -> list[dict[str, Any]]:
-    """An answer in LangChain's form, whichever of the forms in use it came in. Raises `Invalid`."""
-    given = answer.get("decisions") if isinstance(answer, dict) and "decisions" in answer else answer
-    given = given if isinstance(given, list) else [given]
-    actions, configs = request.get("action_requests") or [], request.get("review_configs") or []
-    if len(given) != len(actions):
-        raise Invalid(f"Send {len(actions)} decision(s), one for each action, in order; got {len(given)}.")
-    schema = (request.get("policy") or {}).get("edit_schema")
-    return [
-        read_decision(action, allowed(action, configs), schema, one)
-        for action, one in zip(actions, given, strict=True)
-    ]
-
-
-def allowed(action: Mapping[str, Any], configs: Sequence[Mapping[str, Any]]) -> Sequence[str]:
-    for config in configs:
-        if config.get("action_name") == action["name"]:
-            return list(config.get("allowed_decisions") or ())
-    return ("approve", "reject")
-
-
-def read_decision(
-    action: Mapping[str, Any], kinds: Sequence[str], schema: Mapping[str, Any] | None, given: Any
-) -> dict[str, Any]:
-    form = f'a decision is {{"type": {" | ".join(kinds)}}}'
-    if not isinstance(given, dict) or not isinstance(given.get("type"), str):
-        raise Invalid(f"The answer is not understood: {form}.")
-    kind = INBOX.get(given["type"], given["type"])
-    if kind not in kinds:
-        raise Invalid(f"{given['type']!r} is not a decision that this request takes: {form}.")
-    if kind == "edit":
-        return {"type": "edit", "edited_action": read_edit(action, schema, given)}
-    message = given.get("message", given.get("args") if given["type"] in INBOX else None)
-    if message is None or kind == "approve":
-        return {"type": kind}
-    if not isinstance(message, str):
-        raise Invalid("`message` must be text.")
-    return {"type": kind, "message": message}
-
-
-def read_edit(
-    action: Mapping[str, Any], schema: Mapping[str, Any] | None, given: Mapping[str, Any]
-) -> dict[str, Any]:
-    edited = given.get("edited_action", given.get("args"))
-    if isinstance(edited, dict) and "action" in edited and "name" not in edited:
-        edited = {"name": edited["action"], "args": edited.get("args")}
-    if not isinstance(edited, dict) or not isinstance(edited.get("args"), dict):
-        raise Invalid('An edit is {"type": "edit", "edited_action": {"name": …, "args": {…}}}.')
-    if edited.get("name") != action["name"]:
-        raise Invalid(f"An edit may change the arguments only: the action is {action['name']!r}.")
-    if schema is not None:
-        check_edit(schema, edited["args"])
-    return {"name": action["name"], "args": edited["args"]}
-
-
-def check_edit(schema: Mapping[str, Any], args: Mapping[str, Any]) -> None:
-    """JSON Schema, and its `maximum` for decimal text too: amounts travel as text so that none is rounded."""
-    for error in Draft202012Validator(dict(schema)).iter_errors(dict(args)):
-        where = "".join(f"{part}: " for part in error.absolute_path)
-        raise Invalid(f"The edit is refused: {where}{error.message}.")
-    for name, rule in (schema.get("properties") or {}).items():
-        if "maximum" in rule and name in args and amount(args[name]) > Decimal(str(rule["maximum"])):
-            raise Invalid(f"The edit is refused: {name} may be at most {rule['maximum']}.")
-
-
-def amount(value: Any) -> Decimal:
-    try:
-        found = Decimal(str(value))
-    except InvalidOperation:
-        found = Decimal("NaN")
-    if not found.is_finite():
-        raise Invalid(f"The edit is refused: {value!r} is not an amount.")
+async def kept(platform: Platform, thread: ThreadRecord, one: Pending) -> Approval:
+    """The request that an interrupt asks about; one that only the thread knows of is kept from now on."""
+    client, keys, request_id = platform.client, platform.keys, str(one.request_id)
+    found = await stored.read(client, keys, thread.thread_id, request_id)
+    if found is None:
+        about = {
+            "tenant": thread.tenant,
+            "owner": thread.owner,
+            "requester": thread.owner,
+            "run_id": "",
+            "graph_id": thread.graph_id,
+            "assistant_id": thread.metadata.get("assistant_id"),
+        }
+        asked = stored.ask(one.interrupt_id, one.value, about)
+        now = await stored.server_time(client)
+        await stored.adopt(client, keys, thread.thread_id, thread.tenant, asked, now)
+        found = await stored.read(client, keys, thread.thread_id, request_id)
+    if found is None:
+        raise NothingPending
     return found

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4, uuid5
 
 import orjson
 
-from holdfast.core import approvals, runs, threads
-from holdfast.core.approvals import Pending
+from holdfast.core import answers, runs, threads
+from holdfast.core.answers import Pending
 from holdfast.core.following import NO_VALUES, START, Followed, Result
 from holdfast.core.platform import Platform
 from holdfast.core.replay import whole
@@ -229,7 +229,7 @@ async def read_answer(platform: Platform, caller: Caller, session: Session, resu
     thread = await find_thread(platform, caller, session)
     if thread is None:
         raise NothingPending(NOTHING_WAITS)
-    waiting = {approval_id(one): one.interrupt_id for one in approvals.pending(thread)}
+    waiting = {approval_id(one): one.interrupt_id for one in answers.pending(thread)}
     decided = {name: decision["interrupt_id"] for name, decision in thread.decisions.items()}
     # A decided request keeps its name, so that a late answer is told who decided.
     known = {**{interrupt: interrupt for interrupt in waiting.values()}, **decided, **waiting}
@@ -239,7 +239,7 @@ async def read_answer(platform: Platform, caller: Caller, session: Session, resu
         return {known[name]: value for name, value in resume.items()}
     if not waiting:
         raise NothingPending(NOTHING_WAITS)
-    if len(waiting) > 1 and not approvals.is_map(resume):
+    if len(waiting) > 1 and not answers.is_map(resume):
         raise NothingPending(f"Say which request this answers, as {{id: answer}}: {', '.join(waiting)}.")
     return resume
 
@@ -262,7 +262,7 @@ def display(one: Pending) -> Any:
 
 
 def waiting_on(thread: ThreadRecord) -> list[dict[str, Any]]:
-    found = [{"id": approval_id(one), "display": display(one)} for one in approvals.pending(thread)]
+    found = [{"id": approval_id(one), "display": display(one)} for one in answers.pending(thread)]
     return [one for one in found if one["id"] not in thread.decisions]
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from holdfast.checkpoint.nameless import forget_name
 from holdfast.core.platform import Platform
 from holdfast.errors import Fenced, Forbidden, RunNotFound, Unavailable
-from holdfast.redis import api_keys, lua, traces
+from holdfast.redis import api_keys, audit, lua, traces
 from holdfast.redis.lua import Place
 from holdfast.redis.records import Caller, ThreadRecord
 from holdfast.redis.stream import Stored
@@ -135,9 +135,9 @@ async def end_runs_of(platform: Platform, thread_id: str) -> Counts:
     """The newest first, so that none begins because the one before it was canceled."""
     client, keys = platform.client, platform.keys
     async with platform.hub.follow(thread_id) as reader:
-        epoch, seq = await client.call("HMGET", keys.thread(thread_id), "epoch", "seq")
+        epoch, seq, tenant = await client.call("HMGET", keys.thread(thread_id), "epoch", "seq", "tenant")
         active = await active_runs(platform, thread_id)
-        running = {run_id for run_id in active if await cancel(platform, thread_id, run_id)}
+        running = {run_id for run_id in active if await cancel(platform, tenant.decode(), thread_id, run_id)}
         if running:
             await ended(platform.hub.events(thread_id, reader, Place(int(epoch), int(seq))), running)
     return Counts()
@@ -154,11 +154,13 @@ async def active_runs(platform: Platform, thread_id: str) -> list[str]:
     ]
 
 
-async def cancel(platform: Platform, thread_id: str, run_id: str) -> bool:
+async def cancel(platform: Platform, tenant: str, thread_id: str, run_id: str) -> bool:
     """True when a worker has to end the run, False when it has ended."""
     now = datetime.now(UTC)
     try:
-        return not await lua.cancel(platform.client, platform.keys, thread_id, run_id, "interrupt", now)
+        return not await lua.cancel(
+            platform.client, platform.keys, thread_id, tenant, run_id, "interrupt", now
+        )
     except RunNotFound:
         return False
 
@@ -247,7 +249,7 @@ async def forget_names(platform: Platform, person: Person) -> Counts:
 async def forget_name_on(platform: Platform, person: Person, thread_id: str) -> Counts:
     """The record last: as long as it names the person, the thread is found again."""
     client, keys, name = platform.client, platform.keys, person.subject
-    hashes = (keys.runs(thread_id), keys.thread(thread_id))
+    hashes = tuple(reversed(traces.records(keys, thread_id)))
     stored = await asyncio.gather(*(client.call("HGETALL", key) for key in hashes))
     changes = [traces.nameless_fields(fields, name) for fields in stored]
     if not any(changes):
@@ -260,6 +262,15 @@ async def forget_name_on(platform: Platform, person: Person, thread_id: str) -> 
     for key, change in zip(hashes, changes, strict=True):
         names += await traces.replace(client, key, change)
     return Counts(names=names, events=events)
+
+
+async def forget_pseudonyms(platform: Platform, person: Person) -> Counts:
+    """The audit trail stays as it is; who one of its names was, nobody can tell any more."""
+    forgotten = [
+        await audit.forget(platform.client, platform.keys, lane, person.tenant, person.subject)
+        for lane in range(platform.keys.lanes)
+    ]
+    return Counts(pseudonyms=sum(forgotten))
 
 
 async def each(thread_ids: Iterable[str], work: Callable[[str], Awaitable[Counts]]) -> Counts:
@@ -282,5 +293,6 @@ EVERYTHING: tuple[Callable[[Platform, Person], Awaitable[Counts]], ...] = (
     forget_own_keys,  # Idempotency-Keys
     delete_threads,  # records, runs, events, checkpoints, sessions of the chat door, lists of threads
     forget_departed,  # events of stateless runs
-    forget_names,  # decisions, runs and holds of the person on the threads of others
+    forget_names,  # decisions, votes, runs and holds of the person on the threads of others
+    forget_pseudonyms,  # the person in the audit trail
 )

@@ -14,6 +14,7 @@ from holdfast.checkpoint import HOLDFAST, RedisSaver, RunSaver, open_checkpointe
 from holdfast.project import Project
 from holdfast.redaction import Redactor, choose_redactor
 from holdfast.redis.client import Client, connect
+from holdfast.redis.disk import Disk
 from holdfast.redis.keys import Keys
 from holdfast.redis.stream import Hub
 from holdfast.settings import Settings
@@ -30,6 +31,7 @@ class Platform:
     keys: Keys
     client: Client
     hub: Hub
+    disk: Disk
     checkpointer: RunSaver
     started_at: datetime
     _savers: dict[str, RunSaver] = field(default_factory=dict)
@@ -61,6 +63,8 @@ async def open_platform(settings: Settings, project: Project, redis_url: str) ->
         client = await stack.enter_async_context(connect(redis_url))
         await client.open()
         hub = await stack.enter_async_context(Hub(client, keys, redis_url).running())
+        disk = Disk(redis_url, keys)
+        stack.push_async_callback(disk.close)
         # Ours expires with its thread, in the thread's own keys; another has to look after itself.
         own = settings.checkpointer == HOLDFAST
         checkpointer = await stack.enter_async_context(
@@ -68,7 +72,7 @@ async def open_platform(settings: Settings, project: Project, redis_url: str) ->
         )
         started_at = await installed_at(client, keys)
         rules = Rules(project.auth)
-        yield Platform(settings, project, rules, redis_url, keys, client, hub, checkpointer, started_at)
+        yield Platform(settings, project, rules, redis_url, keys, client, hub, disk, checkpointer, started_at)
 
 
 async def installed_at(client: Client, keys: Keys) -> datetime:

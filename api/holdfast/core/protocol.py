@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from holdfast.core import approvals, runs, threads
+from holdfast.core import runs, threads
+from holdfast.core.answers import check_gone, pending
 from holdfast.core.following import START, pieces
 from holdfast.core.frames import FRAMES, Frame, Rendering, lifecycle, numbered, requested, through
 from holdfast.core.platform import Platform
@@ -121,9 +122,9 @@ async def respond(platform: Platform, caller: Caller, thread_id: str, params: An
 
 def check_waiting(thread: ThreadRecord, answers: Answer) -> None:
     """Raises `NothingPending` for what waits no more; says by whom it was answered where that is known."""
-    waiting = approvals.pending(thread)
+    waiting = pending(thread)
     for interrupt_id in answers.keys() - {one.interrupt_id for one in waiting}:
-        approvals.check_gone(thread, interrupt_id, waiting)
+        check_gone(thread, interrupt_id, waiting)
         raise NothingPending(f"Interrupt {interrupt_id} is not waiting for an answer.")
 
 

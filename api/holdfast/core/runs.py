@@ -115,27 +115,44 @@ async def submit(
     request = new_request(thread_id, asked, spec, caller)
     caller = await admit(platform, caller, request, asked, create_thread=create_thread)
     request["metadata"] |= of_graph(spec)
+    bind_contextvars(thread_id=thread_id, run_id=request["run_id"])
+    place = await approvals.again(
+        lambda: submit_once(platform, caller, request, asked, create_thread=create_thread, once=once)
+    )
+    now = datetime.fromisoformat(request["created_at"])
+    record = RunRecord(request["run_id"], thread_id, request, "pending", now, now, 0, "")
+    return Created(caller, record, place, asked.stream_resumable, frozenset(asked.stream_mode))
+
+
+async def submit_once(
+    platform: Platform,
+    caller: Caller,
+    request: dict[str, Any],
+    asked: RunCreateStateless,
+    *,
+    create_thread: bool,
+    once: lua.Once | None,
+) -> Place:
+    """Raises `Raced` when a request that the run answers was changed since it was read here."""
+    thread_id = request["thread_id"]
     answers = await read_answers(platform, caller, thread_id, asked, create_thread=create_thread)
     if answers is not None:
         request |= {"resume": answers.resume, "decisions": answers.decisions}
-    run_id, now = request["run_id"], datetime.fromisoformat(request["created_at"])
-    bind_contextvars(thread_id=thread_id, run_id=run_id)
     submission = lua.Submission(
         thread_id,
-        run_id,
+        request["run_id"],
         request,
         caller,
-        now,
+        datetime.fromisoformat(request["created_at"]),
         create=create_thread,
-        metadata=of_graph(spec),
+        metadata={name: request[name] for name in ("graph_id", "assistant_id")},
         answers=list(answers.resume) if answers and is_strict(asked) else (),
         delay_ms=round((asked.after_seconds or 0) * 1000),
         most=Most(platform.settings.max_runs, platform.settings.max_runs_of_tenant),
         once=once,
+        ballots=answers.ballots if answers else (),
     )
-    place = await lua.submit(platform.client, platform.keys, submission)
-    record = RunRecord(run_id, thread_id, request, "pending", now, now, 0, "")
-    return Created(caller, record, place, asked.stream_resumable, frozenset(asked.stream_mode))
+    return await lua.submit(platform.client, platform.keys, submission)
 
 
 def of_graph(spec: GraphSpec) -> dict[str, str]:
@@ -176,7 +193,7 @@ async def read_answers(
         if strict or not create_thread:
             raise
         return approvals.Answers()
-    return approvals.read_resume(thread, asked.command.resume, caller, strict=strict)
+    return await approvals.read_resume(platform, caller, thread, asked.command.resume, strict=strict)
 
 
 # following
@@ -322,7 +339,8 @@ async def cancel(
     caller = await threads.admit(platform, caller, thread_id, "update", asked)
     record, followed = await follow(platform, caller, thread_id, run_id, after=None)
     try:
-        await lua.cancel(platform.client, platform.keys, thread_id, run_id, action, datetime.now(UTC))
+        now = datetime.now(UTC)
+        await lua.cancel(platform.client, platform.keys, thread_id, caller.tenant, run_id, action, now)
         if wait and record.active:
             async for stored in followed.events():
                 if stored.event.mode == "end":

@@ -13,7 +13,7 @@ from langgraph.types import StateSnapshot
 from uuid_utils.compat import uuid7
 
 from holdfast.auth.rules import Action
-from holdfast.core import approvals
+from holdfast.core import answers
 from holdfast.core.platform import Platform
 from holdfast.core.states import EMPTY_STATE, describe_interrupt, describe_state
 from holdfast.errors import BadRequest, Fenced, HoldfastError, ThreadBusy, ThreadExists, ThreadNotFound
@@ -368,7 +368,7 @@ def tell(platform: Platform, thread_id: str, found: StateSnapshot) -> lua.Told:
 
 def kept_s(platform: Platform, thread: ThreadRecord) -> int:
     """How long the thread is kept at rest: for ever while an approval waits."""
-    if any(one.policy for one in approvals.pending(thread)):
+    if any(one.policy for one in answers.pending(thread)):
         return 0
     return platform.project.ttl_s if thread.ttl_minutes is None else round(thread.ttl_minutes * 60)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from holdfast.core import approvals, erasure, inspection
+from holdfast.core import answers, approvals, erasure, inspection
 from holdfast.core.platform import Platform
 from holdfast.errors import Conflict, Invalid, ThreadExists, ThreadNotFound
 from holdfast.redis.records import ThreadRecord, read_thread
@@ -19,7 +19,7 @@ FORMAT = "holdfast-thread"
 VERSION = 1
 
 # What the record says of a claim, of runs in line and of the log: it means nothing in another place.
-PASSING = frozenset({b"token", b"active", b"entry", b"written", b"delayed", b"ends", b"imported"})
+PASSING = frozenset({b"token", b"active", b"entry", b"written", b"delayed", b"ends", b"asking", b"imported"})
 ACTIVE = (b"pending", b"running")
 ELSEWHERE = (
     "CHECKPOINTER=langgraph-checkpoint-redis keeps the checkpoints where they cannot be taken out or put in."
@@ -80,6 +80,9 @@ async def restore(
         await erasure.erase_thread(platform, other)
     if not await write_contents(platform.client, platform.keys, target, contents, ttl_s=ttl_s):
         raise ThreadExists(f"Thread with ID {target} already exists")
+    for one in answers.pending(thread):
+        if one.policy:
+            await approvals.kept(platform, thread, one)
     return thread
 
 
@@ -145,7 +148,7 @@ def on_thread(request: bytes, thread_id: str) -> bytes:
 
 def time_to_live(platform: Platform, thread: ThreadRecord) -> int:
     """As long as after a run of its own; without an end where an approval waits."""
-    if any(one.policy for one in approvals.pending(thread)):
+    if any(one.policy for one in answers.pending(thread)):
         return 0
     return platform.project.ttl_s if thread.ttl_minutes is None else round(thread.ttl_minutes * 60)
 

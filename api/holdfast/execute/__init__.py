@@ -2,5 +2,6 @@
 
 from holdfast.execute.attempt import Attempt
 from holdfast.execute.limits import Limits
+from holdfast.execute.requests import Asking
 
-__all__ = ["Attempt", "Limits"]
+__all__ = ["Asking", "Attempt", "Limits"]

@@ -14,6 +14,7 @@ from holdfast.execute.ending import End
 from holdfast.execute.feeding import NOTHING, Feed
 from holdfast.execute.limits import Limits
 from holdfast.execute.opening import ClaimedGraph, Graph
+from holdfast.execute.requests import Asking
 from holdfast.execute.running import Stream
 from holdfast.execute.stopping import stop
 from holdfast.project import GraphSpec
@@ -37,6 +38,7 @@ class Attempt:
         saver_for: Callable[[Graph], RunSaver],
         log: Log,
         limits: Limits,
+        asking: Asking,
         redactor: Redactor | None = None,
     ) -> None:
         self.claim = claim
@@ -46,7 +48,7 @@ class Attempt:
         self._source = ClaimedGraph(spec, saver_for)
         self._feed = Feed(claim)
         self._stream = Stream(spec.graph_id, asked, encoder, self._write)
-        self._end = End(claim, self._source, self._feed, encoder, log, limits)
+        self._end = End(claim, self._source, self._feed, asking, encoder, log, limits)
         self._log = log
         self._limits = limits
         self._cancel = claim.cancel

@@ -17,12 +17,12 @@ from holdfast.execute.inputs import (
     asks_approval,
     newest,
     read_interrupts,
-    read_request_id,
     read_values,
-    taken_back,
 )
 from holdfast.execute.limits import Limits
 from holdfast.execute.opening import ClaimedGraph, Graph
+from holdfast.execute.requests import Asking
+from holdfast.redis.approvals import NO_REQUESTS, Requests
 from holdfast.redis.claims import Claim, Outcome
 from holdfast.redis.log import Log
 
@@ -38,37 +38,42 @@ class End:
     """Gives a run its outcome, once."""
 
     def __init__(
-        self, claim: Claim, source: ClaimedGraph, feed: Feed, encoder: Encoder, log: Log, limits: Limits
+        self,
+        claim: Claim,
+        source: ClaimedGraph,
+        feed: Feed,
+        asking: Asking,
+        encoder: Encoder,
+        log: Log,
+        limits: Limits,
     ) -> None:
         self._claim = claim
         self._source = source
         self._feed = feed
+        self._asking = asking
         self._encoder = encoder
         self._log = log
         self._limits = limits
 
     async def succeed(self, graph: Graph, *, paused: bool) -> Answers:
         """Ends the run as its thread stands; the decisions made meanwhile, if there are any, come first."""
-        if not paused:
-            return await self._finish("success", "idle")
-        snapshot = await self._feed.head(graph)
-        waiting = {
-            request_id: request_id in self._feed.answered
-            for interrupt in snapshot.interrupts
-            if (request_id := read_request_id(interrupt.value))
-        }
+        snapshot = await self._feed.head(graph) if paused else None
+        requests = await self._asking.read(snapshot, self._feed.answered, "success", heed=True)
+        if snapshot is None:
+            return await self._finish("success", "idle", requests=requests)
         if not self._encoder.seen_values:
             self._log.write(self._encoder.event("values", snapshot.values))
         return await self._finish(
             "success",
             rest(snapshot),
             interrupts=read_interrupts(snapshot),
-            waiting=waiting,
+            requests=requests,
         )
 
     async def fail(self, error: str, message: str, status: str = "error") -> None:
-        interrupts = await self._still_waiting()
-        await self._finish(status, "error", interrupts=interrupts, error={"error": error, "message": message})
+        interrupts, requests = await self._still_waiting(status)
+        told = {"error": error, "message": message}
+        await self._finish(status, "error", interrupts=interrupts, requests=requests, error=told)
 
     async def poison(self) -> None:
         """Gives up a run that has ended its workers."""
@@ -91,7 +96,7 @@ class End:
             "interrupted",
             rest(snapshot),
             interrupts=read_interrupts(snapshot),
-            waiting=taken_back(snapshot, self._feed.decisions),
+            requests=await self._asking.read(snapshot, self._feed.decisions, "interrupted", heed=False),
             after="rollback" if rollback else "",
         )
 
@@ -113,15 +118,17 @@ class End:
                 await self._keep_speech(graph)
             return await self._feed.head(graph)
 
-    async def _still_waiting(self) -> dict[str, list[dict[str, Any]]]:
+    async def _still_waiting(self, status: str) -> tuple[dict[str, list[dict[str, Any]]], Requests]:
         """What a failed run leaves to be answered: other questions than the one that it failed at."""
         try:
             async with self._open() as (graph, _):
-                return read_interrupts(await self._feed.head(graph))
+                snapshot = await self._feed.head(graph)
+                requests = await self._asking.read(snapshot, self._feed.answered, status, heed=False)
+                return read_interrupts(snapshot), requests
         except (Fenced, Unavailable):
             raise
-        except Exception:  # a graph that cannot even be opened: this is why the run failed
-            return {}
+        except Exception:  # a graph that cannot even be opened, or asks nonsense: so the run failed
+            return {}, NO_REQUESTS
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[tuple[Graph, RunSaver]]:
@@ -147,7 +154,7 @@ class End:
         *,
         interrupts: dict[str, list[dict[str, Any]]] | None = None,
         error: dict[str, str] | None = None,
-        waiting: dict[str, bool] | None = None,
+        requests: Requests = NO_REQUESTS,
         after: str = "",
     ) -> Answers:
         interrupts = interrupts or {}
@@ -158,7 +165,7 @@ class End:
             error=error,
             ttl_s=0 if asks_approval(interrupts) else self._ttl_s,
             after=after or self._after,
-            waiting=waiting,
+            requests=requests,
         )
         save = self._log.finish(outcome, self._last(outcome), keep_s=self._limits.events_keep_s)
         # An outcome once reached is saved, whoever cancels meanwhile.

@@ -94,12 +94,6 @@ def asks_the_same(value: Mapping[str, Any], decision: Mapping[str, Any]) -> bool
     return bool(orjson.loads(dump(value.get("action_requests"))) == decision.get("asked"))
 
 
-def taken_back(snapshot: StateSnapshot, decisions: Answers) -> dict[str, bool]:
-    """Decisions that a cancelled run has not carried out, for `Outcome.waiting`: they may be made again."""
-    asked = (read_request_id(interrupt.value) for interrupt in snapshot.interrupts)
-    return {request_id: True for request_id in asked if request_id and request_id in decisions}
-
-
 def asks_approval(interrupts: Mapping[str, list[dict[str, Any]]]) -> bool:
     return any(read_request_id(one["value"]) for of_task in interrupts.values() for one in of_task)
 

@@ -1,7 +1,7 @@
 """The scripts of a worker as typed functions: everything that the holder of a claim may do."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ import orjson
 from redis.exceptions import ResponseError
 
 from holdfast.errors import Fenced
+from holdfast.redis.approvals import NO_REQUESTS, Requests, approval_keys
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
 from holdfast.redis.lua import index_keys, schedule_keys
@@ -17,7 +18,7 @@ from holdfast.redis.records import timestamp_us
 
 CLAIM = Script.load("thread", "schedule", "claim")
 APPEND = Script.load("thread", "write", "append")
-FINISH = Script.load("thread", "schedule", "write", "finish")
+FINISH = Script.load("thread", "sha256", "audit", "approvals", "schedule", "write", "finish")
 RENEW = Script.load("renew")
 RELEASE = Script.load("thread", "schedule", "release")
 DUE = Script.load("thread", "schedule", "due")
@@ -41,14 +42,14 @@ class Claim:
     hold: dict[str, Any] | None = None
     ttl_minutes: float | None = None
     followed: bool = False  # by readers of protocol v3
+    asking: Sequence[str] = ()  # ids of the requests that waited when the run was claimed
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a run ended and what its thread is then.
 
-    `waiting` are the ids of requests that wait for a decision, with whether this attempt was already given an
-    answer to each; `after` is "", "rollback" (forget the run) or "delete" (the thread was made for this run).
+    `after` is "", "rollback" (forget the run) or "delete" (the thread was made for this run).
     """
 
     status: str
@@ -57,7 +58,7 @@ class Outcome:
     error: dict[str, str] | None
     ttl_s: int
     after: str = ""
-    waiting: Mapping[str, bool] | None = None
+    requests: Requests = NO_REQUESTS
 
 
 async def claim(
@@ -79,7 +80,7 @@ async def claim(
 
 
 def read_claim(thread_id: str, lane: int, entry: str, reply: Sequence[Any]) -> Claim:
-    run_id, token, attempt, failures, request, cancel, owner, tenant, hold, ttl, protocol = reply
+    run_id, token, attempt, failures, request, cancel, owner, tenant, hold, ttl, protocol, asking = reply
     return Claim(
         thread_id=thread_id,
         run_id=run_id.decode(),
@@ -95,6 +96,7 @@ def read_claim(thread_id: str, lane: int, entry: str, reply: Sequence[Any]) -> C
         hold=orjson.loads(hold) if hold else None,
         ttl_minutes=float(ttl) if ttl else None,
         followed=bool(protocol),
+        asking=asking.decode().split(),
     )
 
 
@@ -156,13 +158,11 @@ def finish_keys(keys: Keys, claim: Claim) -> list[str]:
         keys.registry(lane),
         *schedule_keys(keys, lane),
         keys.departed(thread_id),
+        *approval_keys(keys, thread_id, claim.tenant),
     ]
 
 
 def outcome_arguments(outcome: Outcome, now: datetime, keep_s: int) -> list[Argument]:
-    waiting: list[Argument] = []
-    for request_id, answered in (outcome.waiting or {}).items():
-        waiting += (request_id, int(answered))
     return [
         outcome.status,
         outcome.thread_status,
@@ -172,8 +172,7 @@ def outcome_arguments(outcome: Outcome, now: datetime, keep_s: int) -> list[Argu
         outcome.ttl_s,
         keep_s,
         outcome.after,
-        len(waiting) // 2,
-        *waiting,
+        orjson.dumps(outcome.requests),
     ]
 
 

@@ -6,6 +6,7 @@ on a cluster too.
 
 from binascii import crc_hqx
 from functools import cache
+from itertools import count
 from urllib.parse import quote
 
 SLOTS = 16384
@@ -82,6 +83,10 @@ class Keys:
         """String: a digest of whose thread this was, while the events of its only run are still kept."""
         return self._thread("departed", thread_id)
 
+    def approvals(self, thread_id: str) -> str:
+        """Hash: the thread's requests, several fields each: `<request_id>`, `<request_id>:status`..."""
+        return self._thread("approvals", thread_id)
+
     def every(self, kind: str) -> str:
         """Pattern of the keys of a kind."""
         return f"{self.prefix}:{{*}}:{kind}:*"
@@ -111,26 +116,63 @@ class Keys:
         """Sorted set by time of creation (us): the threads of an owner or, without one, of the tenant."""
         return f"{self._bases[lane]}threads:{quote(tenant, safe='')}:{quote(owner, safe='')}"
 
-    def every_index(self, lane: int) -> str:
-        """Pattern of all the lane's indexes of threads."""
-        return f"{self._bases[lane]}threads:*"
+    def every_index(self, lane: int, kind: str) -> str:
+        """Pattern of all the lane's indexes of a kind, one for each tenant or owner."""
+        return f"{self._bases[lane]}{kind}:*"
 
     def registry(self, lane: int) -> str:
         """Set: ids of the threads that have checkpoints."""
         return f"{self._bases[lane]}registry"
 
-    def sweep(self, lane: int) -> str:
-        """String: how far the search for ids of expired threads has come."""
-        return f"{self._bases[lane]}sweep"
+    def sweep(self, lane: int, kind: str) -> str:
+        """String: how far the search for what has expired has come in the lane's indexes of a kind."""
+        return f"{self._bases[lane]}sweep:{kind}"
 
     def cancels(self, lane: int) -> str:
         """Pub/sub channel: runs to be cancelled at once."""
         return f"{self._bases[lane]}cancels"
 
+    def open_approvals(self, lane: int, tenant: str) -> str:
+        """Sorted set by due time (ms): requests that wait, each `<thread_id>\\x1f<request_id>`."""
+        return f"{self._bases[lane]}open-approvals:{quote(tenant, safe='')}"
+
+    def closed_approvals(self, lane: int, tenant: str) -> str:
+        """Sorted set by time (us): requests of a tenant that wait no more."""
+        return f"{self._bases[lane]}closed-approvals:{quote(tenant, safe='')}"
+
+    def feed(self, lane: int, tenant: str) -> str:
+        """What stands for a thread's id in the keys of the log of what happens to a tenant's requests."""
+        name = f"approvals:{quote(tenant, safe='')}"
+        return next(found for n in count() if self.lane(found := f"{name}:{n}") == lane)
+
+    def timers(self, lane: int) -> str:
+        """Sorted set by time (ms): what the clock is to look at, each `<kind>\\x1f<ids>`."""
+        return f"{self._bases[lane]}timers"
+
+    def audit(self, lane: int) -> str:
+        """Stream, for ever: the lane's audit trail."""
+        return f"{self._bases[lane]}audit"
+
+    def pseudonyms(self, lane: int) -> str:
+        """Hash, for ever: the pseudonyms in the audit trail, by `[tenant, subject]`."""
+        return f"{self._bases[lane]}pseudonyms"
+
+    def people(self, lane: int) -> str:
+        """Hash, for ever: who stands behind the pseudonyms in the audit trail, until erased."""
+        return f"{self._bases[lane]}people"
+
+    def lasting(self, lane: int) -> list[str]:
+        """All that is kept for ever: what was done to requests for approval, and by whom."""
+        return [self.audit(lane), self.pseudonyms(lane), self.people(lane)]
+
     # the installation
     def installation(self) -> str:
         """Hash: what every process must agree on (number of lanes, version of the records)."""
         return f"{self.prefix}:installation"
+
+    def disk(self) -> str:
+        """String: written by who wants to know that all that was written before is on disk."""
+        return f"{self.prefix}:disk"
 
     def secret(self, name: str) -> str:
         """String: a secret that the processes of one installation share."""

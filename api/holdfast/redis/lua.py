@@ -1,6 +1,6 @@
 """The scripts as typed functions: the signature is the contract, the Lua (`redis/scripts`) the proof."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -18,18 +18,20 @@ from holdfast.errors import (
     TooMany,
 )
 from holdfast.events import dump
+from holdfast.redis.approvals import Ballot, approval_keys
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
 from holdfast.redis.records import Caller, metadata_fields, run_fields, timestamp_us
 
+REQUESTS = ("sha256", "audit", "approvals")
 CREATE_THREAD = Script.load("thread", "create_thread")
 READ_THREAD = Script.load("thread", "read_thread")
 READ_RUN = Script.load("thread", "read_run")
 UPDATE_THREAD = Script.load("thread", "update_thread")
 NOTE_STATE = Script.load("thread", "note_state")
-DELETE_THREAD = Script.load("thread", "schedule", "delete_thread")
-SUBMIT = Script.load("thread", "schedule", "submit")
-CANCEL = Script.load("thread", "schedule", "cancel")
+DELETE_THREAD = Script.load("thread", *REQUESTS, "schedule", "delete_thread")
+SUBMIT = Script.load("thread", *REQUESTS, "schedule", "submit")
+CANCEL = Script.load("thread", *REQUESTS, "schedule", "cancel")
 DELETE_RUN = Script.load("thread", "delete_run")
 
 GROUP = "workers"
@@ -68,6 +70,10 @@ class Told(NamedTuple):
     interrupts: dict[str, list[dict[str, Any]]]
     state: bytes
     standing: bytes
+
+
+class Raced(Exception):
+    """Something has happened to a request since it was read: it is to be read again."""
 
 
 class AlreadyMade(Exception):
@@ -196,6 +202,7 @@ async def note_state(
             keys.events(thread_id),
             keys.checkpoints(thread_id),
             keys.checkpoint_index(thread_id),
+            keys.approvals(thread_id),
         ],
         [
             caller.tenant,
@@ -228,6 +235,7 @@ async def delete_thread(client: Client, keys: Keys, thread_id: str, tenant: str,
             *thread_keys(keys, thread_id),
             *schedule_keys(keys, lane),
             keys.due(lane),
+            *approval_keys(keys, thread_id, tenant),
         ],
         [thread_id],
     )
@@ -238,7 +246,7 @@ class Submission:
     """A run to be put in line, on a thread that need not be there when `create` is set.
 
     `metadata` is merged into the thread's; `answers` are the plain interrupts that must still wait for what
-    the run brings; with `delay_ms` the run stands in line only after that time.
+    the run brings, `ballots` what it says to requests; with `delay_ms` it stands in line only after that.
     """
 
     thread_id: str
@@ -252,11 +260,7 @@ class Submission:
     delay_ms: int = 0
     most: Most = UNBOUNDED
     once: Once | None = None
-
-    @property
-    def decisions(self) -> Mapping[str, dict[str, Any]]:
-        """By request id; made by this run, if they are the first."""
-        return self.request.get("decisions") or {}
+    ballots: Collection[Ballot] = ()
 
     def keys(self, keys: Keys) -> list[str]:
         thread_id, lane = self.thread_id, keys.lane(self.thread_id)
@@ -273,12 +277,10 @@ class Submission:
             keys.due(lane),
             *schedule_keys(keys, lane),
             keys.idempotency(thread_id, self.once.key if self.once else ""),
+            *approval_keys(keys, thread_id, self.caller.tenant),
         ]
 
     def arguments(self, lanes: int) -> list[Argument]:
-        decisions: list[Argument] = []
-        for request_id, decision in self.decisions.items():
-            decisions += (request_id, orjson.dumps(decision))
         return [
             self.thread_id,
             self.run_id,
@@ -293,8 +295,7 @@ class Submission:
             share(self.most.of_tenant, lanes),
             self.once.digest if self.once else "",
             ONCE_S,
-            len(self.decisions),
-            *decisions,
+            orjson.dumps(list(self.ballots)),
             len(self.answers),
             *self.answers,
             *metadata_fields(self.metadata),
@@ -306,7 +307,8 @@ async def submit(client: Client, keys: Keys, asked: Submission) -> Place:
 
     Raises `ThreadNotFound`, `ThreadBusy` under `multitask_strategy: reject`, `NothingPending` when a request
     has been decided, or an interrupt answered, before, `TooMany` past the bounds of `most`, and for `once`
-    `AlreadyMade` when its run is there, `Invalid` when something else was asked under its key.
+    `AlreadyMade` when its run is there, `Invalid` when something else was asked under its key. Raises `Raced`
+    when a request that a ballot is for is another by now.
     """
     match await client.run(SUBMIT, asked.keys(keys), asked.arguments(keys.lanes)):
         case [b"ok", epoch, seq]:
@@ -319,6 +321,8 @@ async def submit(client: Client, keys: Keys, asked: Submission) -> Place:
             raise Invalid(KEY_REUSED)
         case [b"full"]:
             raise TooMany("Too many runs are waiting or running: try again in a moment.")
+        case [b"raced", request_id]:
+            raise Raced(request_id.decode())
         case [b"decided", request_id, decision]:
             made = orjson.loads(decision)
             by = ", ".join(made.get("by", ()))
@@ -336,7 +340,9 @@ async def check_once(client: Client, keys: Keys, thread_id: str, once: Once) -> 
         raise AlreadyMade(made.decode()) if digest.decode() == once.digest else Invalid(KEY_REUSED)
 
 
-async def cancel(client: Client, keys: Keys, thread_id: str, run_id: str, action: str, now: datetime) -> bool:
+async def cancel(
+    client: Client, keys: Keys, thread_id: str, tenant: str, run_id: str, action: str, now: datetime
+) -> bool:
     """Asks for the run's end; True when it had not started and has ended at once. Raises `RunNotFound`."""
     lane = keys.lane(thread_id)
     reply = await client.run(
@@ -350,6 +356,7 @@ async def cancel(client: Client, keys: Keys, thread_id: str, run_id: str, action
             keys.cancels(lane),
             keys.due(lane),
             *schedule_keys(keys, lane),
+            *approval_keys(keys, thread_id, tenant),
         ],
         [run_id, action, timestamp_us(now), thread_id],
     )

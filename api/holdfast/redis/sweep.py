@@ -1,10 +1,12 @@
-"""Ids of threads that have expired, taken off the lists that still name them.
+"""Ids of threads that have expired, and of their requests, taken off the lists that still name them.
 
 Whoever searches threads does so for the lists that it reads; this is for those that nobody reads any more.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 
+from holdfast.redis.approvals import UNIT
 from holdfast.redis.client import Client, Script
 from holdfast.redis.keys import Keys
 
@@ -18,23 +20,29 @@ FORGOTTEN_S = 24 * 3600
 
 async def sweep(client: Client, keys: Keys, lane: int) -> AsyncIterator[int]:
     """Goes on with the search through a lane; yields after each step what it removed."""
-    indexes: list[bytes] = await client.run(
-        SWEEP, [keys.sweep(lane)], [keys.every_index(lane), SEARCHED, FORGOTTEN_S]
-    )
-    yield 0
-    for index in indexes:
-        async for removed in prune_index(client, keys, index.decode()):
-            yield removed
+    for kind, key in (("threads", keys.thread), ("closed-approvals", partial(approvals_of, keys))):
+        indexes: list[bytes] = await client.run(
+            SWEEP, [keys.sweep(lane, kind)], [keys.every_index(lane, kind), SEARCHED, FORGOTTEN_S]
+        )
+        yield 0
+        for index in indexes:
+            async for removed in prune_index(client, index.decode(), key):
+                yield removed
     async for removed in prune_registry(client, keys, lane):
         yield removed
 
 
-async def prune_index(client: Client, keys: Keys, index: str) -> AsyncIterator[int]:
+def approvals_of(keys: Keys, member: str) -> str:
+    return keys.approvals(member.partition(UNIT)[0])
+
+
+async def prune_index(client: Client, index: str, key: Callable[[str], str]) -> AsyncIterator[int]:
+    """Takes off an index what has gone: what `key` makes of its name is there no more."""
     start = 0
     while True:
         found = await client.call("ZRANGE", index, start, start + SLICE - 1)
-        ids = [thread_id.decode() for thread_id in found]
-        removed: int = await client.run(PRUNE, [index, *map(keys.thread, ids)], ["ZREM", *ids]) if ids else 0
+        ids = [member.decode() for member in found]
+        removed: int = await client.run(PRUNE, [index, *map(key, ids)], ["ZREM", *ids]) if ids else 0
         yield removed
         if len(ids) < SLICE:
             return

@@ -13,7 +13,7 @@ NAMING = Script.load("naming")
 REPLACE = Script.load("replace")
 
 NOBODY = "erased"  # stands where the name stood
-NAMED = frozenset({"by", "caller", "owner"})  # keys under which a record says who
+NAMED = frozenset({"by", "caller", "owner", "requester"})  # keys under which a record says who
 PAGE = 1000
 AT_ONCE = 50
 
@@ -52,14 +52,19 @@ async def scan(client: Client, pattern: str) -> AsyncIterator[str]:
 
 
 async def naming(client: Client, keys: Keys, thread_ids: list[str], name: str) -> list[str]:
-    """Those of the threads, all of one lane, whose record or runs hold the name as a text of its own."""
+    """Those of the threads, all of one lane, whose records hold the name as a text of its own."""
     found: set[str] = set()
     for start in range(0, len(thread_ids), AT_ONCE):
         part = thread_ids[start : start + AT_ONCE]
-        hashes = [key for one in part for key in (keys.thread(one), keys.runs(one))]
+        hashes = [key for one in part for key in records(keys, one)]
         places: list[int] = await client.run(NAMING, hashes, [quoted(name)])
-        found |= {part[(place - 1) // 2] for place in places}
+        found |= {part[(place - 1) // len(records(keys, part[0]))] for place in places}
     return sorted(found)
+
+
+def records(keys: Keys, thread_id: str) -> tuple[str, ...]:
+    """The hashes that say who did something to a thread."""
+    return keys.thread(thread_id), keys.runs(thread_id), keys.approvals(thread_id)
 
 
 async def replace(client: Client, key: str, changes: Mapping[bytes, tuple[bytes, bytes]]) -> int:
@@ -92,7 +97,8 @@ def nameless_fields(stored: Mapping[bytes, bytes], name: str) -> dict[bytes, tup
 def nameless_field(field: bytes, value: bytes, name: str) -> bytes:
     key = field.decode().removeprefix(METADATA)
     try:
-        return orjson.dumps(nameless({key: orjson.loads(value)}, name)[key])
+        lines = [nameless({key: orjson.loads(line)}, name)[key] for line in value.split(b"\n")]
+        return b"\n".join(map(orjson.dumps, lines))
     except orjson.JSONDecodeError:  # plain text, such as an owner of another name
         return value
 

@@ -1,6 +1,6 @@
 -- KEYS thread, runs, queue, events, the lane's schedule
 -- ARGV thread_id, entry, nonce (one a claim: a repeated call finds its own token), now_us, worker
--- Returns {run_id, token, attempt, failures, request, cancel, owner, tenant, hold, ttl, protocol}, or false when
+-- Returns {run_id, token, attempt, failures, request, cancel, owner, tenant, hold, ttl, protocol, asking}, or false when
 -- the entry gives no right to a run.
 local thread, runs, queue, events = unpack(KEYS, 1, 4)
 local lane = lane_of(5)
@@ -35,6 +35,6 @@ else
     {event(run, 'metadata', '', ARGV[4], '{"run_id":"' .. run .. '","attempt":' .. attempt .. '}')})
 end
 local found = redis.call('HMGET', runs, run, run .. ':cancel')
-local it = redis.call('HMGET', thread, 'owner', 'tenant', 'hold', 'ttl', 'protocol')
+local it = redis.call('HMGET', thread, 'owner', 'tenant', 'hold', 'ttl', 'protocol', 'asking')
 return {run, token, tonumber(attempt), tonumber(failures), found[1], found[2] or '',
-  it[1], it[2], it[3] or '', it[4] or '', it[5] or ''}
+  it[1], it[2], it[3] or '', it[4] or '', it[5] or '', it[6] or ''}

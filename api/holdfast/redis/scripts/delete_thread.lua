@@ -1,5 +1,5 @@
 -- KEYS thread, threads of the owner, threads of the tenant, registry, cancels, queue, and all other keys of the thread,
---      the lane's schedule, due
+--      the lane's schedule, due, approvals
 -- ARGV thread_id
 -- A worker that still runs the thread finds its token gone: none of its writes is accepted any more.
 local line = redis.call('LRANGE', KEYS[6], 0, -1)
@@ -21,6 +21,7 @@ for _, run in ipairs(left > #line and redis.call('ZRANGE', KEYS[8], 0, -1) or {}
 end
 if left > 0 then count(lane, redis.call('HGET', KEYS[1], 'tenant'), -left) end
 redis.call('ZREM', lane.waiting, ARGV[1])
+forget_approvals(approvals_of(17), ARGV[1], now_us)
 local gone = redis.call('DEL', KEYS[1])
 for i = 6, 11 do redis.call('DEL', KEYS[i]) end
 return gone

@@ -1,9 +1,9 @@
 -- Ends a run: its last events, its outcome, the thread's state and the start of the next run, all at once.
 -- KEYS thread, runs, order, queue, events, checkpoints, checkpoint index,
---      threads of the owner, threads of the tenant, registry, the lane's schedule, departed
+--      threads of the owner, threads of the tenant, registry, the lane's schedule, departed, approvals
 -- ARGV token, from, thread_id, run_id, entry, status, thread status, interrupts, error, now_us, ttl_s, keep_s,
 --      after ('' | 'rollback' = forget the run | 'delete' = the thread was made for this run only),
---      number of waiting requests, request_id, answered in this attempt ('1' or '0') ..., event ...
+--      requests (JSON, see `redis.approvals.Requests`), event ...
 -- Returns {'ok'} or, when a request that would now wait has been decided meanwhile, {'decided', id, decision, ...}.
 local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
 local lane = lane_of(11)
@@ -35,23 +35,36 @@ local now_us, ttl, keep, after = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12]
 if redis.call('HGET', runs, run .. ':finished') == token then return {'ok'} end  -- the reply was lost
 if redis.call('HGET', thread, 'token') ~= token then return redis.error_reply('FENCED') end
 
-local waiting, decided = tonumber(ARGV[14]), {'decided'}
-for i = 15, 14 + 2 * waiting, 2 do
-  local field = 'decision:' .. ARGV[i]
-  local made = redis.call('HGET', thread, field)
-  if made and ARGV[i + 1] == '1' then
-    redis.call('HDEL', thread, field)  -- the graph was given this answer and asks again: a new one may come
-  elseif made then
-    decided[#decided + 1] = ARGV[i]
+local requests, decided = cjson.decode(ARGV[14]), {'decided'}
+for _, asked in ipairs(requests.heed and requests.waiting or {}) do
+  local made = redis.call('HGET', thread, 'decision:' .. asked.request)
+  if made and not asked.answered then
+    decided[#decided + 1] = asked.request
     decided[#decided + 1] = made
   end
 end
 if #decided > 1 then return decided end
 
 local list = {}
-for i = 15 + 2 * waiting, #ARGV do list[#list + 1] = ARGV[i] end
+for i = 15, #ARGV do list[#list + 1] = ARGV[i] end
 local refused = write(thread, events, token, tonumber(from), list)
 if refused then return refused end
+
+local approvals = approvals_of(16)
+for _, done in ipairs(requests.done) do carry_out(approvals, thread_id, done, now_us) end
+for _, asked in ipairs(requests.waiting) do
+  -- The graph was given this answer and asks again: a new one may come.
+  if asked.answered then redis.call('HDEL', thread, 'decision:' .. asked.request) end
+  if redis.call('HEXISTS', thread, 'decision:' .. asked.request) == 0 then
+    ask(approvals, thread, thread_id, asked, now_us)
+  end
+end
+for _, gone in ipairs(requests.gone) do
+  if is_open(approvals, gone.request) then
+    close(approvals, thread, thread_id, gone.request, gone.status, now_us)
+    note(approvals, thread_id, gone.request, gone.act, now_us)
+  end
+end
 
 local tenant = redis.call('HGET', thread, 'tenant')
 discard(lane, entry)
@@ -61,6 +74,7 @@ if after == 'delete' and redis.call('EXISTS', queue) == 0 then
   -- The events stay for the readers that still follow the run, and beside them a digest of whose they are.
   redis.call('EXPIRE', events, keep)
   redis.call('SET', KEYS[15], redis.sha1hex(tenant .. '\0' .. redis.call('HGET', thread, 'owner')), 'EX', keep)
+  forget_approvals(approvals, thread_id, now_us)
   redis.call('DEL', thread, runs, order, queue, KEYS[6], KEYS[7])
   redis.call('ZREM', KEYS[8], thread_id)
   redis.call('ZREM', KEYS[9], thread_id)
@@ -80,6 +94,6 @@ redis.call('HSET', thread, 'token', '', 'active', '', 'status', more and 'busy' 
 if more then
   dispatch(lane, thread_id, tenant)
 else
-  lapse(thread, {runs, order, KEYS[6], KEYS[7]}, events, ttl, keep)
+  lapse(thread, {runs, order, KEYS[6], KEYS[7], approvals.hash}, events, ttl, keep)
 end
 return {'ok'}

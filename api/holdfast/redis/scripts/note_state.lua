@@ -1,5 +1,5 @@
 -- Brings a thread's record in step with a state that was written from outside a run, and tells those who read its log.
--- KEYS thread, runs, order, events, checkpoints, checkpoint index
+-- KEYS thread, runs, order, events, checkpoints, checkpoint index, the thread's approvals
 -- ARGV tenant, owner ('' = anybody in the tenant), mark (one a write: a repeated call finds its own), seq (of the log
 --      when the state was read), status, interrupts, now_us, ttl_s, keep_s, the new state, how the thread stands (both
 --      data of events)
@@ -20,5 +20,5 @@ end
 emit(thread, events, list)
 redis.call('HSET', thread, 'status', busy and 'busy' or ARGV[5], 'interrupts', ARGV[6], 'error', '', 'noted', ARGV[3],
   'updated_at', now_us, 'state_updated_at', now_us)
-if not busy then lapse(thread, {runs, order, KEYS[5], KEYS[6]}, events, tonumber(ARGV[8]), tonumber(ARGV[9])) end
+if not busy then lapse(thread, {runs, order, KEYS[5], KEYS[6], KEYS[7]}, events, tonumber(ARGV[8]), tonumber(ARGV[9])) end
 return 'ok'

@@ -1,19 +1,20 @@
 -- KEYS thread, runs, order, queue, events, threads of the owner, threads of the tenant, cancels,
---      checkpoints, checkpoint index, due, the lane's schedule, idempotency
+--      checkpoints, checkpoint index, due, the lane's schedule, idempotency, approvals
 -- ARGV thread_id, run_id, request, now_us, strategy, tenant, owner ('' = anybody in the tenant),
 --      creator ('' = the thread must exist), delay (ms, by the server's clock), most runs at once in all, most a tenant,
---      digest of what is asked ('' = no Idempotency-Key), seconds that the key is kept, number of decisions, request_id,
---      decision ..., number of plain interrupts that must wait for the answers of this run, interrupt id ..., field, value ...
+--      digest of what is asked ('' = no Idempotency-Key), seconds that the key is kept, ballots (JSON, a list of
+--      `redis.approvals.Ballot`), number of plain interrupts that must wait for the answers of this run, interrupt id ...,
+--      field, value ...
 -- Returns {'ok', epoch, seq} with the place in the log before the run's first event, or {'missing'}, {'busy'},
--- {'full'}, {'decided', request_id, decision}, {'answered', interrupt id}, {'same', run_id} or {'differs'}: then
--- nothing was changed.
+-- {'full'}, {'decided', request_id, decision}, {'raced', request_id} when its revision is another by now, {'answered',
+-- interrupt id}, {'same', run_id} or {'differs'}: then nothing was changed.
 local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
 local lane = lane_of(12)
 local thread_id, run, request, now_us, strategy, tenant, owner, creator, delay = unpack(ARGV, 1, 9)
 local digest = ARGV[12]
-local decisions = tonumber(ARGV[14])
-local answers = 15 + 2 * decisions
-local fields = answers + 1 + tonumber(ARGV[answers])
+local ballots = cjson.decode(ARGV[14])
+local fields = 16 + tonumber(ARGV[15])
+local approvals = approvals_of(17)
 
 -- The interrupts that wait and that no run in line brings an answer to.
 local function unanswered(thread, runs, line)
@@ -42,13 +43,15 @@ if tonumber(active[1] or 0) >= tonumber(ARGV[10]) or tonumber(active[2] or 0) >=
   return {'full'}
 end
 -- A request is decided once: the first decision stands, whatever comes after it.
-for i = 15, answers - 1, 2 do
-  local made = redis.call('HGET', thread, 'decision:' .. ARGV[i])
-  if made then return {'decided', ARGV[i], made} end
+for _, ballot in ipairs(ballots) do
+  local made = redis.call('HGET', thread, 'decision:' .. ballot.request)
+  if made then return {'decided', ballot.request, made} end
+  local revision = redis.call('HGET', approvals.hash, ballot.request .. ':revision') or '0'
+  if ballot.revision ~= '' and ballot.revision ~= revision then return {'raced', ballot.request} end
 end
-if fields > answers + 1 then
+if fields > 16 then
   local waiting = unanswered(thread, runs, line)
-  for i = answers + 1, fields - 1 do
+  for i = 16, fields - 1 do
     if not waiting[ARGV[i]] then return {'answered', ARGV[i]} end
   end
 end
@@ -59,14 +62,14 @@ if not exists then
   redis.call('ZADD', KEYS[6], now_us, thread_id)
   redis.call('ZADD', KEYS[7], now_us, thread_id)
 end
-for i = 15, answers - 1, 2 do redis.call('HSET', thread, 'decision:' .. ARGV[i], ARGV[i + 1]) end
+for _, ballot in ipairs(ballots) do vote(approvals, thread, thread_id, ballot, now_us) end
 if strategy == 'interrupt' or strategy == 'rollback' then
   for i, other in ipairs(line) do
     if i == 1 and place[3] ~= '' then
       redis.call('HSET', runs, other .. ':cancel', strategy)
       redis.call('SPUBLISH', KEYS[8], other .. '\31' .. strategy)
     else
-      drop(thread, runs, order, queue, events, other, strategy, now_us)
+      drop(approvals, thread, thread_id, runs, order, queue, events, other, strategy, now_us)
       count(lane, tenant, -1)
     end
   end
@@ -79,7 +82,7 @@ end
 redis.call('HSET', runs, run, request, run .. ':status', 'pending', run .. ':updated_at', now_us)
 redis.call('ZADD', order, 0, run)
 redis.call('HSET', thread, 'updated_at', now_us, unpack(ARGV, fields))
-expire({thread, runs, order, events, KEYS[9], KEYS[10]}, 0)
+expire({thread, runs, order, events, KEYS[9], KEYS[10], approvals.hash}, 0)
 count(lane, tenant, 1)
 if delay ~= '0' then
   local clock = redis.call('TIME')

@@ -38,9 +38,12 @@ local function expire(keys, seconds)
   end
 end
 
--- Begins the time that a thread at rest is kept, unless a run of it is still to come. Its log goes before the rest.
+-- Begins the time that a thread at rest is kept, unless a run of it is still to come; while a request of it waits, that
+-- time does not begin. Its log goes before the rest.
 local function lapse(thread, others, events, ttl, keep)
-  if tonumber(redis.call('HGET', thread, 'delayed') or 0) > 0 then return end
+  local later = redis.call('HMGET', thread, 'delayed', 'asking')
+  if tonumber(later[1] or 0) > 0 then return end
+  if string.find(later[2] or '', '%S') then ttl = 0 end
   expire({thread, unpack(others)}, ttl)
   redis.call('EXPIRE', events, ttl > 0 and math.min(ttl, keep) or keep)
 end
@@ -55,18 +58,4 @@ local function forget_run(runs, order, run)
   redis.call('ZREM', order, run)
   redis.call('HDEL', runs, run, run .. ':status', run .. ':attempt', run .. ':failures', run .. ':cancel',
     run .. ':updated_at', run .. ':error', run .. ':finished')
-end
-
--- Ends a run that no worker has claimed. The decisions it was to carry out are taken back with it: what they
--- answered goes on waiting, and may be answered again.
-local function drop(thread, runs, order, queue, events, run, action, now_us)
-  redis.call('LREM', queue, 1, run)
-  local asked = cjson.decode(redis.call('HGET', runs, run))
-  for request in pairs(asked.decisions or {}) do redis.call('HDEL', thread, 'decision:' .. request) end
-  if action == 'rollback' then
-    forget_run(runs, order, run)
-  else
-    redis.call('HSET', runs, run .. ':status', 'interrupted', run .. ':updated_at', now_us)
-  end
-  emit(thread, events, {event(run, 'end', '', now_us, '{"status":"interrupted"}')})
 end

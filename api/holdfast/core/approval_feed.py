@@ -1,0 +1,103 @@
+"""The live feed of a tenant's approvals: what happens to each, in order and without a gap, on any replica."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from holdfast.core import approvals
+from holdfast.core.platform import Platform
+from holdfast.errors import BadRequest
+from holdfast.redis import approvals as stored
+from holdfast.redis.lua import Place
+from holdfast.redis.records import Caller
+from holdfast.redis.stream import Reader, Stored
+
+Row = tuple[str, str, dict[str, Any]]  # id, type, data
+
+
+@dataclass(slots=True)
+class Feed:
+    """One reader; owns its subscriptions until `close`. Each lane has a log of its own."""
+
+    platform: Platform
+    caller: Caller
+    names: list[str]
+    readers: list[Reader]
+    places: list[Place]
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel("the feed is closed")
+        for name, reader in zip(self.names, self.readers, strict=True):
+            await self.platform.hub.leave(name, reader)
+
+    async def rows(self) -> AsyncIterator[Row]:
+        """What happens; after a gap, first that there was one: then the approvals are to be listed again."""
+        queue: asyncio.Queue[tuple[int, list[Stored]]] = asyncio.Queue(maxsize=8)
+        for lane, name in enumerate(self.names):
+            task = asyncio.create_task(self._read(lane, name, queue), name=f"approvals of lane {lane}")
+            self._tasks.append(task)
+        while True:
+            lane, batch = await queue.get()
+            if batch[0].place.seq > self.places[lane].seq + 1:
+                yield self._id(), "gap", {}
+            for one in batch:
+                self.places[lane] = one.place
+                if row := await self._render(orjson.loads(one.event.data)):
+                    yield row
+
+    async def _read(self, lane: int, name: str, queue: asyncio.Queue[tuple[int, list[Stored]]]) -> None:
+        events = self.platform.hub.events(name, self.readers[lane], self.places[lane])
+        with suppress(asyncio.CancelledError):
+            async for batch in events:
+                await queue.put((lane, batch))
+
+    async def _render(self, event: dict[str, Any]) -> Row | None:
+        platform = self.platform
+        approval = await stored.read(platform.client, platform.keys, event["thread_id"], event["request_id"])
+        named = {"approval_id": f"{event['thread_id']}:{event['request_id']}", "type": event["type"]}
+        if approval is None:  # it went with its thread
+            return (self._id(), event["type"], named) if self.caller.staff else None
+        if not await approvals.may_see(platform, self.caller, approval):
+            return None
+        shown = approvals.describe(approval, await stored.server_time(platform.client))
+        return self._id(), event["type"], {**named, "approval": shown}
+
+    def _id(self) -> str:
+        return ".".join(str(place.seq) for place in self.places)
+
+
+async def follow(platform: Platform, caller: Caller, last_event_id: str | None) -> Feed:
+    """Follows from now on, or from what a client has seen. Raises `BadRequest` for an id that is none."""
+    names = [platform.keys.feed(lane, caller.tenant) for lane in range(platform.keys.lanes)]
+    seen = read_id(last_event_id, len(names)) if last_event_id else None
+    feed = Feed(platform, caller, names, [], [])
+    try:
+        for lane, name in enumerate(names):
+            feed.readers.append(await platform.hub.join(name))
+            newest = int(await platform.client.call("HGET", platform.keys.thread(name), "seq") or 0)
+            feed.places.append(Place(0, min(seen[lane], newest) if seen else newest))
+    except BaseException:
+        feed.names = feed.names[: len(feed.readers)]
+        await feed.close()
+        raise
+    return feed
+
+
+def read_id(text: str, lanes: int) -> list[int]:
+    parts = text.split(".")
+    if len(parts) != lanes or not all(
+        part.isascii() and part.isdecimal() and len(part) < 16 for part in parts
+    ):
+        raise BadRequest("Last-Event-ID is not the id of an event of this feed.")
+    return [int(part) for part in parts]
+
+
+async def frames(feed: Feed) -> AsyncGenerator[bytes, None]:
+    async for id, kind, data in feed.rows():
+        yield b"event: %b\r\ndata: %b\r\nid: %b\r\n\r\n" % (kind.encode(), orjson.dumps(data), id.encode())

@@ -1,0 +1,118 @@
+"""Decisions on approvals: each counts once, in the script that puts the run in line which carries it out."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from holdfast.core import approvals, assistants, runs
+from holdfast.core.platform import Platform
+from holdfast.core.votes import decide, dumped
+from holdfast.errors import Conflict
+from holdfast.redis import approvals as stored
+from holdfast.redis import lua
+from holdfast.redis.approvals import Act, Approval, Ballot
+from holdfast.redis.lua import Most
+from holdfast.redis.records import Caller
+from holdfast.wire.approvals import Decide
+from holdfast.wire.runs import RunCreate
+
+NOBODY = ""  # who decides when time has run out
+TOO_LATE = "Nobody answered in time."
+
+
+async def vote(
+    platform: Platform, caller: Caller, thread_id: str, request_id: str, asked: Decide
+) -> tuple[Approval, bool]:
+    """The request after somebody's answer, and whether that has reached the disk.
+
+    Raises as `votes.judge` and `lua.submit` do; the error then shows the request as it is.
+    """
+
+    async def attempt(approval: Approval) -> Approval:
+        if asked.revision not in (None, approval.revision):
+            raise Conflict("Something has happened to this request since you read it: look at it again.")
+        ballot = await approvals.ballot(platform, caller, approval, asked.answer)
+        return await cast(platform, caller, approval, ballot)
+
+    changed = await approvals.insist(platform, caller, thread_id, request_id, attempt)
+    return changed, await platform.disk.reached()
+
+
+async def cast(platform: Platform, caller: Caller, approval: Approval, ballot: Ballot) -> Approval:
+    """Stores a vote, or the decision that it makes with the run that carries it out. Raises `Raced`."""
+    if not ballot.decision:
+        now = await stored.server_time(platform.client)
+        fields = {":votes": ballot.votes, ":claim": ""}
+        return await approvals.change(platform, approval, ballot.act, fields, now)
+    await enqueue(platform, caller, approval, ballot)
+    changed = await stored.read(platform.client, platform.keys, approval.thread_id, approval.request_id)
+    return changed or approval
+
+
+async def enqueue(platform: Platform, caller: Caller, approval: Approval, ballot: Ballot) -> None:
+    spec = assistants.find(platform, approval.card["assistant_id"] or approval.card["graph_id"])
+    asked = RunCreate(assistant_id=spec.graph_id)
+    request = runs.new_request(approval.thread_id, asked, spec, caller)
+    answers = approvals.Answers(ballots=[ballot])
+    request |= {"resume": answers.resume, "decisions": answers.decisions}
+    submission = lua.Submission(
+        approval.thread_id,
+        request["run_id"],
+        request,
+        replace(caller, conditions=(), within=approval.owner),  # the policy let the caller in
+        datetime.fromisoformat(request["created_at"]),
+        create=False,
+        metadata={},
+        most=Most(platform.settings.max_runs, platform.settings.max_runs_of_tenant),
+        ballots=[ballot],
+    )
+    await lua.submit(platform.client, platform.keys, submission)
+
+
+# the clock's part
+
+
+async def look(platform: Platform, thread_id: str, request_id: str) -> None:
+    """Does what the time has come for: reminds, asks others, or rejects."""
+    client, keys = platform.client, platform.keys
+    approval = await stored.read(client, keys, thread_id, request_id)
+    now = await stored.server_time(client)
+    if approval is None or approval.status != "open":
+        return
+    if approval.due and approval.due <= now:
+        await expire(platform, approval, now)
+    elif approval.wake and approval.wake <= now:
+        await stored.change(
+            client, keys, approval, Act("reminded"), {}, now=now, due=approval.due, wake=approval.due
+        )
+
+
+async def expire(platform: Platform, approval: Approval, now: datetime) -> None:
+    """Raises `Raced` when somebody has answered just now."""
+    others = escalated(approval)
+    if others is None or approval.roles == others:
+        await reject(platform, approval, now)
+        return
+    longer = now + ((approval.due or now) - datetime.fromisoformat(approval.card["created_at"]))
+    fields = {":roles": dumped(others), ":votes": "[]", ":claim": ""}
+    act = Act("escalated", said=dumped({"roles": others}))
+    await stored.change(
+        platform.client, platform.keys, approval, act, fields, now=now, due=longer, wake=longer
+    )
+
+
+def escalated(approval: Approval) -> list[str] | None:
+    """Whom a policy asks when nobody has answered in time; None when it is then a no."""
+    on_expiry = approval.card["on_expiry"]
+    return list(on_expiry["escalate"]) if isinstance(on_expiry, dict) else None
+
+
+async def reject(platform: Platform, approval: Approval, now: datetime) -> None:
+    question: Any = await stored.read_question(
+        platform.client, platform.keys, approval.thread_id, approval.request_id
+    )
+    no = [{"type": "reject", "message": TOO_LATE} for _ in question.get("action_requests") or ()]
+    decision = dumped(decide(approval, question, no, [], now))
+    act = Act("expired", said=dumped({"decisions": no}))
+    ballot = Ballot(approval.request_id, decision, approval.revision, dumped(approval.votes), "expired", act)
+    await enqueue(platform, Caller(NOBODY, approval.tenant, staff=True), approval, ballot)

@@ -1,0 +1,77 @@
+"""What the end of a run says of requests for approval: those that wait, and what became of the others."""
+
+from collections.abc import Collection, Mapping
+
+import orjson
+from langgraph.types import Interrupt, StateSnapshot
+
+from holdfast.events import dump
+from holdfast.execute.inputs import read_request_id
+from holdfast.redis import audit
+from holdfast.redis.approvals import Act, Asked, Requests, Told, ask
+from holdfast.redis.claims import Claim
+from holdfast.redis.client import Client
+from holdfast.redis.keys import Keys
+
+
+class Asking:
+    """The requests of a claim's thread."""
+
+    def __init__(self, client: Client, keys: Keys, claim: Claim) -> None:
+        self._client = client
+        self._keys = keys
+        self._claim = claim
+
+    async def read(
+        self, snapshot: StateSnapshot | None, answered: Collection[str], status: str, *, heed: bool
+    ) -> Requests:
+        """How they stand. `answered` are those whose answer the graph was given in this attempt.
+
+        Without a snapshot it is not known what waits. Raises `Invalid` for a policy that makes no sense.
+        """
+        carried = {*answered, *(self._claim.request.get("decisions") or ())}
+        waiting = questions(snapshot)
+        if not (waiting or carried or self._claim.asking):
+            return Requests()
+        requester = await audit.pseudonym(
+            self._client, self._keys, self._claim.lane, self._claim.tenant, self._claim.request["caller"]
+        )
+        asked = [
+            self._asked(interrupt, requester, answered=request_id in answered)
+            for request_id, interrupt in waiting.items()
+        ]
+        gone = self._gone(waiting) if status == "success" else []
+        outcome = orjson.dumps({"run_id": self._claim.run_id, "status": status}).decode()
+        done = [Told(one, Act("carried_out", said=outcome)) for one in carried.difference(waiting)]
+        return Requests(heed, asked, gone, done)
+
+    def _asked(self, interrupt: Interrupt, requester: str, *, answered: bool) -> Asked:
+        claim = self._claim
+        about = {
+            "tenant": claim.tenant,
+            "owner": claim.owner,
+            "requester": claim.request["caller"],
+            "run_id": claim.run_id,
+            "graph_id": claim.request["graph_id"],
+            "assistant_id": claim.request["assistant_id"],
+        }
+        question = orjson.loads(dump(interrupt.value))
+        return ask(interrupt.id, question, about, requester, answered=answered)
+
+    def _gone(self, waiting: Mapping[str, Interrupt]) -> list[Told]:
+        """Those that waited when the run began, and that the graph has ended without asking again."""
+        successors = {one.value["policy"].get("supersedes"): request for request, one in waiting.items()}
+        gone = (request for request in self._claim.asking if request not in waiting)
+        return [told_gone(request, successors.get(request)) for request in gone]
+
+
+def questions(snapshot: StateSnapshot | None) -> dict[str, Interrupt]:
+    """The interrupts of a state that ask for approval, by request id."""
+    interrupts = snapshot.interrupts if snapshot else ()
+    return {found: one for one in interrupts if (found := read_request_id(one.value))}
+
+
+def told_gone(request: str, successor: str | None) -> Told:
+    if successor is None:
+        return Told(request, Act("withdrawn"), "withdrawn")
+    return Told(request, Act("superseded", said=orjson.dumps({"by": successor}).decode()), "superseded")

@@ -1,0 +1,150 @@
+-- Requests that wait for a person. What is kept of one are several fields of its thread's hash of approvals:
+-- `<request_id>` (what was asked, and by which rules), `<request_id>:status`, `:votes` ... Each change raises `:revision`,
+-- is told in the request's history, in the lane's audit trail, and to those who follow the tenant's approvals.
+local FEED = 1000  -- events of a feed that are kept, about
+local FEED_S = 24 * 3600
+
+local function approvals_of(first)
+  return {hash = KEYS[first], open = KEYS[first + 1], closed = KEYS[first + 2], trail = KEYS[first + 3],
+    feed = KEYS[first + 4], log = KEYS[first + 5], timers = KEYS[first + 6]}
+end
+
+local function timer(thread_id, request) return 'approval\31' .. thread_id .. '\31' .. request end
+
+local function is_open(approvals, request)
+  return redis.call('HGET', approvals.hash, request .. ':status') == 'open'
+end
+
+-- The ids of the thread's open requests, each between spaces.
+local function mark(thread, request, open)
+  local asking = redis.call('HGET', thread, 'asking') or ' '
+  local at, last = string.find(asking, ' ' .. request .. ' ', 1, true)
+  if open and not at then asking = asking .. request .. ' ' end
+  if at and not open then asking = string.sub(asking, 1, at) .. string.sub(asking, last + 1) end
+  redis.call('HSET', thread, 'asking', asking)
+end
+
+-- Writes down what was done to a request: `act` is {kind, actor, by, digest, said}, where `actor` is the pseudonym and `by`
+-- the name of who did it, `digest` that of what was said, and `said` what the history tells of it.
+local function record(approvals, thread_id, request, act, now_us)
+  local kind, said = act.kind, act.said
+  local at = string.format('%.0f', math.floor(now_us / 1000))
+  local card = cjson.decode(redis.call('HGET', approvals.hash, request) or '{}')
+  local line = '{"at":' .. at .. ',"kind":' .. cjson.encode(kind) .. ',"by":' .. cjson.encode(act.by)
+    .. (said ~= '' and ',"said":' .. said or '') .. '}'
+  local history = redis.call('HGET', approvals.hash, request .. ':history')
+  redis.call('HSET', approvals.hash, request .. ':history', history and history .. '\n' .. line or line)
+  audit(approvals.trail, {'at', at, 'kind', kind, 'tenant', card.tenant or '', 'thread', thread_id, 'request', request,
+    'policy', tostring(card.version or ''), 'actor', act.actor, 'digest', act.digest})
+end
+
+-- Writes it down, and tells it those who follow the tenant's approvals.
+local function note(approvals, thread_id, request, act, now_us)
+  record(approvals, thread_id, request, act, now_us)
+  local revision = redis.call('HINCRBY', approvals.hash, request .. ':revision', 1)
+  emit(approvals.feed, approvals.log, {event('', 'approval', '', now_us, '{"type":' .. cjson.encode(act.kind) .. ',"thread_id":'
+    .. cjson.encode(thread_id) .. ',"request_id":' .. cjson.encode(request) .. ',"revision":' .. revision .. '}')})
+  redis.call('XTRIM', approvals.log, 'MAXLEN', '~', FEED)
+  expire({approvals.feed, approvals.log}, FEED_S)
+end
+
+local function by_nobody(kind) return {kind = kind, actor = '', by = '', digest = '', said = ''} end
+
+-- When a request expires, and when the clock is to look at it (ms, '' = never).
+local function await_clock(approvals, thread_id, request, due, wake)
+  redis.call('HSET', approvals.hash, request .. ':due', due, request .. ':wake', wake)
+  redis.call('ZADD', approvals.open, due ~= '' and due or '+inf', thread_id .. '\31' .. request)
+  if wake ~= '' then redis.call('ZADD', approvals.timers, wake, timer(thread_id, request)) end
+end
+
+-- Makes a request wait, also again.
+local function open(approvals, thread, thread_id, request, due, wake)
+  redis.call('HSET', approvals.hash, request .. ':status', 'open', request .. ':votes', '[]')
+  redis.call('HDEL', approvals.hash, request .. ':decision', request .. ':claim', request .. ':outcome',
+    request .. ':roles')
+  redis.call('ZREM', approvals.closed, thread_id .. '\31' .. request)
+  await_clock(approvals, thread_id, request, due, wake)
+  mark(thread, request, true)
+end
+
+local function close(approvals, thread, thread_id, request, status, now_us)
+  redis.call('HSET', approvals.hash, request .. ':status', status)
+  redis.call('HDEL', approvals.hash, request .. ':claim')
+  redis.call('ZREM', approvals.open, thread_id .. '\31' .. request)
+  redis.call('ZADD', approvals.closed, now_us, thread_id .. '\31' .. request)
+  redis.call('ZREM', approvals.timers, timer(thread_id, request))
+  mark(thread, request, false)
+end
+
+-- Stores what somebody said to a request: the votes as they are then and, when they make one, the decision. `status` is
+-- what the request becomes by it.
+local function vote(approvals, thread, thread_id, ballot, now_us)
+  local request = ballot.request
+  if ballot.decision ~= '' then redis.call('HSET', thread, 'decision:' .. request, ballot.decision) end
+  if redis.call('HEXISTS', approvals.hash, request) == 0 then return end  -- it began before approvals were kept
+  redis.call('HSET', approvals.hash, request .. ':votes', ballot.votes)
+  redis.call('HDEL', approvals.hash, request .. ':claim')
+  if ballot.decision ~= '' then
+    redis.call('HSET', approvals.hash, request .. ':decision', ballot.decision)
+    close(approvals, thread, thread_id, request, ballot.status, now_us)
+  end
+  note(approvals, thread_id, request, ballot.act, now_us)
+end
+
+-- A request that waits when a run ends: new, asked again under another interrupt, or again after its decision was used.
+local function ask(approvals, thread, thread_id, asked, now_us)
+  local request = asked.request
+  local status = redis.call('HGET', approvals.hash, request .. ':status')
+  redis.call('HSET', approvals.hash, request .. ':interrupt', asked.interrupt)
+  if status == 'open' then return end
+  if not status then
+    redis.call('HSET', approvals.hash, request, asked.card, request .. ':question', asked.question)
+  end
+  open(approvals, thread, thread_id, request, asked.due, asked.wake)
+  note(approvals, thread_id, request, asked.act, now_us)
+end
+
+-- What the run came to that carried a decision out; of several runs the first.
+local function carry_out(approvals, thread_id, done, now_us)
+  if redis.call('HEXISTS', approvals.hash, done.request) == 0 then return end
+  if redis.call('HSETNX', approvals.hash, done.request .. ':outcome', done.act.said) == 0 then return end
+  note(approvals, thread_id, done.request, done.act, now_us)
+end
+
+-- Takes back the decision of a request, which then waits as before.
+local function take_back(approvals, thread, thread_id, request, now_us)
+  redis.call('HDEL', thread, 'decision:' .. request)
+  if redis.call('HEXISTS', approvals.hash, request) == 0 or is_open(approvals, request) then return end
+  local times = redis.call('HMGET', approvals.hash, request .. ':due', request .. ':wake')
+  open(approvals, thread, thread_id, request, times[1] or '', times[2] or '')
+  note(approvals, thread_id, request, by_nobody('reopened'), now_us)
+end
+
+-- Ends a run that no worker has claimed. The decisions it was to carry out are taken back with it: what they
+-- answered goes on waiting, and may be answered again.
+local function drop(approvals, thread, thread_id, runs, order, queue, events, run, action, now_us)
+  redis.call('LREM', queue, 1, run)
+  local asked = cjson.decode(redis.call('HGET', runs, run))
+  for request in pairs(asked.decisions or {}) do take_back(approvals, thread, thread_id, request, now_us) end
+  if action == 'rollback' then
+    forget_run(runs, order, run)
+  else
+    redis.call('HSET', runs, run .. ':status', 'interrupted', run .. ':updated_at', now_us)
+  end
+  emit(thread, events, {event(run, 'end', '', now_us, '{"status":"interrupted"}')})
+end
+
+-- All that is kept of the thread's requests goes, but for what the audit trail says of them.
+local function forget_approvals(approvals, thread_id, now_us)
+  for _, field in ipairs(redis.call('HKEYS', approvals.hash)) do
+    local request = string.match(field, '^(.*):status$')
+    if request then
+      local member = thread_id .. '\31' .. request
+      if is_open(approvals, request) then note(approvals, thread_id, request, by_nobody('deleted'), now_us) end
+      redis.call('ZREM', approvals.open, member)
+      redis.call('ZREM', approvals.closed, member)
+      redis.call('ZREM', approvals.timers, timer(thread_id, request))
+    end
+  end
+  redis.call('DEL', approvals.hash)
+end
