@@ -117,6 +117,7 @@ async def respond(platform: Platform, caller: Caller, thread_id: str, params: An
             }
         ),
     )
+    await runs.on_disk(platform, created)
     return {}, created.place
 
 

@@ -124,6 +124,11 @@ async def submit(
     return Created(caller, record, place, asked.stream_resumable, frozenset(asked.stream_mode))
 
 
+async def on_disk(platform: Platform, created: Created) -> bool:
+    """Waits until what the run decides is on the server's disk; True also where it decides nothing."""
+    return not created.record.request.get("decisions") or await platform.disk.reached()
+
+
 async def submit_once(
     platform: Platform,
     caller: Caller,
@@ -242,7 +247,8 @@ async def followed_from_start(
 async def answer(platform: Platform, caller: Caller, created: Created, followed: Followed) -> Result:
     """The values of a run that was just made, or made by an earlier request under the same key."""
     if not followed.ended:
-        return await result(followed)
+        found, _ = await asyncio.gather(result(followed), on_disk(platform, created))
+        return found
     await followed.close()
     return await join(platform, caller, created.record.thread_id, created.record.run_id)
 

@@ -25,7 +25,9 @@ async def create_run(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Puts a run in line and answers at once."""
-    record = (await runs.create(platform, caller, thread_id, asked, idempotency_key)).record
+    created = await runs.create(platform, caller, thread_id, asked, idempotency_key)
+    await runs.on_disk(platform, created)
+    record = created.record
     return answer(runs.describe(record), headers=run_headers(thread_id, record.run_id))
 
 

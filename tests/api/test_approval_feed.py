@@ -1,0 +1,108 @@
+"""The live feed of approvals: in order and without a gap, on any replica, for who may see them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import httpx
+import pytest
+
+from tests.api.approving import APPROVE, ask_one, decide
+from tests.api.thread_streams import Heard
+from tests.servers import Live, live
+
+
+@asynccontextmanager
+async def hearing(http: httpx.AsyncClient, last_event_id: str | None = None) -> AsyncIterator[Heard]:
+    headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
+    async with http.stream("GET", "/approvals/stream", headers=headers) as response:
+        assert response.status_code == 200, await response.aread()
+        heard = Heard(response.headers)
+        task = asyncio.create_task(heard.read(response))
+        try:
+            yield heard
+            assert not task.done(), "the feed ended by itself"
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError, httpx.HTTPError):
+                await task
+
+
+async def test_what_happens_to_a_request_is_told_on_every_replica(twins: tuple[Live, Live]) -> None:
+    one, other = twins
+    async with (
+        one.http("ann") as ann,
+        other.http("bob", "operator", "chief") as bob,
+        hearing(bob) as feed,
+    ):
+        approval = await ask_one(ann)
+        await bob.post(f"/approvals/{approval}/claim")
+        await decide(bob, approval, APPROVE)
+        await feed.until_count(4)
+        assert [event.name for event in feed.events] == ["requested", "claimed", "decided", "carried_out"]
+        assert {event.data["approval_id"] for event in feed.events} == {approval}
+        first = feed.events[0].data["approval"]
+        assert first["title"] == "Launch"
+        assert feed.events[-1].data["approval"]["decision"]["by"] == ["bob"]
+
+
+async def test_only_what_the_reader_may_see_is_told(server: Live) -> None:
+    async with (
+        server.http("ann") as ann,
+        server.http("eve") as eve,
+        server.http("carl", "chief") as carl,
+        hearing(ann) as owner,
+        hearing(eve) as stranger,
+        hearing(carl) as chief,
+    ):
+        secret = await ask_one(ann, roles=["owner"])
+        shared = await ask_one(ann, roles=["chief"])
+        await owner.until_count(2)
+        await chief.until_count(1)
+        assert [event.data["approval_id"] for event in owner.events] == [secret, shared]
+        assert [event.data["approval_id"] for event in chief.events] == [shared]
+        assert stranger.events == []
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+async def test_the_feed_goes_on_where_it_was_cut(redis_url: str, lanes: int) -> None:
+    async with live(redis_url, lanes=lanes) as server, server.http("ann") as ann:
+        async with hearing(ann) as feed:
+            await ask_one(ann)
+            await feed.until_count(1)
+            seen = feed.ids[-1]
+        missed = [await ask_one(ann) for _ in range(6)]
+        async with hearing(ann, seen) as feed:
+            await feed.until_count(6)
+            last = await ask_one(ann)
+            await feed.until_count(7)
+            told = [event.data["approval_id"] for event in feed.events]
+            assert sorted(told) == sorted([*missed, last])
+            assert told[-1] == last
+            assert len({*feed.ids, seen}) == 8
+
+
+async def test_a_gap_is_told(server: Live) -> None:
+    platform = server.platform
+    async with server.http("ann") as ann:
+        async with hearing(ann) as feed:
+            await ask_one(ann)
+            await feed.until_count(1)
+            seen = feed.ids[-1]
+        for _ in range(3):
+            await ask_one(ann)
+        thread_id = (await ann.get("/approvals")).json()[0]["thread_id"]
+        tenant = await platform.client.call("HGET", platform.keys.thread(thread_id), "tenant")
+        name = platform.keys.feed(0, tenant.decode())
+        await platform.client.call("XTRIM", platform.keys.events(name), "MAXLEN", 1)
+        async with hearing(ann, seen) as feed:
+            await feed.until_count(2)
+            assert [event.name for event in feed.events] == ["gap", "requested"]
+
+
+@pytest.mark.parametrize("text", ["x", "1.2", "-1", "1.", "²"])
+async def test_an_id_that_is_none_is_refused(server: Live, text: str) -> None:
+    async with server.http("ann") as ann:
+        headers = {"Last-Event-ID": text.encode()}
+        response = await ann.get("/approvals/stream", headers=headers)
+        assert response.status_code == 400
