@@ -103,6 +103,5 @@ async def test_a_gap_is_told(server: Live) -> None:
 @pytest.mark.parametrize("text", ["x", "1.2", "-1", "1.", "²"])
 async def test_an_id_that_is_none_is_refused(server: Live, text: str) -> None:
     async with server.http("ann") as ann:
-        headers = {"Last-Event-ID": text.encode()}
-        response = await ann.get("/approvals/stream", headers=headers)
+        response = await ann.get("/approvals/stream", headers=[(b"Last-Event-ID", text.encode())])
         assert response.status_code == 400

@@ -161,7 +161,15 @@ async def test_a_malformed_answer_changes_nothing(server: Live) -> None:
     async with server.http("ann") as ann:
         one = await ask_one(ann)
         before = await shown(ann, one)
-        for given in ({}, {"type": "maybe"}, {"decisions": []}, edit("4"), edit("NaN"), {"type": 5}):
+        malformed: list[Json] = [
+            {},
+            {"type": "maybe"},
+            {"decisions": []},
+            edit("4"),
+            edit("NaN"),
+            {"type": 5},
+        ]
+        for given in malformed:
             response = await decide(ann, one, given)
             assert refusal(response)[0] == 422, given
             assert response.json()["approval"]["revision"] == before["revision"]
