@@ -74,8 +74,16 @@ def create_app(platform: Platform, authenticator: DevAuthenticator) -> FastAPI:
 async def answer_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HoldfastError):
         raise error
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, Unavailable | TooMany) else None
-    return base.answer({"detail": error.detail, "code": error.code}, error.status, headers)
+    return base.answer({"detail": error.detail, "code": error.code}, error.status, retry_after(error))
+
+
+def retry_after(error: HoldfastError) -> dict[str, str]:
+    match error:
+        case TooMany():
+            return {"Retry-After": str(error.retry_after_s)}
+        case Unavailable():
+            return {"Retry-After": str(RETRY_AFTER_S)}
+    return {}
 
 
 async def answer_invalid(_request: Request, error: Exception) -> Response:

@@ -16,12 +16,14 @@ HoldfastError
 ├── Invalid 422
 │   └── Unstorable
 ├── TooMany 429
+│   └── RateLimited
 ├── Unavailable 503
 ├── Unreadable 500
 ├── Fenced            (never reaches a caller: the worker lost its thread)
 └── StartError        (one sentence for the terminal, exit code 2)
 """
 
+import math
 from typing import ClassVar
 
 
@@ -132,6 +134,16 @@ class TooMany(HoldfastError):
 
     status = 429
     code = "too_many"
+
+    def __init__(self, detail: str | None = None, retry_after_s: float = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_s = max(1, math.ceil(retry_after_s))
+
+
+class RateLimited(TooMany):
+    """Too many requests in a short time: try again in a moment."""
+
+    code = "rate_limited"
 
 
 class Unavailable(HoldfastError):

@@ -22,6 +22,7 @@ def split_names(value: object) -> object:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 Seconds = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Settings(BaseModel):
@@ -57,6 +58,14 @@ class Settings(BaseModel):
     )
     max_runs_of_tenant: int = Field(10_000, ge=1, description="The same for the runs of one tenant")
     events_keep_s: int = Field(600, ge=1, description="Seconds that a run's events are kept after its end")
+    rate_of_caller: Rate = Field(0, description="Requests a second of one caller; 0 is no limit")
+    burst_of_caller: int = Field(
+        0, ge=0, description="Requests of one caller at once after a pause; 0 is those of two seconds"
+    )
+    rate_of_tenant: Rate = Field(0, description="Requests a second of all callers of a tenant; 0 is no limit")
+    burst_of_tenant: int = Field(
+        0, ge=0, description="Requests of a tenant at once after a pause; 0 is those of two seconds"
+    )
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body")
     allow_eviction: bool = Field(False, description="Start on a Redis that may evict what it keeps")
     log_format: Literal["text", "json"] = Field("text", description="How log lines are written")

@@ -108,6 +108,15 @@ class Keys:
         """Pub/sub channel: runs to be cancelled at once."""
         return f"{self._bases[lane]}cancels"
 
+    # a tenant, wherever its threads are: what its callers use is counted together with what it uses
+    def _tenant(self, kind: str, tenant: str, subject: str | None) -> str:
+        base = f"{self.prefix}:{{tenant:{quote(tenant, safe='')}}}:{kind}"
+        return base if subject is None else f"{base}:{quote(subject, safe='')}"
+
+    def rate(self, tenant: str, subject: str | None = None) -> str:
+        """String: when a tenant, or one of its callers, may make as many requests at once as ever (us)."""
+        return self._tenant("rate", tenant, subject)
+
     # the installation
     def installation(self) -> str:
         """Hash: what every process must agree on (number of lanes, version of the records)."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi.requests import HTTPConnection
 from fastapi.routing import APIRoute
 
 from holdfast.auth import DevAuthenticator
@@ -17,6 +18,7 @@ from holdfast.redis.records import Caller
 from holdfast.wire.common import Uuid
 
 JSON = "application/json"
+CALLER = "holdfast.caller"
 MAX_DEPTH = 200  # what is read must be writable again, inside of other things: orjson writes 254 levels
 
 
@@ -58,7 +60,7 @@ def depth(value: Any) -> int:
 
 
 class JsonRoute(APIRoute):
-    """Takes every body for JSON: Studio sends it as text/plain."""
+    """Takes every body for JSON: Studio sends it as text/plain. Before it is read, the caller is let in."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -67,15 +69,42 @@ class JsonRoute(APIRoute):
             headers = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
             scope = {**request.scope, "headers": [*headers, (b"content-type", JSON.encode())]}
             read = JsonRequest(scope, request.receive)
+            await self.let_in(read)
             if request.method in ("POST", "PUT", "PATCH"):
                 await read.check(request.app.state.platform.settings.max_body_bytes)
             return await handle(read)
 
         return handle_json
 
+    async def let_in(self, request: Request) -> None:
+        """Raises `Unauthorized`, and `RateLimited` for a caller who asks too often."""
+        caller = await identify(request)
+        await request.app.state.platform.rates.take(caller)
+
+
+class OpenRoute(JsonRoute):
+    """Answers everybody, known or not."""
+
+    async def let_in(self, request: Request) -> None:
+        pass
+
 
 def router(tag: str) -> APIRouter:
     return APIRouter(route_class=JsonRoute, tags=[tag])
+
+
+def open_router(tag: str) -> APIRouter:
+    """For what needs no sign-in."""
+    return APIRouter(route_class=OpenRoute, tags=[tag])
+
+
+async def identify(connection: HTTPConnection) -> Caller:
+    """Who is calling; found out once for each request. Raises `Unauthorized`."""
+    found: Caller | None = connection.scope.get(CALLER)
+    if found is None:
+        authenticator: DevAuthenticator = connection.app.state.authenticator
+        found = connection.scope[CALLER] = authenticator.authenticate(connection.headers.get("authorization"))
+    return found
 
 
 async def get_platform(request: Request) -> Platform:
@@ -86,15 +115,9 @@ async def get_authenticator(request: Request) -> DevAuthenticator:
     return request.app.state.authenticator  # type: ignore[no-any-return]
 
 
-async def get_caller(
-    request: Request, authenticator: Annotated[DevAuthenticator, Depends(get_authenticator)]
-) -> Caller:
-    return authenticator.authenticate(request.headers.get("authorization"))
-
-
 PlatformDep = Annotated[Platform, Depends(get_platform)]
 AuthenticatorDep = Annotated[DevAuthenticator, Depends(get_authenticator)]
-CallerDep = Annotated[Caller, Depends(get_caller)]
+CallerDep = Annotated[Caller, Depends(identify)]
 IdempotencyKey = Annotated[
     str | None,
     Header(description="The same key and body give the same run for 24 hours: for a client that tries again"),

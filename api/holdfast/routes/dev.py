@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import Response
 from pydantic import Field
 
-from holdfast.routes.base import AuthenticatorDep, answer, router
+from holdfast.routes.base import AuthenticatorDep, answer, open_router
 from holdfast.wire.common import Body
 
-routes = router("dev")
+routes = open_router("dev")
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 

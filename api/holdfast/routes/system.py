@@ -9,9 +9,9 @@ from holdfast import __version__
 from holdfast.errors import Unavailable
 from holdfast.redis.checks import check_ready
 from holdfast.routes import ui
-from holdfast.routes.base import PlatformDep, answer, router
+from holdfast.routes.base import PlatformDep, answer, open_router
 
-routes = router("system")
+routes = open_router("system")
 
 # The release of the official server whose wire is served: clients switch features by it.
 WIRE_VERSION = "0.16.7"
