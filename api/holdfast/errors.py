@@ -16,7 +16,8 @@ HoldfastError
 ├── Invalid 422
 │   └── Unstorable
 ├── TooMany 429
-│   └── RateLimited
+│   ├── RateLimited
+│   └── TooManyRuns
 ├── Unavailable 503
 ├── Unreadable 500
 ├── Fenced            (never reaches a caller: the worker lost its thread)
@@ -144,6 +145,12 @@ class RateLimited(TooMany):
     """Too many requests in a short time: try again in a moment."""
 
     code = "rate_limited"
+
+
+class TooManyRuns(TooMany):
+    """Too many runs are waiting or running: try again when one has ended."""
+
+    code = "too_many_runs"
 
 
 class Unavailable(HoldfastError):

@@ -121,12 +121,17 @@ async def submit(
         create=create_thread,
         metadata=of_graph(spec),
         delay_ms=round((asked.after_seconds or 0) * 1000),
-        most=Most(platform.settings.max_runs, platform.settings.max_runs_of_tenant),
+        most=bounds(platform),
         once=once,
     )
     place = await lua.submit(platform.client, platform.keys, submission)
     record = RunRecord(run_id, thread_id, request, "pending", now, now, 0, "")
     return Created(record, place, asked.stream_resumable, frozenset(asked.stream_mode))
+
+
+def bounds(platform: Platform) -> Most:
+    settings = platform.settings
+    return Most(settings.max_runs, settings.max_runs_of_tenant, settings.max_runs_of_caller)
 
 
 def of_graph(spec: GraphSpec) -> dict[str, str]:

@@ -89,7 +89,7 @@ class Keys:
         return f"{self._bases[lane]}shares"
 
     def queued(self, lane: int) -> str:
-        """Hash: how many runs of a tenant have not ended; under "" of all of them."""
+        """Hash: how many runs have not ended of a tenant, of a `<tenant>\\x1f<caller>`; under "" of all."""
         return f"{self._bases[lane]}queued"
 
     def due(self, lane: int) -> str:

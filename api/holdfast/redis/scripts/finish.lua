@@ -53,11 +53,12 @@ for i = 15 + 2 * waiting, #ARGV do list[#list + 1] = ARGV[i] end
 local refused = write(thread, events, token, tonumber(from), list)
 if refused then return refused end
 
-local tenant = redis.call('HGET', thread, 'tenant')
+local known = redis.call('HMGET', thread, 'tenant', 'delayed')
+local tenant, later = known[1], tonumber(known[2] or 0) > 0
 discard(lane, entry)
-count(lane, tenant, -1)
+count_out(lane, runs, run, tenant)
 redis.call('LREM', queue, 1, run)
-if after == 'delete' and redis.call('EXISTS', queue) == 0 then
+if after == 'delete' and redis.call('EXISTS', queue) == 0 and not later then
   -- The events stay for the readers that still follow the run.
   redis.call('EXPIRE', events, keep)
   redis.call('DEL', thread, runs, order, queue, KEYS[6], KEYS[7])
@@ -78,7 +79,7 @@ redis.call('HSET', thread, 'token', '', 'active', '', 'status', more and 'busy' 
   'error', ARGV[9], 'updated_at', now_us, 'state_updated_at', now_us)
 if more then
   dispatch(lane, thread_id, tenant)
-elseif tonumber(redis.call('HGET', thread, 'delayed') or 0) <= 0 then
+elseif not later then
   expire({thread, runs, order, KEYS[6], KEYS[7]}, ttl)
   redis.call('EXPIRE', events, ttl > 0 and math.min(ttl, keep) or keep)
 end

@@ -2,16 +2,17 @@
 --      checkpoints, checkpoint index, due, the lane's schedule, idempotency
 -- ARGV thread_id, run_id, request, now_us, strategy, tenant, owner ('' = anybody in the tenant),
 --      creator ('' = the thread must exist), delay (ms, by the server's clock), most runs at once in all, most a tenant,
---      digest of what is asked ('' = no Idempotency-Key), seconds that the key is kept, number of decisions, request_id,
---      decision ..., field, value ...
+--      most a caller, the caller, digest of what is asked ('' = no Idempotency-Key), seconds that the key is kept,
+--      number of decisions, request_id, decision ..., field, value ...
 -- Returns {'ok', epoch, seq} with the place in the log before the run's first event, or {'missing'}, {'busy'},
--- {'full'}, {'decided', request_id, decision}, {'same', run_id} or {'differs'}: then nothing was changed.
+-- {'full', 0 = in all, 1 = of the tenant, 2 = of the caller}, {'decided', request_id, decision}, {'same', run_id} or
+-- {'differs'}: then nothing was changed.
 local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
 local lane = lane_of(12)
 local thread_id, run, request, now_us, strategy, tenant, owner, creator, delay = unpack(ARGV, 1, 9)
-local digest = ARGV[12]
-local decisions = tonumber(ARGV[14])
-local fields = 15 + 2 * decisions
+local caller, digest = ARGV[13], ARGV[14]
+local decisions = tonumber(ARGV[16])
+local fields = 17 + 2 * decisions
 
 local place = redis.call('HMGET', thread, 'epoch', 'seq', 'token')
 if redis.call('HEXISTS', runs, run) == 1 then return {'ok', place[1], place[2]} end  -- the reply was lost
@@ -23,12 +24,12 @@ if digest ~= '' then
 end
 local line = redis.call('LRANGE', queue, 0, -1)
 if #line > 0 and strategy == 'reject' then return {'busy'} end
-local active = redis.call('HMGET', lane.queued, '', tenant)
-if tonumber(active[1] or 0) >= tonumber(ARGV[10]) or tonumber(active[2] or 0) >= tonumber(ARGV[11]) then
-  return {'full'}
+local active = redis.call('HMGET', lane.queued, '', tenant, caller_of(tenant, caller))
+for whose = 2, 0, -1 do
+  if tonumber(active[whose + 1] or 0) >= tonumber(ARGV[10 + whose]) then return {'full', whose} end
 end
 -- A request is decided once: the first decision stands, whatever comes after it.
-for i = 15, fields - 1, 2 do
+for i = 17, fields - 1, 2 do
   local made = redis.call('HGET', thread, 'decision:' .. ARGV[i])
   if made then return {'decided', ARGV[i], made} end
 end
@@ -39,28 +40,28 @@ if not exists then
   redis.call('ZADD', KEYS[6], now_us, thread_id)
   redis.call('ZADD', KEYS[7], now_us, thread_id)
 end
-for i = 15, fields - 1, 2 do redis.call('HSET', thread, 'decision:' .. ARGV[i], ARGV[i + 1]) end
+for i = 17, fields - 1, 2 do redis.call('HSET', thread, 'decision:' .. ARGV[i], ARGV[i + 1]) end
 if strategy == 'interrupt' or strategy == 'rollback' then
   for i, other in ipairs(line) do
     if i == 1 and place[3] ~= '' then
       redis.call('HSET', runs, other .. ':cancel', strategy)
       redis.call('SPUBLISH', KEYS[8], other .. '\31' .. strategy)
     else
+      count_out(lane, runs, other, tenant)
       drop(thread, runs, order, queue, events, other, strategy, now_us)
-      count(lane, tenant, -1)
     end
   end
 end
 
 if digest ~= '' then
   redis.call('HSET', KEYS[16], 'digest', digest, 'run', run)
-  redis.call('EXPIRE', KEYS[16], ARGV[13])
+  redis.call('EXPIRE', KEYS[16], ARGV[15])
 end
 redis.call('HSET', runs, run, request, run .. ':status', 'pending', run .. ':updated_at', now_us)
 redis.call('ZADD', order, 0, run)
 redis.call('HSET', thread, 'updated_at', now_us, unpack(ARGV, fields))
 expire({thread, runs, order, events, KEYS[9], KEYS[10]}, 0)
-count(lane, tenant, 1)
+count_in(lane, runs, run, tenant, caller)
 if delay ~= '0' then
   local clock = redis.call('TIME')
   local due = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000) + tonumber(delay))
