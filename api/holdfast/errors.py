@@ -17,7 +17,8 @@ HoldfastError
 │   └── Unstorable
 ├── TooMany 429
 │   ├── RateLimited
-│   └── TooManyRuns
+│   ├── TooManyRuns
+│   └── TooManyStreams
 ├── Unavailable 503
 ├── Unreadable 500
 ├── Fenced            (never reaches a caller: the worker lost its thread)
@@ -151,6 +152,12 @@ class TooManyRuns(TooMany):
     """Too many runs are waiting or running: try again when one has ended."""
 
     code = "too_many_runs"
+
+
+class TooManyStreams(TooMany):
+    """Too many streams are open: close one first."""
+
+    code = "too_many_streams"
 
 
 class Unavailable(HoldfastError):

@@ -2,36 +2,17 @@
 
 import asyncio
 import time
-import uuid
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx
 import pytest
 
+from tests.api.limited import replicas, someone
 from tests.api.protocols import new_id
-from tests.servers import Live, live
 from tests.waiting import wait_until
 
 ASK = "/threads/count"
-
-
-@asynccontextmanager
-async def replicas(redis_url: str, count: int = 2, **settings: Any) -> AsyncIterator[list[Live]]:
-    """Several API processes of one installation, without a worker."""
-    prefix = f"t{uuid.uuid4().hex[:8]}"
-    async with AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(live(redis_url, prefix=prefix, worker=False, **settings))
-            for _ in range(count)
-        ]
-
-
-def someone(server: Live, subject: str, tenant: str = "default") -> httpx.AsyncClient:
-    token = server.authenticator.sign(subject, (), tenant)
-    return httpx.AsyncClient(base_url=server.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
 
 @dataclass

@@ -24,7 +24,12 @@ from tests.waiting import wait_until
 STUCK = Path(__file__).parent / "served" / "langgraph.json"
 
 # High, so that each limit asks Redis and none is met: what is promised holds with limits as without.
-LIMITED: dict[str, Any] = {"rate_of_caller": 1e6, "rate_of_tenant": 1e6}
+LIMITED: dict[str, Any] = {
+    "rate_of_caller": 1e6,
+    "rate_of_tenant": 1e6,
+    "max_streams_of_caller": 10_000,
+    "max_streams_of_tenant": 10_000,
+}
 
 # Recovery is promised within this.
 RECOVERY_S = 5.0

@@ -9,7 +9,7 @@ from typing import Any
 from langgraph.pregel import Pregel
 
 from holdfast.checkpoint import HOLDFAST, RedisSaver, RunSaver, open_checkpointer
-from holdfast.limits import Rates
+from holdfast.limits import Rates, Streams
 from holdfast.project import Project
 from holdfast.redis.client import Client, connect
 from holdfast.redis.keys import Keys
@@ -29,6 +29,7 @@ class Platform:
     hub: Hub
     checkpointer: RunSaver
     rates: Rates
+    streams: Streams
     started_at: datetime
     _savers: dict[str, RunSaver] = field(default_factory=dict)
 
@@ -56,9 +57,20 @@ async def open_platform(settings: Settings, project: Project, redis_url: str) ->
         checkpointer = await stack.enter_async_context(
             open_checkpointer(settings.checkpointer, client, keys, ttl_s=0 if own else project.ttl_s)
         )
-        rates = Rates(client, keys, settings)
+        streams = await stack.enter_async_context(Streams(client, keys, settings).running())
         started_at = await installed_at(client, keys)
-        yield Platform(settings, project, redis_url, keys, client, hub, checkpointer, rates, started_at)
+        yield Platform(
+            settings,
+            project,
+            redis_url,
+            keys,
+            client,
+            hub,
+            checkpointer,
+            Rates(client, keys, settings),
+            streams,
+            started_at,
+        )
 
 
 async def installed_at(client: Client, keys: Keys) -> datetime:

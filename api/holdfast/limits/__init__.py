@@ -1,5 +1,6 @@
 """What callers and tenants may use at most. See docs/limits.md."""
 
 from holdfast.limits.rates import Rates
+from holdfast.limits.streams import Opened, Streams
 
-__all__ = ["Rates"]
+__all__ = ["Opened", "Rates", "Streams"]

@@ -117,6 +117,10 @@ class Keys:
         """String: when a tenant, or one of its callers, may make as many requests at once as ever (us)."""
         return self._tenant("rate", tenant, subject)
 
+    def streams(self, tenant: str, subject: str | None = None) -> str:
+        """Sorted set by the end of their leases (ms): open streams of a tenant, or of one of its callers."""
+        return self._tenant("streams", tenant, subject)
+
     # the installation
     def installation(self) -> str:
         """Hash: what every process must agree on (number of lanes, version of the records)."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
@@ -17,8 +17,14 @@ from holdfast.events import dump
 from holdfast.redis.records import Caller
 from holdfast.wire.common import Uuid
 
+if TYPE_CHECKING:
+    from holdfast.routes.sse import EventStream
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
 JSON = "application/json"
 CALLER = "holdfast.caller"
+STREAMS = ("/stream", "/stream/events")  # what the path of a route ends with that answers with a stream
 MAX_DEPTH = 200  # what is read must be writable again, inside of other things: orjson writes 254 levels
 
 
@@ -62,8 +68,10 @@ def depth(value: Any) -> int:
 class JsonRoute(APIRoute):
     """Takes every body for JSON: Studio sends it as text/plain. Before it is read, the caller is let in."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
+        if self.path.endswith(STREAMS):
+            handle = counted(handle)
 
         async def handle_json(request: Request) -> Response:
             headers = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
@@ -80,6 +88,24 @@ class JsonRoute(APIRoute):
         """Raises `Unauthorized`, and `RateLimited` for a caller who asks too often."""
         caller = await identify(request)
         await request.app.state.platform.rates.take(caller)
+
+
+def counted(handle: Handler) -> Handler:
+    """Counts the stream that a route answers with until it has ended. Raises `TooManyStreams`."""
+
+    async def handle_counted(request: Request) -> Response:
+        opened = await request.app.state.platform.streams.open(await identify(request))
+        if opened is None:
+            return await handle(request)
+        try:
+            stream = cast("EventStream", await handle(request))
+        except BaseException:
+            opened.close()
+            raise
+        stream.counted = opened
+        return stream
+
+    return handle_counted
 
 
 class OpenRoute(JsonRoute):
