@@ -18,7 +18,8 @@ HoldfastError
 ├── TooMany 429
 │   ├── RateLimited
 │   ├── TooManyRuns
-│   └── TooManyStreams
+│   ├── TooManyStreams
+│   └── TokensSpent
 ├── Unavailable 503
 ├── Unreadable 500
 ├── Fenced            (never reaches a caller: the worker lost its thread)
@@ -158,6 +159,12 @@ class TooManyStreams(TooMany):
     """Too many streams are open: close one first."""
 
     code = "too_many_streams"
+
+
+class TokensSpent(TooMany):
+    """The tokens of models that a caller may use a day are used: try again tomorrow."""
+
+    code = "token_budget_spent"
 
 
 class Unavailable(HoldfastError):

@@ -69,6 +69,9 @@ class Settings(BaseModel):
         0, ge=0, description="Streams of one caller open at once; 0 is no limit"
     )
     max_streams_of_tenant: int = Field(0, ge=0, description="The same for the streams of one tenant")
+    daily_tokens_of_caller: int = Field(
+        0, ge=0, description="Tokens of models that one caller may use a day (UTC); 0 is no limit"
+    )
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body")
     allow_eviction: bool = Field(False, description="Start on a Redis that may evict what it keeps")
     log_format: Literal["text", "json"] = Field("text", description="How log lines are written")

@@ -36,7 +36,9 @@ class Engine:
     thread_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     async def submit(self, run_id: str, *, strategy: str = "enqueue", **more: Any) -> Place:
+        caller = more.pop("caller", ME)
         request: dict[str, Any] = {
+            "caller": caller.subject,
             "run_id": run_id,
             "created_at": now().isoformat(),
             "multitask_strategy": strategy,
@@ -46,7 +48,7 @@ class Engine:
             self.thread_id,
             run_id,
             request,
-            more.pop("caller", ME),
+            caller,
             now(),
             create=more.pop("create", True),
             metadata={},

@@ -17,6 +17,7 @@ from holdfast.core.following import START, Followed, Result, result, with_interr
 from holdfast.core.platform import Platform
 from holdfast.errors import BadRequest, Conflict, Invalid, RunNotFound, ThreadNotFound
 from holdfast.events import dump
+from holdfast.limits import check_tokens
 from holdfast.project import GraphSpec
 from holdfast.redis import lua
 from holdfast.redis.lua import Most, Place
@@ -107,6 +108,7 @@ async def submit(
     spec = assistants.find(platform, asked.assistant_id)
     if once:  # an answer that was taken would read as one that comes too late
         await lua.check_once(platform.client, platform.keys, thread_id, once)
+    await check_tokens(platform.client, platform.keys, caller, platform.settings.daily_tokens_of_caller)
     answers = await read_answers(platform, caller, thread_id, asked, create_thread=create_thread)
     request = new_request(thread_id, asked, spec, caller)
     if answers is not None:

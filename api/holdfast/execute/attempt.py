@@ -15,6 +15,7 @@ from holdfast.execute.feeding import NOTHING, Feed
 from holdfast.execute.limits import Limits
 from holdfast.execute.opening import ClaimedGraph, Graph
 from holdfast.execute.running import Stream
+from holdfast.execute.usage import Usage
 from holdfast.project import GraphSpec
 from holdfast.redis.claims import Claim
 from holdfast.redis.log import Log
@@ -41,6 +42,8 @@ class Attempt:
         self._source = ClaimedGraph(spec, saver_for)
         self._feed = Feed(claim)
         self._stream = Stream(spec.graph_id, asked, encoder, log)
+        if limits.count_tokens:
+            self._stream.heard_by.append(Usage(log.spend))
         self._end = End(claim, self._source, self._feed, encoder, log, limits)
         self._log = log
         self._limits = limits

@@ -12,14 +12,19 @@ from holdfast.execute.references import INTERRUPT, References
 from holdfast.redis.log import Log
 
 if TYPE_CHECKING:
+    from langchain_core.callbacks import BaseCallbackHandler
     from langgraph.types import Durability
 
 
 class Stream:
-    """Runs a graph as a request asked for it; `control` can ask it to stop at its next step."""
+    """Runs a graph as a request asked for it; `control` can ask it to stop at its next step.
+
+    What its models and nodes do is told to those in `heard_by`.
+    """
 
     def __init__(self, graph_id: str, asked: Mapping[str, Any], encoder: Encoder, log: Log) -> None:
         self.control = RunControl()
+        self.heard_by: list[BaseCallbackHandler] = []
         self._graph_id = graph_id
         self._asked = asked
         self._durability: Durability = asked.get("durability") or "sync"
@@ -51,9 +56,10 @@ class Stream:
         self, graph: Graph, feed: Any, config: RunnableConfig
     ) -> AsyncIterator[tuple[str, str, Any]]:
         asked, subgraphs = self._asked, bool(self._asked.get("stream_subgraphs"))
+        heard: RunnableConfig = {**config, "callbacks": self.heard_by}
         stream = graph.astream(
             feed,
-            config,
+            heard,
             context=asked.get("context") or None,
             stream_mode=self._encoder.langgraph_modes,  # type: ignore[arg-type]
             subgraphs=subgraphs,

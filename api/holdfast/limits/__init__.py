@@ -2,5 +2,6 @@
 
 from holdfast.limits.rates import Rates
 from holdfast.limits.streams import Opened, Streams
+from holdfast.limits.tokens import check_tokens
 
-__all__ = ["Opened", "Rates", "Streams"]
+__all__ = ["Opened", "Rates", "Streams", "check_tokens"]

@@ -96,6 +96,10 @@ class Keys:
         """Sorted set by due time (ms): runs that start later."""
         return f"{self._bases[lane]}due"
 
+    def tokens(self, lane: int, tenant: str, subject: str) -> str:
+        """String, until midnight UTC: the tokens that a caller has used today, by runs in the lane."""
+        return f"{self._bases[lane]}tokens:{quote(tenant, safe='')}:{quote(subject, safe='')}"
+
     def threads(self, lane: int, tenant: str, owner: str = "") -> str:
         """Sorted set by time of creation (us): the threads of an owner or, without one, of the tenant."""
         return f"{self._bases[lane]}threads:{quote(tenant, safe='')}:{quote(owner, safe='')}"

@@ -1,10 +1,12 @@
 """The scripts that count what callers and tenants use, as typed functions; they go by the server's clock."""
 
 import asyncio
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from holdfast.redis.client import Argument, Client, Script
+from holdfast.redis.keys import Keys
 
 TAKE = Script.load("take")
 OPEN_STREAM = Script.load("open_stream")
@@ -66,3 +68,11 @@ async def renew_streams(client: Client, streams: Sequence[tuple[str, str]], leas
 
 async def close_stream(client: Client, stream: str, keys: Sequence[str]) -> None:
     await asyncio.gather(*(client.call("ZREM", key, stream) for key in keys))
+
+
+async def spent(client: Client, keys: Keys, tenant: str, subject: str) -> tuple[int, int]:
+    """How many tokens a caller has used today, and in how many seconds the day ends."""
+    counts = [keys.tokens(lane, tenant, subject) for lane in range(keys.lanes)]
+    used = asyncio.gather(*(client.call("GET", key) for key in counts))
+    left_ms = asyncio.gather(*(client.call("PTTL", key) for key in counts))
+    return sum(int(one or 0) for one in await used), math.ceil(max(1, *await left_ms) / 1000)

@@ -70,6 +70,7 @@ end
 if after == 'rollback' then
   forget_run(runs, order, run)
 else
+  redis.call('HDEL', runs, run .. ':tokens')
   redis.call('HSET', runs, run .. ':status', status, run .. ':updated_at', now_us, run .. ':finished', token,
     run .. ':error', ARGV[9])
 end

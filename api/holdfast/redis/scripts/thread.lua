@@ -47,7 +47,7 @@ end
 local function forget_run(runs, order, run)
   redis.call('ZREM', order, run)
   redis.call('HDEL', runs, run, run .. ':status', run .. ':attempt', run .. ':failures', run .. ':cancel',
-    run .. ':updated_at', run .. ':error', run .. ':finished')
+    run .. ':updated_at', run .. ':error', run .. ':finished', run .. ':tokens')
 end
 
 -- Ends a run that no worker has claimed. The decisions it was to carry out are taken back with it: what they
