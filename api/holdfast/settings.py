@@ -73,6 +73,10 @@ class Settings(BaseModel):
         0, ge=0, description="Tokens of models that one caller may use a day (UTC); 0 is no limit"
     )
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body")
+    max_messages: int = Field(1000, ge=0, description="Messages in one input; 0 is no limit")
+    max_message_chars: int = Field(
+        1_000_000, ge=0, description="Longest text of one message, in characters; 0 is no limit"
+    )
     allow_eviction: bool = Field(False, description="Start on a Redis that may evict what it keeps")
     log_format: Literal["text", "json"] = Field("text", description="How log lines are written")
 

@@ -17,7 +17,7 @@ from holdfast.core.following import START, Followed, Result, result, with_interr
 from holdfast.core.platform import Platform
 from holdfast.errors import BadRequest, Conflict, Invalid, RunNotFound, ThreadNotFound
 from holdfast.events import dump
-from holdfast.limits import check_tokens
+from holdfast.limits import check_messages, check_tokens
 from holdfast.project import GraphSpec
 from holdfast.redis import lua
 from holdfast.redis.lua import Most, Place
@@ -106,6 +106,7 @@ async def submit(
     once: lua.Once | None = None,
 ) -> Created:
     spec = assistants.find(platform, asked.assistant_id)
+    check_messages(platform.settings, asked.input, asked.command and asked.command.update)
     if once:  # an answer that was taken would read as one that comes too late
         await lua.check_once(platform.client, platform.keys, thread_id, once)
     await check_tokens(platform.client, platform.keys, caller, platform.settings.daily_tokens_of_caller)

@@ -14,10 +14,19 @@ from uuid_utils.compat import uuid7
 
 from holdfast.core.platform import Platform
 from holdfast.core.states import EMPTY_STATE, describe_interrupt, describe_state
-from holdfast.errors import BadRequest, Fenced, HoldfastError, ThreadBusy, ThreadExists, ThreadNotFound
+from holdfast.errors import (
+    BadRequest,
+    Fenced,
+    HoldfastError,
+    Invalid,
+    ThreadBusy,
+    ThreadExists,
+    ThreadNotFound,
+)
+from holdfast.limits import check_messages
 from holdfast.redis import lua
 from holdfast.redis.records import Caller, ThreadRecord, metadata_fields, read_thread, timestamp_us
-from holdfast.wire.common import CheckpointAddress
+from holdfast.wire.common import CheckpointAddress, metadata_fault
 from holdfast.wire.threads import (
     HistoryRead,
     StateUpdate,
@@ -71,6 +80,11 @@ async def create(platform: Platform, caller: Caller, asked: ThreadCreate) -> Thr
 
 
 async def patch(platform: Platform, caller: Caller, thread_id: str, asked: ThreadPatch) -> None:
+    """Raises `Invalid` when the thread's metadata would become too large."""
+    if asked.metadata:
+        before = (await find(platform, caller, thread_id)).metadata
+        if fault := metadata_fault({**before, **asked.metadata}):
+            raise Invalid(f"metadata: {fault}")
     fields = [*metadata_fields(asked.metadata or {}), "updated_at", timestamp_us(datetime.now(UTC))]
     if asked.ttl:
         fields += ("ttl", str(asked.ttl.ttl))
@@ -265,6 +279,7 @@ async def update_state(
     platform: Platform, caller: Caller, thread_id: str, asked: StateUpdate
 ) -> dict[str, Any]:
     """Writes values as if a node had returned them. Raises `ThreadBusy` while a run is active."""
+    check_messages(platform.settings, asked.values)
     thread = await find(platform, caller, thread_id)
     if thread.status == "busy":
         raise ThreadBusy

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import orjson
@@ -45,15 +44,20 @@ class JsonRequest(Request):
             limit(size, max_bytes)
             chunks.append(chunk)
         self._body = body = b"".join(chunks)
-        if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
-            with suppress(orjson.JSONDecodeError):  # which the route says itself
-                if depth(orjson.loads(body)) > MAX_DEPTH:
-                    raise Invalid(f"The JSON is nested too deep: {MAX_DEPTH} levels are taken.")
+        if body.count(b"[") + body.count(b"{") > MAX_DEPTH and too_deep(body):
+            raise Invalid(f"The JSON is nested too deep: {MAX_DEPTH} levels are taken.")
 
 
 def limit(size: int, max_bytes: int) -> None:
     if size > max_bytes:
         raise TooLarge(f"The request body is too large: {max_bytes} bytes are taken.")
+
+
+def too_deep(body: bytes) -> bool:
+    try:
+        return depth(orjson.loads(body)) > MAX_DEPTH
+    except orjson.JSONDecodeError as error:  # what else is wrong says the route
+        return error.msg == "depth limit exceeded"
 
 
 def depth(value: Any) -> int:

@@ -1,12 +1,20 @@
 """Shapes that several resources share."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.functional_validators import AfterValidator
 
+T = TypeVar("T")
 JsonObject = dict[str, Any]
+Name = Annotated[str, Field(max_length=256)]
+Namespace = Annotated[
+    str, Field(max_length=4096)
+]  # of a subgraph in subgraphs: names and ids, one after the other
+Few = Annotated[list[T], Field(max_length=100)]
+Many = Annotated[list[T], Field(max_length=1000)]
 SortOrder = Literal["asc", "desc"]
 Limit = Annotated[int, Field(ge=1, le=1000)]
 Offset = Annotated[int, Field(ge=0)]
@@ -23,6 +31,31 @@ def canonical(text: str) -> str:
 Uuid = Annotated[str, AfterValidator(canonical)]
 
 
+# Metadata is kept in each record, and sent with each line of a list.
+METADATA_KEYS = 256
+METADATA_BYTES = 64 * 1024
+
+
+def metadata_fault(metadata: JsonObject) -> str | None:
+    """What is too much of some metadata."""
+    if len(metadata) > METADATA_KEYS:
+        return f"may have {METADATA_KEYS} keys, not {len(metadata)}"
+    if any(len(key) > 256 for key in metadata):
+        return "a key may have 256 characters"
+    if (size := len(orjson.dumps(metadata))) > METADATA_BYTES:
+        return f"may have {METADATA_BYTES} bytes as JSON, not {size}"
+    return None
+
+
+def small(metadata: JsonObject) -> JsonObject:
+    if fault := metadata_fault(metadata):
+        raise ValueError(fault)
+    return metadata
+
+
+Metadata = Annotated[JsonObject, AfterValidator(small)]
+
+
 class Body(BaseModel):
     """A request body. As on the official server, unknown fields are ignored, no type passes for another."""
 
@@ -32,6 +65,6 @@ class Body(BaseModel):
 class CheckpointAddress(Body):
     """Where in a thread's history; without an id, the newest checkpoint of the namespace."""
 
-    checkpoint_id: str | None = None
-    checkpoint_ns: str = ""
+    checkpoint_id: Name | None = None
+    checkpoint_ns: Namespace = ""
     checkpoint_map: JsonObject | None = None
