@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.chaos.killing import chaos
+from tests.chaos.limits import limits
 from tests.chaos.overload import overload
 from tests.chaos.rolling import rolling
 from tests.chaos.sites import Report
@@ -23,6 +24,7 @@ SCENARIOS: dict[str, Callable[[Zygote, Path, float], Awaitable[Report]]] = {
     "takeovers": takeovers,
     "rolling": rolling,
     "overload": overload,
+    "limits": limits,
     "soak": soak,
 }
 SHOWN = 20
