@@ -118,6 +118,7 @@ async def test_every_door_that_streams_is_counted_and_nothing_begins_behind_a_cl
             ("POST", "/runs/stream", run),
             ("POST", f"/threads/{thread_id}/runs/stream", run),
             ("GET", f"/threads/{thread_id}/runs/{run_id}/stream", None),
+            ("GET", f"/threads/{thread_id}/stream", None),
             ("POST", "/chat/stream", {"message": "hi"}),
             ("POST", events(thread_id), CHANNELS),
         ]

@@ -1,15 +1,20 @@
 """How many tokens of models a caller may use a day."""
 
 import signal
+import uuid
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from holdfast.core import erasure
+from holdfast.core.erasure import Person
 from holdfast.redis.limits import spent
 from tests.api.protocols import command, new_id
+from tests.api.test_open_streams import opened
 from tests.engine.test_takeover import workers
+from tests.scanning import mentions
 from tests.servers import Live, live, said
 from tests.waiting import wait_until
 
@@ -83,6 +88,23 @@ async def test_without_a_budget_nothing_is_counted(server: Live) -> None:
     async with server.http("uncounted") as http:
         assert (await think(http)).status_code == 200
     assert await used(server, "uncounted") == 0
+
+
+async def test_what_an_erased_person_used_is_forgotten(redis_url: str) -> None:
+    name = f"nancy {uuid.uuid4().hex}"
+    bounds: dict[str, Any] = {"daily_tokens_of_caller": 1000, "rate_of_caller": 0.1, "burst_of_caller": 9}
+    async with (
+        live(redis_url, lanes=3, max_streams_of_caller=3, **bounds) as server,
+        server.http(name) as http,
+    ):
+        platform = server.platform
+        assert (await think(http)).status_code == 200
+        async with opened(http):
+            places = " ".join(await mentions(platform.client.redis, name))
+            for place in ("tokens", "rate", "streams"):
+                assert f":{place}:" in places
+            await erasure.erase(platform, Person(name, "default"))
+            assert await mentions(platform.client.redis, name) == []
 
 
 @pytest.mark.timeout(120)

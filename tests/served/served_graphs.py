@@ -4,12 +4,13 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
 from langchain_core.language_models import GenericFakeChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, HumanMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.runnables import RunnableConfig
@@ -55,6 +56,11 @@ async def reply(state: Talk) -> dict[str, Any]:
 
 async def question(state: Talk) -> dict[str, Any]:
     return {"answer": interrupt({"question": "go on?"})}
+
+
+async def exact_question(state: Talk) -> dict[str, Any]:
+    """Its payload is nothing that JSON has a form for."""
+    return {"answer": interrupt({"amount": Decimal("1.50"), "from": HumanMessage("hi", id="h")})}
 
 
 async def effect(state: Talk, config: RunnableConfig) -> dict[str, Any]:
@@ -255,6 +261,8 @@ block = chain(block=block_loop)
 thoughts = chain(first=think, second=think_in_a_thread, child=chain(think=think), third=think_twice)
 slow_talk = chain(first=step, talk=talk_slowly)
 whoami = chain(tell=tell_user)
+exact = chain(question=exact_question, effect=effect)
+slow_ask = chain(first=step, question=question)
 twice = chain(question=question, again=question, effect=effect)
 pair = questions()
 half = mixed()

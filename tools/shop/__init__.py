@@ -18,7 +18,7 @@ from tools.shop.engine import (
     is_unavailable,
     lock_set_up,
 )
-from tools.shop.schema import ANY_CUSTOMER
+from tools.shop.schema import ANSWER, ANY_CUSTOMER
 from tools.shop.seed import plant
 from tools.shop.upgrade import upgrade
 
@@ -67,6 +67,11 @@ class Shop:
             if is_unavailable(error):
                 raise LookupFailed from error
             raise
+
+    async def ping(self) -> None:
+        """Raises LookupFailed when the database does not answer."""
+        async with self.read() as connection:
+            await connection.execute(ANSWER)
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Run `work` in one transaction, from the start again after a deadlock or a serialization failure.

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from holdfast.errors import TooLarge
+from holdfast.errors import Invalid, TooLarge
 from holdfast.settings import Settings
+from holdfast.wire.common import metadata_fault
 
 MESSAGES = "messages"
 
@@ -18,6 +19,12 @@ def check_messages(settings: Settings, *given: Any) -> None:
     for message in messages:
         if 0 < longest < (length := sum(map(len, texts(message)))):
             raise TooLarge(f"A message may have {longest} characters, and one here has {length}.")
+
+
+def check_metadata(metadata: dict[str, Any]) -> None:
+    """Looks at what a thing is to have. Raises `Invalid`."""
+    if fault := metadata_fault(metadata):
+        raise Invalid(f"metadata: {fault}")
 
 
 def messages_in(given: Any) -> Iterator[Any]:

@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.requests import HTTPConnection
 from fastapi.routing import APIRoute
+from structlog.contextvars import bind_contextvars
 
-from holdfast.auth import DevAuthenticator
 from holdfast.core.platform import Platform
-from holdfast.errors import Invalid, TooLarge
+from holdfast.errors import Invalid, ScopeMissing, TooLarge
 from holdfast.events import dump
 from holdfast.redis.records import Caller
-from holdfast.wire.common import Uuid
+from holdfast.wire.common import Uuid, canonical
 
 if TYPE_CHECKING:
     from holdfast.routes.sse import EventStream
@@ -24,6 +25,8 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 JSON = "application/json"
 CALLER = "holdfast.caller"
 STREAMS = ("/stream", "/stream/events")  # what the path of a route ends with that answers with a stream
+# What the path of a POST ends with that only reads.
+READING = ("/search", "/count", "/history", "/state/checkpoint", "/namespaces", "/stream/events", "/versions")
 MAX_DEPTH = 200  # what is read must be writable again, inside of other things: orjson writes 254 levels
 
 
@@ -33,8 +36,13 @@ class JsonRequest(Request):
     async def json(self) -> Any:
         return orjson.loads(await self.body())
 
-    async def check(self, max_bytes: int) -> None:
-        """Reads the body. Raises `TooLarge`, and `Invalid` for JSON that is nested too deep."""
+    async def body(self) -> bytes:
+        """Raises `TooLarge`, and `Invalid` for JSON that is nested too deep."""
+        if not hasattr(self, "_body"):
+            await self._check(self.app.state.platform.settings.max_body_bytes)
+        return self._body
+
+    async def _check(self, max_bytes: int) -> None:
         declared = self.headers.get("content-length", "")
         if declared.isdecimal():
             limit(int(declared), max_bytes)
@@ -78,20 +86,23 @@ class JsonRoute(APIRoute):
             handle = counted(handle)
 
         async def handle_json(request: Request) -> Response:
+            bind_contextvars(**ids(request))
             headers = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
             scope = {**request.scope, "headers": [*headers, (b"content-type", JSON.encode())]}
             read = JsonRequest(scope, request.receive)
             await self.let_in(read)
             if request.method in ("POST", "PUT", "PATCH"):
-                await read.check(request.app.state.platform.settings.max_body_bytes)
+                await read.body()
             return await handle(read)
 
         return handle_json
 
     async def let_in(self, request: Request) -> None:
-        """Raises `Unauthorized`, and `RateLimited` for a caller who asks too often."""
+        """Raises `Unauthorized`, `RateLimited`, and `ScopeMissing` for a caller who may only read."""
         caller = await identify(request)
         await request.app.state.platform.rates.take(caller)
+        if "write" not in caller.scopes and not reads_only(request, self.path):
+            raise ScopeMissing
 
 
 def counted(handle: Handler) -> Handler:
@@ -119,6 +130,15 @@ class OpenRoute(JsonRoute):
         pass
 
 
+def ids(request: Request) -> dict[str, str]:
+    """The thread and the run that a path names, for the log: only what is an id, whatever else was sent."""
+    found = {}
+    for name in ("thread_id", "run_id"):
+        with suppress(KeyError, ValueError):
+            found[name] = canonical(request.path_params[name])
+    return found
+
+
 def router(tag: str) -> APIRouter:
     return APIRouter(route_class=JsonRoute, tags=[tag])
 
@@ -132,21 +152,22 @@ async def identify(connection: HTTPConnection) -> Caller:
     """Who is calling; found out once for each request. Raises `Unauthorized`."""
     found: Caller | None = connection.scope.get(CALLER)
     if found is None:
-        authenticator: DevAuthenticator = connection.app.state.authenticator
-        found = connection.scope[CALLER] = authenticator.authenticate(connection.headers.get("authorization"))
+        found = connection.scope[CALLER] = await connection.app.state.sign_in.authenticate(connection)
     return found
+
+
+def reads_only(request: Request, path: str) -> bool:
+    """Whether a request to a route changes nothing; of a route that is not known to, it is not assumed."""
+    if request.method in ("GET", "HEAD"):
+        return request.query_params.get("cancel_on_disconnect") in (None, "0", "false")
+    return request.method == "POST" and path.endswith(READING)
 
 
 async def get_platform(request: Request) -> Platform:
     return request.app.state.platform  # type: ignore[no-any-return]
 
 
-async def get_authenticator(request: Request) -> DevAuthenticator:
-    return request.app.state.authenticator  # type: ignore[no-any-return]
-
-
 PlatformDep = Annotated[Platform, Depends(get_platform)]
-AuthenticatorDep = Annotated[DevAuthenticator, Depends(get_authenticator)]
 CallerDep = Annotated[Caller, Depends(identify)]
 IdempotencyKey = Annotated[
     str | None,

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from holdfast.wire.common import Body, Few, Limit, Metadata, Name, Offset, SortOrder
+from holdfast.wire.common import Body, Few, Limit, MetadataFilter, Name, Offset, SortOrder
 
 AssistantField = Literal[
     "assistant_id",
@@ -19,7 +19,7 @@ AssistantField = Literal[
 
 
 class AssistantFilter(Body):
-    metadata: Metadata | None = None
+    metadata: MetadataFilter | None = None
     graph_id: Name | None = None
     name: Name | None = None
 

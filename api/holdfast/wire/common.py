@@ -31,9 +31,16 @@ def canonical(text: str) -> str:
 Uuid = Annotated[str, AfterValidator(canonical)]
 
 
+# What only the server may say: it is not taken from clients, wherever it stands.
+RESERVED = ("__", "langgraph_auth_", "langgraph_request_id", "holdfast_")
+
 # Metadata is kept in each record, and sent with each line of a list.
 METADATA_KEYS = 256
 METADATA_BYTES = 64 * 1024
+
+
+def clean(given: JsonObject) -> JsonObject:
+    return {key: value for key, value in given.items() if not key.startswith(RESERVED)}
 
 
 def metadata_fault(metadata: JsonObject) -> str | None:
@@ -53,7 +60,11 @@ def small(metadata: JsonObject) -> JsonObject:
     return metadata
 
 
-Metadata = Annotated[JsonObject, AfterValidator(small)]
+# What a client says of a thing, and hands to a graph: no names of the server's are among it.
+Words = Annotated[JsonObject, AfterValidator(clean)]
+Metadata = Annotated[Words, AfterValidator(small)]
+# What a thing's metadata must say: taken as it is, since without a part of it more would be found.
+MetadataFilter = Annotated[JsonObject, AfterValidator(small)]
 
 
 class Body(BaseModel):

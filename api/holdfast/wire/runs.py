@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from holdfast.wire.common import Body, CheckpointAddress, Few, JsonObject, Many, Metadata, Name, Uuid
+from holdfast.wire.common import Body, CheckpointAddress, Few, JsonObject, Many, Metadata, Name, Uuid, Words
 
 StreamMode = Literal[
     "values", "updates", "messages", "messages-tuple", "custom", "tasks", "checkpoints", "debug"
@@ -53,7 +53,7 @@ class CommandBody(Body):
 class RunConfig(Body):
     tags: Few[Name] | None = None
     recursion_limit: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    configurable: JsonObject | None = None
+    configurable: Words | None = None
     metadata: Metadata | None = None
 
 
@@ -65,7 +65,7 @@ class RunCreateStateless(Body):
     command: CommandBody | None = None
     metadata: Metadata | None = None
     config: RunConfig | None = None
-    context: JsonObject | None = None
+    context: Words | None = None
     interrupt_before: Nodes | None = None
     interrupt_after: Nodes | None = None
     stream_mode: Few[StreamMode] = Field(default_factory=default_modes)

@@ -12,6 +12,7 @@ from holdfast.wire.common import (
     Limit,
     Many,
     Metadata,
+    MetadataFilter,
     Name,
     Offset,
     SortOrder,
@@ -33,6 +34,7 @@ ThreadField = Literal[
     "error",
     "interrupts",
 ]
+ThreadStreamMode = Literal["run_modes", "lifecycle", "state_update"]
 MAX_TTL_MINUTES = 100 * 366 * 24 * 60  # a hundred years
 
 
@@ -57,7 +59,7 @@ class ThreadPatch(Body):
 
 class ThreadFilter(Body):
     ids: Many[Uuid] | None = None
-    metadata: Metadata | None = None
+    metadata: MetadataFilter | None = None
     values: JsonObject | None = None
     status: ThreadStatus | None = None
 
@@ -90,5 +92,5 @@ class StateRead(Body):
 class HistoryRead(Body):
     limit: Limit = 1
     before: Name | JsonObject | None = None
-    metadata: Metadata | None = None
+    metadata: MetadataFilter | None = None
     checkpoint: CheckpointAddress | None = None
