@@ -172,6 +172,17 @@ async def test_what_runs_is_taken_out_as_it_is_and_put_in_at_rest(server: Live, 
     assert again["messages"][-1]["content"] == "echo: hi"
 
 
+async def test_it_may_take_the_id_of_a_thread_that_went_with_its_run(server: Live) -> None:
+    asked = {"assistant_id": "echo", "input": said("hi")}
+    async with server.http("ann") as http, server.http("bob") as other:
+        ran = await other.post("/runs/wait", json=asked)
+        thread_id = ran.headers["content-location"].split("/")[2]
+        await moved(server, server, await talked(server), thread_id)
+        assert await server.platform.client.call("EXISTS", server.platform.keys.events(thread_id)) == 0
+        again = await http.post(f"/threads/{thread_id}/runs/wait", json=asked)
+        assert again.json()["messages"][-1]["content"] == "echo: hi"
+
+
 async def test_a_large_thread_goes_in_one_piece(server: Live) -> None:
     platform, new_id = server.platform, str(uuid.uuid4())
     contents = await read_contents(platform.client, platform.keys, await talked(server))

@@ -134,7 +134,12 @@ async def create_thread(
     ttl_s = default_ttl_s if ttl_minutes is None else round(ttl_minutes * 60)
     made = await client.run(
         CREATE_THREAD,
-        [keys.thread(thread_id), *index_keys(keys, thread_id, caller.tenant, caller.subject)],
+        [
+            keys.thread(thread_id),
+            *index_keys(keys, thread_id, caller.tenant, caller.subject),
+            keys.events(thread_id),
+            keys.departed(thread_id),
+        ],
         [thread_id, caller.subject, caller.tenant, timestamp_us(now), ttl_s, *fields],
     )
     if not made:
@@ -279,6 +284,7 @@ class Submission:
             keys.due(lane),
             *schedule_keys(keys, lane),
             keys.idempotency(thread_id, self.once.key if self.once else ""),
+            keys.departed(thread_id),
         ]
 
     def arguments(self, lanes: int) -> list[Argument]:

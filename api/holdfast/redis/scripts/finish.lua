@@ -61,7 +61,7 @@ redis.call('LREM', queue, 1, run)
 if after == 'delete' and redis.call('EXISTS', queue) == 0 and not later then
   -- The events stay for the readers that still follow the run, and beside them a digest of whose they are.
   redis.call('EXPIRE', events, keep)
-  redis.call('SET', KEYS[15], redis.sha1hex(tenant .. '\0' .. redis.call('HGET', thread, 'owner')), 'EX', keep)
+  redis.call('SET', KEYS[15], digest_of(tenant, redis.call('HGET', thread, 'owner')), 'EX', keep)
   redis.call('DEL', thread, runs, order, queue, KEYS[6], KEYS[7])
   redis.call('ZREM', KEYS[8], thread_id)
   redis.call('ZREM', KEYS[9], thread_id)

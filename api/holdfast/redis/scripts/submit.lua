@@ -1,5 +1,5 @@
 -- KEYS thread, runs, order, queue, events, threads of the owner, threads of the tenant, cancels,
---      checkpoints, checkpoint index, due, the lane's schedule, idempotency
+--      checkpoints, checkpoint index, due, the lane's schedule, idempotency, departed
 -- ARGV thread_id, run_id, request, now_us, strategy, tenant, owner ('' = anybody in the tenant),
 --      creator ('' = the thread must exist), delay (ms, by the server's clock), most runs at once in all, most a tenant,
 --      most a caller, the caller, digest of what is asked ('' = no Idempotency-Key), seconds that the key is kept,
@@ -31,7 +31,8 @@ end
 local place = redis.call('HMGET', thread, 'epoch', 'seq', 'token')
 if redis.call('HEXISTS', runs, run) == 1 then return {'ok', place[1], place[2]} end  -- the reply was lost
 local exists = redis.call('EXISTS', thread) == 1
-if exists and not visible(thread, tenant, owner) or not exists and creator == '' then return {'missing'} end
+if exists and not visible(thread, tenant, owner) then return {'missing'} end
+if not exists and (creator == '' or not vacant(KEYS[17], tenant, creator)) then return {'missing'} end
 if digest ~= '' then
   local known = redis.call('HMGET', KEYS[16], 'digest', 'run')
   if known[1] then return known[1] == digest and {'same', known[2]} or {'differs'} end
@@ -55,8 +56,7 @@ if fields > answers + 1 then
 end
 
 if not exists then
-  redis.call('HSET', thread, 'owner', creator, 'tenant', tenant, 'created_at', now_us, 'updated_at', now_us,
-    'state_updated_at', now_us, 'status', 'idle', 'epoch', 0, 'token', '', 'seq', 0)
+  make(thread, events, KEYS[17], tenant, creator, now_us)
   redis.call('ZADD', KEYS[6], now_us, thread_id)
   redis.call('ZADD', KEYS[7], now_us, thread_id)
 end
