@@ -358,4 +358,25 @@ MUTATIONS = (
         "return end",
         "tests/redaction/test_texts.py",
     ),
+    Mutation(
+        "a thread made again counts from 1 again",
+        f"{SCRIPTS}/thread.lua",
+        "if log[i] == 'last-generated-id' then",
+        "if false then",
+        "tests/engine/test_remade.py",
+    ),
+    Mutation(
+        "anybody gets the id of a thread whose log is kept",
+        f"{SCRIPTS}/thread.lua",
+        "return not digest or digest ==",
+        "return true or digest ==",
+        "tests/engine/test_remade.py",
+    ),
+    Mutation(
+        "an imported thread keeps the log of another",
+        f"{SCRIPTS}/import.lua",
+        "index, KEYS[9], KEYS[10])",
+        "index)",
+        "tests/api/test_transfers.py",
+    ),
 )

@@ -15,9 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.mutants import MUTATIONS, Mutation
+from tests.mutants_of_limits import OF_LIMITS
 
 ROOT = Path(__file__).parent.parent
-TIMEOUT_S = 180
+TIMEOUT_S = 600
+HUNG = -1
 LISTED = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
 
 
@@ -56,32 +58,40 @@ def unchanged(tests: str) -> str | None:
 
 def run(copy: Path, tests: str) -> tuple[int, str]:
     """The exit code of pytest, and what it said."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests.split()],
-        cwd=copy,
-        env={**os.environ, "PYTHONPATH": f"{copy / 'api'}{os.pathsep}{copy}"},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests.split()],
+            cwd=copy,
+            env={**os.environ, "PYTHONPATH": f"{copy / 'api'}{os.pathsep}{copy}"},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return HUNG, f"no end within {TIMEOUT_S} s"
     return done.returncode, done.stdout + done.stderr
 
 
 def main() -> int:
     wanted = sys.argv[1:]
-    chosen = [one for one in MUTATIONS if not wanted or any(word in one.name for word in wanted)]
+    every = (*MUTATIONS, *OF_LIMITS)
+    chosen = [one for one in every if not wanted or any(word in one.name for word in wanted)]
     noticing = sorted({one.tests for one in chosen})
     with ThreadPoolExecutor(2) as pool:
-        sound = pool.map(unchanged, noticing)
-        noticed = pool.map(mutated, chosen)
-        results = [("green", tests, problem) for tests, problem in zip(noticing, sound, strict=True)]
-        results += [("red", one.name, problem) for one, problem in zip(chosen, noticed, strict=True)]
-    for color, name, problem in results:
-        sys.stdout.write(f"{color if problem is None else 'WRONG':5}  {name}\n")
-        if problem:
-            sys.stdout.write(f"       {problem}\n")
-    return int(any(problem for _, _, problem in results))
+        checks = [("green", tests, pool.submit(unchanged, tests)) for tests in noticing]
+        checks += [("red", one.name, pool.submit(mutated, one)) for one in chosen]
+        wrong = sum(told(color, name, check.result()) for color, name, check in checks)
+    return int(wrong > 0)
+
+
+def told(color: str, name: str, problem: str | None) -> bool:
+    """Says what came of a check; True when it is not as it should be."""
+    sys.stdout.write(f"{color if problem is None else 'WRONG':5}  {name}\n")
+    if problem:
+        sys.stdout.write(f"       {problem}\n")
+    sys.stdout.flush()
+    return bool(problem)
 
 
 if __name__ == "__main__":

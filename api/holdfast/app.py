@@ -112,10 +112,18 @@ def create_app(platform: Platform, sign_in: SignIn) -> FastAPI:
 async def answer_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HoldfastError):
         raise error
-    later = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, Unavailable | TooMany) else {}
-    return base.answer(
-        {**error.more, "detail": error.detail, "code": error.code}, error.status, {**error.headers, **later}
-    )
+    headers = {**error.headers, **retry_after(error)}
+    told = {**error.more, "detail": error.detail, "code": error.code}
+    return base.answer(told, error.status, headers)
+
+
+def retry_after(error: HoldfastError) -> dict[str, str]:
+    match error:
+        case TooMany():
+            return {"Retry-After": str(error.retry_after_s)}
+        case Unavailable():
+            return {"Retry-After": str(RETRY_AFTER_S)}
+    return {}
 
 
 async def answer_invalid(_request: Request, error: Exception) -> Response:

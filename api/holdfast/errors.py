@@ -20,12 +20,17 @@ HoldfastError
 ├── Invalid 422
 │   └── Unstorable
 ├── TooMany 429
+│   ├── RateLimited
+│   ├── TooManyRuns
+│   ├── TooManyStreams
+│   └── TokensSpent
 ├── Unavailable 503
 ├── Unreadable 500
 ├── Fenced            (never reaches a caller: the worker lost its thread)
 └── StartError        (one sentence for the terminal, exit code 2)
 """
 
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -183,6 +188,34 @@ class TooMany(HoldfastError):
 
     status = 429
     code = "too_many"
+
+    def __init__(self, detail: str | None = None, retry_after_s: float = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_s = max(1, math.ceil(retry_after_s))
+
+
+class RateLimited(TooMany):
+    """Too many requests in a short time: try again in a moment."""
+
+    code = "rate_limited"
+
+
+class TooManyRuns(TooMany):
+    """Too many runs are waiting or running: try again when one has ended."""
+
+    code = "too_many_runs"
+
+
+class TooManyStreams(TooMany):
+    """Too many streams are open: close one first."""
+
+    code = "too_many_streams"
+
+
+class TokensSpent(TooMany):
+    """The tokens of models that a caller may use a day are used: try again tomorrow."""
+
+    code = "token_budget_spent"
 
 
 class Unavailable(HoldfastError):

@@ -24,6 +24,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
 Origins = Annotated[tuple[Origin, ...], BeforeValidator(split_names)]
 Seconds = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Settings(BaseModel):
@@ -105,15 +106,33 @@ class Settings(BaseModel):
     grace_s: Seconds = Field(
         10.0, description="Seconds that a stopping process gives its runs to reach a step"
     )
-    max_runs: int = Field(
-        20_000, ge=1, description="Runs that may wait or run at once; more are refused with 429"
-    )
-    max_runs_of_tenant: int = Field(10_000, ge=1, description="The same for the runs of one tenant")
+    max_runs: int = Field(20_000, ge=0, description="Runs that may wait or run at once; 0 is no limit")
+    max_runs_of_tenant: int = Field(10_000, ge=0, description="The same for the runs of one tenant")
+    max_runs_of_caller: int = Field(5_000, ge=0, description="The same for the runs of one caller")
     events_keep_s: int = Field(600, ge=1, description="Seconds that a run's events are kept after its end")
+    rate_of_caller: Rate = Field(0, description="Requests a second of one caller; 0 is no limit")
+    burst_of_caller: int = Field(
+        0, ge=0, description="Requests of one caller at once after a pause; 0 is those of two seconds"
+    )
+    rate_of_tenant: Rate = Field(0, description="Requests a second of all callers of a tenant; 0 is no limit")
+    burst_of_tenant: int = Field(
+        0, ge=0, description="Requests of a tenant at once after a pause; 0 is those of two seconds"
+    )
+    max_streams_of_caller: int = Field(
+        0, ge=0, description="Streams of one caller open at once; 0 is no limit"
+    )
+    max_streams_of_tenant: int = Field(0, ge=0, description="The same for the streams of one tenant")
+    daily_tokens_of_caller: int = Field(
+        0, ge=0, description="Tokens of models that one caller may use a day (UTC); 0 is no limit"
+    )
     send_timeout_s: Seconds = Field(
         30.0, description="Seconds that a client may take nothing of its answer before it is cut"
     )
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body")
+    max_messages: int = Field(1000, ge=0, description="Messages in one input; 0 is no limit")
+    max_message_chars: int = Field(
+        1_000_000, ge=0, description="Longest text of one message, in characters; 0 is no limit"
+    )
     redact: Literal["off", "cards", "emails", "cards,emails"] = Field(
         "off", description="What is taken out of events before they are logged and streamed"
     )

@@ -278,6 +278,7 @@ def limits(platform: Platform) -> Limits:
         events_keep_s=settings.events_keep_s,
         default_ttl_s=platform.project.ttl_s,
         max_attempts=settings.max_attempts,
+        count_tokens=settings.daily_tokens_of_caller > 0,
     )
 
 

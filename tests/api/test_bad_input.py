@@ -52,8 +52,8 @@ BODIES: dict[str, tuple[bytes, int]] = {
     "NUL": (rb'{"metadata":{"a":"\u0000"}}', 200),
     "190 levels": (f'{{"metadata":{{"a":{nested(190)}}}}}'.encode(), 200),
     "a huge integer": (f'{{"metadata":{{"a":{HUGE}}}}}'.encode(), 200),
-    "20,000 keys": (
-        b'{"metadata":{' + b",".join(b'"k%d":%d' % (n, n) for n in range(20_000)) + b"}}",
+    "200 keys": (
+        b'{"metadata":{' + b",".join(b'"k%d":%d' % (n, n) for n in range(200)) + b"}}",
         200,
     ),
 }

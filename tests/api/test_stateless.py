@@ -1,5 +1,6 @@
 """Runs without a thread of their client's: they have one of their own, which goes with them."""
 
+import time
 from typing import Any
 
 import httpx
@@ -84,3 +85,14 @@ async def test_there_is_nothing_to_resume(server: Live, view: str) -> None:
         for wrong in ({"assistant_id": "nope"}, {"on_completion": "zz"}, {"stream_mode": "zz"}):
             assert refusal(await http.post(f"/runs{view}", json={**ECHO, **wrong}))[0] == 422
         assert await no_threads(http)
+
+
+async def test_a_thread_may_be_made_under_the_same_id(server: Live) -> None:
+    async with server.http() as http, server.http("somebody else") as other:
+        thread_id, _ = place(await http.post("/runs/wait", json=ECHO))
+        assert refusal(await other.post("/threads", json={"thread_id": thread_id}))[0] == 409
+        assert (await http.post("/threads", json={"thread_id": thread_id})).status_code == 200
+        begun = time.monotonic()
+        values = (await http.post(f"/threads/{thread_id}/runs/wait", json=ECHO)).json()
+        assert [one["content"] for one in values["messages"]] == ["hi", "echo: hi"]
+        assert time.monotonic() - begun < server.platform.settings.lease_s

@@ -161,13 +161,26 @@ async def test_what_runs_is_taken_out_as_it_is_and_put_in_at_rest(server: Live, 
     await has_logged(sdk, thread_id, 1)
     await has_status(sdk, thread_id, running["run_id"], "running")
     await moved(server, elsewhere, thread_id)
-    other = elsewhere.sdk("ann")
+    other, platform = elsewhere.sdk("ann"), elsewhere.platform
     assert [run["status"] for run in await other.runs.list(thread_id)] == ["interrupted"] * 3
+    fields = await platform.client.call("HKEYS", platform.keys.runs(thread_id))
+    assert not [field for field in fields if field.endswith(b":caller")], "no run counts that has not begun"
     assert (await other.threads.get(thread_id))["status"] == "idle"
     state: Json = await other.threads.get_state(thread_id)
     assert state["values"]["log"] == ["step 0"]
     again: Json = await other.runs.wait(thread_id, "echo", input=said("hi"))
     assert again["messages"][-1]["content"] == "echo: hi"
+
+
+async def test_it_may_take_the_id_of_a_thread_that_went_with_its_run(server: Live) -> None:
+    asked = {"assistant_id": "echo", "input": said("hi")}
+    async with server.http("ann") as http, server.http("bob") as other:
+        ran = await other.post("/runs/wait", json=asked)
+        thread_id = ran.headers["content-location"].split("/")[2]
+        await moved(server, server, await talked(server), thread_id)
+        assert await server.platform.client.call("EXISTS", server.platform.keys.events(thread_id)) == 0
+        again = await http.post(f"/threads/{thread_id}/runs/wait", json=asked)
+        assert again.json()["messages"][-1]["content"] == "echo: hi"
 
 
 async def test_a_large_thread_goes_in_one_piece(server: Live) -> None:

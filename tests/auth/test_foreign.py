@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from holdfast.redis.records import metadata_fields
 from tests.api.wire import Json, new_thread
 from tests.servers import Live, said
 
@@ -28,9 +29,11 @@ async def eve(server: Live) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
-async def large(http: httpx.AsyncClient) -> tuple[str, str]:
-    """A thread and a run of it that take long to read."""
-    thread_id = await new_thread(http, metadata={"note": MEGABYTE})
+async def large(server: Live, http: httpx.AsyncClient) -> tuple[str, str]:
+    """A thread and a run of it that take long to read: the thread has more metadata than is taken."""
+    thread_id = await new_thread(http)
+    client, record = server.platform.client, server.platform.keys.thread(thread_id)
+    await client.call("HSET", record, *metadata_fields({"note": MEGABYTE}))
     run = {"assistant_id": "echo", "input": said(MEGABYTE)}
     run_id = (await http.post(f"/threads/{thread_id}/runs", json=run)).json()["run_id"]
     await http.get(f"/threads/{thread_id}/runs/{run_id}/join")
@@ -53,9 +56,9 @@ async def large(http: httpx.AsyncClient) -> tuple[str, str]:
     ],
 )
 async def test_it_takes_as_long(
-    ann: httpx.AsyncClient, eve: httpx.AsyncClient, method: str, path: str, body: Json
+    server: Live, ann: httpx.AsyncClient, eve: httpx.AsyncClient, method: str, path: str, body: Json
 ) -> None:
-    thread_id, run_id = await large(ann)
+    thread_id, run_id = await large(server, ann)
     nothing = str(uuid.uuid4())
     took: dict[str, list[float]] = {thread_id: [], nothing: []}
     for _ in range(ROUNDS):

@@ -14,6 +14,7 @@ from tests.chaos.crowd import crowd
 from tests.chaos.deaf import deaf
 from tests.chaos.idle import idle
 from tests.chaos.killing import chaos
+from tests.chaos.limits import limits
 from tests.chaos.overload import overload
 from tests.chaos.reconnects import reconnects
 from tests.chaos.rolling import rolling
@@ -30,6 +31,7 @@ SCENARIOS: dict[str, Callable[[Zygote, Path, float], Awaitable[Report]]] = {
     "takeovers": takeovers,
     "rolling": rolling,
     "overload": overload,
+    "limits": limits,
     "soak": soak,
     "reconnects": reconnects,
     "idle": idle,

@@ -87,19 +87,19 @@ async def flood(port: int, seconds: float) -> tuple[list[Answer], list[Answer]]:
     return [task.result() for task in tasks], [task.result() for task in probes]
 
 
-async def ask(port: int, idle: list[Connection], what: str, body: bytes) -> Answer:
+async def ask(port: int, idle: list[Connection], what: str, body: bytes, headers: str = "") -> Answer:
     """One request on a connection that is free, by hand: a client library takes longer than the answer."""
     while idle and idle[-1][0].at_eof():  # the server keeps a connection that is not used for some seconds
         idle.pop()[1].close()
     reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
     asked = time.monotonic()
-    head = (
-        f"{what} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
+    about = f"Host: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{headers}"
+    head = f"{what} HTTP/1.1\r\n{about}\r\n"
     writer.write(head.encode() + body)
     status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
     ms = (time.monotonic() - asked) * 1000
-    headers = dict(line.lower().split(": ", 1) for line in lines if line)
-    said = json.loads(await reader.readexactly(int(headers["content-length"])))
+    found = dict(line.lower().split(": ", 1) for line in lines if line)
+    said = json.loads(await reader.readexactly(int(found["content-length"])))
     idle.append((reader, writer))
-    return Answer(int(status.split()[1]), ms, headers.get("retry-after"), said.get("run_id"))
+    run_id = said.get("run_id") if isinstance(said, dict) else None
+    return Answer(int(status.split()[1]), ms, found.get("retry-after"), run_id)

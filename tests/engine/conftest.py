@@ -39,7 +39,9 @@ class Engine:
 
     async def submit(self, run_id: str, *, strategy: str = "enqueue", **more: Any) -> Place:
         decisions: dict[str, Any] = more.pop("decisions", {})
+        caller = more.pop("caller", ME)
         request: dict[str, Any] = {
+            "caller": caller.subject,
             "run_id": run_id,
             "created_at": now().isoformat(),
             "multitask_strategy": strategy,
@@ -51,7 +53,7 @@ class Engine:
             self.thread_id,
             run_id,
             request,
-            more.pop("caller", ME),
+            caller,
             now(),
             create=more.pop("create", True),
             metadata={},

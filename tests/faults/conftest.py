@@ -23,6 +23,14 @@ from tests.waiting import wait_until
 
 STUCK = Path(__file__).parent / "served" / "langgraph.json"
 
+# High, so that each limit asks Redis and none is met: what is promised holds with limits as without.
+LIMITED: dict[str, Any] = {
+    "rate_of_caller": 1e6,
+    "rate_of_tenant": 1e6,
+    "max_streams_of_caller": 10_000,
+    "max_streams_of_tenant": 10_000,
+}
+
 # Recovery is promised within this.
 RECOVERY_S = 5.0
 # The longest that a caller waits to hear that Redis is away: five seconds, and what a busy machine adds.
@@ -105,7 +113,7 @@ async def holdfast_behind(
 ) -> AsyncIterator[Live]:
     """API and worker behind the proxy, with the lease that is the default; notes go to `tmp_path/notes`."""
     monkeypatch.setenv("SERVED_NOTES", str(tmp_path / "notes"))
-    async with live(proxy.url, lease_s=4) as running:
+    async with live(proxy.url, lease_s=4, **LIMITED) as running:
         yield running
 
 

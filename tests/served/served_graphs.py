@@ -3,14 +3,16 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
 from langchain_core.language_models import GenericFakeChatModel
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, HumanMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.runnables import RunnableConfig
 from langgraph.channels import UntrackedValue
 from langgraph.config import get_stream_writer
@@ -136,6 +138,43 @@ async def speak(state: Talk) -> dict[str, Any]:
     return {"messages": [await model.ainvoke(state["messages"])]}
 
 
+class Metered(GenericFakeChatModel):
+    """Says what it has used, as models do: with its answer, or with the last piece of it."""
+
+    def _stream(self, *args: Any, **more: Any) -> Iterator[ChatGenerationChunk]:
+        used = None
+        for chunk in super()._stream(*args, **more):
+            used = chunk
+            yield chunk
+        assert used is not None
+        yield ChatGenerationChunk(message=AIMessageChunk(content="", id=used.message.id, usage_metadata=USED))
+
+
+USED = UsageMetadata(input_tokens=10, output_tokens=7, total_tokens=17)
+
+
+def metered() -> Metered:
+    return Metered(messages=iter([AIMessage("one two three", usage_metadata=USED)]))
+
+
+async def think(state: Talk) -> dict[str, Any]:
+    note("think")
+    return {"messages": [await metered().ainvoke(state["messages"])]}
+
+
+def think_in_a_thread(state: Talk) -> dict[str, Any]:
+    return {"messages": [metered().invoke(state["messages"])]}
+
+
+async def think_twice(state: Talk) -> dict[str, Any]:
+    """Asks a model, twice, and is slow to say so."""
+    for _ in range(2):
+        await metered().ainvoke(state["messages"])
+    note("thought twice")
+    await asyncio.sleep(state.get("delay") or 0)
+    return {"log": ["thought"]}
+
+
 async def talk_slowly(state: Talk) -> dict[str, Any]:
     """Five words, with a pause after each."""
     words = GenericFakeChatModel(messages=iter([AIMessage("one two three four five")]))
@@ -229,6 +268,7 @@ fail = chain(first=step, broken=broken)
 modes = chain(speak=speak, first=step)
 poison = chain(poison=poison_worker)
 block = chain(block=block_loop)
+thoughts = chain(first=think, second=think_in_a_thread, child=chain(think=think), third=think_twice)
 slow_talk = chain(first=step, talk=talk_slowly)
 whoami = chain(tell=tell_user)
 exact = chain(question=exact_question, effect=effect)

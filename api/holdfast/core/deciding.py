@@ -11,7 +11,6 @@ from holdfast.errors import Conflict
 from holdfast.redis import approvals as stored
 from holdfast.redis import lua
 from holdfast.redis.approvals import Act, Approval, Ballot
-from holdfast.redis.lua import Most
 from holdfast.redis.records import Caller
 from holdfast.wire.approvals import Decide
 from holdfast.wire.runs import RunCreate
@@ -63,7 +62,7 @@ async def enqueue(platform: Platform, caller: Caller, approval: Approval, ballot
         datetime.fromisoformat(request["created_at"]),
         create=False,
         metadata={},
-        most=Most(platform.settings.max_runs, platform.settings.max_runs_of_tenant),
+        most=runs.bounds(platform),
         ballots=[ballot],
     )
     await lua.submit(platform.client, platform.keys, submission)

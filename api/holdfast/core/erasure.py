@@ -199,6 +199,15 @@ async def forget_departed(platform: Platform, person: Person) -> Counts:
     return removed
 
 
+async def forget_use(platform: Platform, person: Person) -> Counts:
+    """What limits are held against; what is used at the moment goes on being counted."""
+    client, keys = platform.client, platform.keys
+    days = [keys.tokens(lane, person.tenant, person.subject) for lane in range(keys.lanes)]
+    counts = [*days, keys.rate(person.tenant, person.subject), keys.streams(person.tenant, person.subject)]
+    removed = await asyncio.gather(*(client.call("UNLINK", key) for key in counts))
+    return Counts(counts=sum(removed))
+
+
 async def delete_threads(platform: Platform, person: Person) -> Counts:
     removed = Counts()
     for _ in range(ROUNDS):
@@ -293,6 +302,7 @@ EVERYTHING: tuple[Callable[[Platform, Person], Awaitable[Counts]], ...] = (
     forget_own_keys,  # Idempotency-Keys
     delete_threads,  # records, runs, events, checkpoints, sessions of the chat door, lists of threads
     forget_departed,  # events of stateless runs
+    forget_use,  # tokens of the day, requests of the last moments, open streams
     forget_names,  # decisions, votes, runs and holds of the person on the threads of others
     forget_pseudonyms,  # the person in the audit trail
 )

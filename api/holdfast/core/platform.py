@@ -11,6 +11,7 @@ from langgraph.pregel import Pregel
 
 from holdfast.auth.rules import Rules
 from holdfast.checkpoint import HOLDFAST, RedisSaver, RunSaver, open_checkpointer
+from holdfast.limits import Rates, Streams
 from holdfast.project import Project
 from holdfast.redaction import Redactor, choose_redactor
 from holdfast.redis.client import Client, connect
@@ -33,6 +34,8 @@ class Platform:
     hub: Hub
     disk: Disk
     checkpointer: RunSaver
+    rates: Rates
+    streams: Streams
     started_at: datetime
     _savers: dict[str, RunSaver] = field(default_factory=dict)
 
@@ -70,9 +73,22 @@ async def open_platform(settings: Settings, project: Project, redis_url: str) ->
         checkpointer = await stack.enter_async_context(
             open_checkpointer(settings.checkpointer, client, keys, ttl_s=0 if own else project.ttl_s)
         )
+        streams = await stack.enter_async_context(Streams(client, keys, settings).running())
         started_at = await installed_at(client, keys)
-        rules = Rules(project.auth)
-        yield Platform(settings, project, rules, redis_url, keys, client, hub, disk, checkpointer, started_at)
+        yield Platform(
+            settings,
+            project,
+            Rules(project.auth),
+            redis_url,
+            keys,
+            client,
+            hub,
+            disk,
+            checkpointer,
+            Rates(client, keys, settings),
+            streams,
+            started_at,
+        )
 
 
 async def installed_at(client: Client, keys: Keys) -> datetime:

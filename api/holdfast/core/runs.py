@@ -19,6 +19,7 @@ from holdfast.core.platform import Platform
 from holdfast.core.requests import about, admit, kwargs
 from holdfast.errors import BadRequest, Conflict, Invalid, RunNotFound, ThreadNotFound
 from holdfast.events import dump
+from holdfast.limits import check_messages, check_tokens
 from holdfast.project import GraphSpec
 from holdfast.redis import lua
 from holdfast.redis.lua import Most, Place
@@ -110,8 +111,10 @@ async def submit(
     once: lua.Once | None = None,
 ) -> Created:
     spec = assistants.find(platform, asked.assistant_id)
+    check_messages(platform.settings, asked.input, asked.command and asked.command.update)
     if once:  # an answer that was taken would read as one that comes too late
         await lua.check_once(platform.client, platform.keys, thread_id, once)
+    await check_tokens(platform.client, platform.keys, caller, platform.settings.daily_tokens_of_caller)
     request = new_request(thread_id, asked, spec, caller)
     caller = await admit(platform, caller, request, asked, create_thread=create_thread)
     request["metadata"] |= of_graph(spec)
@@ -153,11 +156,16 @@ async def submit_once(
         metadata={name: request[name] for name in ("graph_id", "assistant_id")},
         answers=list(answers.resume) if answers and is_strict(asked) else (),
         delay_ms=round((asked.after_seconds or 0) * 1000),
-        most=Most(platform.settings.max_runs, platform.settings.max_runs_of_tenant),
+        most=bounds(platform),
         once=once,
         ballots=answers.ballots if answers else (),
     )
     return await lua.submit(platform.client, platform.keys, submission)
+
+
+def bounds(platform: Platform) -> Most:
+    settings = platform.settings
+    return Most(settings.max_runs, settings.max_runs_of_tenant, settings.max_runs_of_caller)
 
 
 def of_graph(spec: GraphSpec) -> dict[str, str]:

@@ -18,8 +18,9 @@ from holdfast.core.platform import Platform
 from holdfast.core.states import EMPTY_STATE, describe_interrupt, describe_state
 from holdfast.errors import BadRequest, Fenced, HoldfastError, ThreadBusy, ThreadExists, ThreadNotFound
 from holdfast.events import dump
+from holdfast.limits import check_messages, check_metadata
 from holdfast.redis import lua
-from holdfast.redis.records import Caller, ThreadRecord, metadata_fields, read_thread, timestamp_us
+from holdfast.redis.records import Caller, ThreadRecord, contains, metadata_fields, read_thread, timestamp_us
 from holdfast.wire.common import CheckpointAddress
 from holdfast.wire.threads import (
     HistoryRead,
@@ -95,9 +96,14 @@ async def create(platform: Platform, caller: Caller, asked: ThreadCreate) -> Thr
 
 
 async def patch(platform: Platform, caller: Caller, thread_id: str, asked: ThreadPatch) -> None:
+    """Raises `Invalid` when the thread's metadata would become too large."""
     value: dict[str, Any] = {"thread_id": thread_id, "metadata": asked.metadata or {}}
     caller = await admit(platform, caller, thread_id, "update", value)
-    fields = [*metadata_fields(value["metadata"] or {}), "updated_at", timestamp_us(datetime.now(UTC))]
+    metadata = value["metadata"] or {}
+    if metadata:
+        before = (await read_record(platform, caller, thread_id)).metadata
+        check_metadata({**before, **metadata})
+    fields = [*metadata_fields(metadata), "updated_at", timestamp_us(datetime.now(UTC))]
     if asked.ttl:
         fields += ("ttl", str(asked.ttl.ttl))
     await lua.update_thread(platform.client, platform.keys, thread_id, caller, fields)
@@ -200,17 +206,6 @@ async def matching(platform: Platform, caller: Caller, wanted: ThreadFilter) -> 
         yield thread
 
 
-def contains(whole: Any, part: Any) -> bool:
-    """Whether `whole` has all that `part` has, as `jsonb @>` does."""
-    if isinstance(part, dict):
-        return isinstance(whole, dict) and all(
-            key in whole and contains(whole[key], value) for key, value in part.items()
-        )
-    if isinstance(part, list):
-        return isinstance(whole, list) and all(any(contains(one, item) for one in whole) for item in part)
-    return bool(whole == part)
-
-
 async def visible(platform: Platform, caller: Caller, ids: list[str] | None) -> AsyncIterator[ThreadRecord]:
     for lane in range(platform.keys.lanes):
         index = platform.keys.threads(lane, caller.tenant, caller.owner_filter)
@@ -301,6 +296,7 @@ async def update_state(
     platform: Platform, caller: Caller, thread_id: str, asked: StateUpdate
 ) -> dict[str, Any]:
     """Writes values as if a node had returned them. Raises `ThreadBusy` while a run is active."""
+    check_messages(platform.settings, asked.values)
     thread = await find(platform, caller, thread_id, "update")
     if thread.status == "busy":
         raise ThreadBusy

@@ -21,6 +21,7 @@ VERSION = 1
 # What the record says of a claim, of runs in line and of the log: it means nothing in another place.
 PASSING = frozenset({b"token", b"active", b"entry", b"written", b"delayed", b"ends", b"asking", b"imported"})
 ACTIVE = (b"pending", b"running")
+CLAIMED = (b"cancel", b"caller", b"tokens")  # of a run that has not ended
 ELSEWHERE = (
     "CHECKPOINTER=langgraph-checkpoint-redis keeps the checkpoints where they cannot be taken out or put in."
 )
@@ -133,7 +134,7 @@ def ended(runs: Mapping[bytes, bytes], thread_id: str) -> dict[bytes, bytes]:
             kept[field] = on_thread(value, thread_id)
         elif what == b"status" and value in ACTIVE:
             kept[field] = b"interrupted"
-        elif what != b"cancel":
+        elif what not in CLAIMED:
             kept[field] = value
     return kept
 

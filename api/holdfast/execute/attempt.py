@@ -17,6 +17,7 @@ from holdfast.execute.opening import ClaimedGraph, Graph
 from holdfast.execute.requests import Asking
 from holdfast.execute.running import Stream
 from holdfast.execute.stopping import stop
+from holdfast.execute.usage import Usage
 from holdfast.project import GraphSpec
 from holdfast.redaction import Redactor
 from holdfast.redis.claims import Claim
@@ -48,6 +49,8 @@ class Attempt:
         self._source = ClaimedGraph(spec, saver_for)
         self._feed = Feed(claim)
         self._stream = Stream(spec.graph_id, asked, encoder, self._write)
+        if limits.count_tokens:
+            self._stream.heard_by.append(Usage(log.spend))
         self._end = End(claim, self._source, self._feed, asking, encoder, log, limits)
         self._log = log
         self._limits = limits

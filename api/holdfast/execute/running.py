@@ -13,17 +13,22 @@ from holdfast.execute.references import INTERRUPT, References
 from holdfast.execute.stopping import Nodes
 
 if TYPE_CHECKING:
+    from langchain_core.callbacks import BaseCallbackHandler
     from langgraph.types import Durability
 
 
 class Stream:
-    """Runs a graph as a request asked for it; `control` can ask it to stop at its next step."""
+    """Runs a graph as a request asked for it; `control` can ask it to stop at its next step.
+
+    What its models and nodes do is told to those in `heard_by`.
+    """
 
     def __init__(
         self, graph_id: str, asked: Mapping[str, Any], encoder: Encoder, write: Callable[[Event], None]
     ) -> None:
         self.control = RunControl()
         self.nodes = Nodes()
+        self.heard_by: list[BaseCallbackHandler] = [self.nodes]
         self._graph_id = graph_id
         self._asked = asked
         self._durability: Durability = asked.get("durability") or "sync"
@@ -57,10 +62,10 @@ class Stream:
         self, graph: Graph, feed: Any, config: RunnableConfig
     ) -> AsyncGenerator[tuple[str, str, Any]]:
         asked, subgraphs = self._asked, bool(self._asked.get("stream_subgraphs"))
-        watched: RunnableConfig = {**config, "callbacks": [self.nodes]}
+        heard: RunnableConfig = {**config, "callbacks": self.heard_by}
         stream = graph.astream(
             feed,
-            watched,
+            heard,
             context=asked.get("context") or None,
             stream_mode=self._encoder.langgraph_modes,  # type: ignore[arg-type]
             subgraphs=subgraphs,

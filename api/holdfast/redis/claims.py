@@ -1,7 +1,7 @@
 """The scripts of a worker as typed functions: everything that the holder of a claim may do."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from holdfast.redis.records import timestamp_us
 CLAIM = Script.load("thread", "schedule", "claim")
 APPEND = Script.load("thread", "write", "append")
 FINISH = Script.load("thread", "sha256", "audit", "approvals", "schedule", "write", "finish")
+SPEND = Script.load("spend")
 RENEW = Script.load("renew")
 RELEASE = Script.load("thread", "schedule", "release")
 DUE = Script.load("thread", "schedule", "due")
@@ -107,6 +108,22 @@ async def append(client: Client, keys: Keys, claim: Claim, written: int, events:
         await client.run(
             APPEND, [keys.thread(thread_id), keys.events(thread_id)], [claim.token, written, *events]
         )
+    except ResponseError as error:
+        raise refusal(error) from error
+
+
+async def spend(client: Client, keys: Keys, claim: Claim, used: Mapping[str, int]) -> None:
+    """Counts the tokens that tasks of the run have used so far, by task. Raises `Fenced`."""
+    arguments: list[Argument] = [claim.token, claim.run_id]
+    for task, tokens in used.items():
+        arguments += (task, tokens)
+    counted = [
+        keys.thread(claim.thread_id),
+        keys.runs(claim.thread_id),
+        keys.tokens(claim.lane, claim.tenant, claim.request["caller"]),
+    ]
+    try:
+        await client.run(SPEND, counted, arguments)
     except ResponseError as error:
         raise refusal(error) from error
 

@@ -105,12 +105,16 @@ class Keys:
         return f"{self._bases[lane]}shares"
 
     def queued(self, lane: int) -> str:
-        """Hash: how many runs of a tenant have not ended; under "" of all of them."""
+        """Hash: how many runs have not ended of a tenant, of a `<tenant>\\x1f<caller>`; under "" of all."""
         return f"{self._bases[lane]}queued"
 
     def due(self, lane: int) -> str:
         """Sorted set by due time (ms): runs that start later."""
         return f"{self._bases[lane]}due"
+
+    def tokens(self, lane: int, tenant: str, subject: str) -> str:
+        """String, until midnight UTC: the tokens that a caller has used today, by runs in the lane."""
+        return f"{self._bases[lane]}tokens:{quote(tenant, safe='')}:{quote(subject, safe='')}"
 
     def threads(self, lane: int, tenant: str, owner: str = "") -> str:
         """Sorted set by time of creation (us): the threads of an owner or, without one, of the tenant."""
@@ -164,6 +168,19 @@ class Keys:
     def lasting(self, lane: int) -> list[str]:
         """All that is kept for ever: what was done to requests for approval, and by whom."""
         return [self.audit(lane), self.pseudonyms(lane), self.people(lane)]
+
+    # a tenant, wherever its threads are: what its callers use is counted together with what it uses
+    def _tenant(self, kind: str, tenant: str, subject: str | None) -> str:
+        base = f"{self.prefix}:{{tenant:{quote(tenant, safe='')}}}:{kind}"
+        return base if subject is None else f"{base}:{quote(subject, safe='')}"
+
+    def rate(self, tenant: str, subject: str | None = None) -> str:
+        """String: when a tenant, or one of its callers, may make as many requests at once as ever (us)."""
+        return self._tenant("rate", tenant, subject)
+
+    def streams(self, tenant: str, subject: str | None = None) -> str:
+        """Sorted set by the end of their leases (ms): open streams of a tenant, or of one of its callers."""
+        return self._tenant("streams", tenant, subject)
 
     # the installation
     def installation(self) -> str:

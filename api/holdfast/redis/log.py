@@ -17,8 +17,8 @@ from holdfast.redis.keys import Keys
 class Log:
     """Events are sent at once; those that come while an append is in flight go with the next one.
 
-    While Redis cannot take them they wait. A refusal (`Fenced`) is kept in `failed` and raised by whatever is
-    called next.
+    So are the tokens that the run has used of models. While Redis cannot take them they wait. A refusal
+    (`Fenced`) is kept in `failed` and raised by whatever is called next.
     """
 
     def __init__(self, client: Client, keys: Keys, claim: Claim) -> None:
@@ -28,6 +28,7 @@ class Log:
         self._claim = claim
         self._written = 0
         self._queued: list[bytes] = []
+        self._used: dict[str, int] = {}
         self._pump: asyncio.Task[None] | None = None
         self._finishing: asyncio.Future[dict[str, dict[str, Any]]] | None = None
 
@@ -35,21 +36,35 @@ class Log:
         if self.failed:
             raise self.failed
         self._queued.append(event.encode())
-        if self._pump is None:
-            self._pump = asyncio.create_task(self._append())
+        self._start()
 
-    async def _append(self) -> None:
+    def spend(self, task: str, tokens: int) -> None:
+        """Counts the tokens that a task of the run has used of models so far."""
+        if not self.failed:
+            self._used[task] = tokens
+            self._start()
+
+    def _start(self) -> None:
+        if self._pump is None:
+            self._pump = asyncio.create_task(self._send())
+
+    async def _send(self) -> None:
         try:
-            while self._queued:
-                batch, self._queued = self._queued, []
-                await insist(
-                    partial(claims.append, self._client, self._keys, self._claim, self._written, batch)
-                )
-                self._written += len(batch)
+            while self._queued or self._used:
+                if self._used:
+                    used, self._used = self._used, {}
+                    await insist(partial(claims.spend, self._client, self._keys, self._claim, used))
+                if self._queued:
+                    await self._append()
         except Exception as error:  # whatever it is, the run must not go on without its events
             self.failed = error
         finally:
             self._pump = None
+
+    async def _append(self) -> None:
+        batch, self._queued = self._queued, []
+        await insist(partial(claims.append, self._client, self._keys, self._claim, self._written, batch))
+        self._written += len(batch)
 
     async def flush(self) -> None:
         while self._pump:

@@ -15,7 +15,7 @@ from holdfast.errors import (
     ThreadBusy,
     ThreadExists,
     ThreadNotFound,
-    TooMany,
+    TooManyRuns,
 )
 from holdfast.events import dump
 from holdfast.redis.approvals import Ballot, approval_keys
@@ -50,10 +50,20 @@ class Place(NamedTuple):
 
 
 class Most(NamedTuple):
-    """How many runs may wait or run at once."""
+    """How many runs may wait or run at once; 0 is no bound."""
 
-    in_all: int
-    of_tenant: int
+    in_all: int = 0
+    of_tenant: int = 0
+    of_caller: int = 0
+
+    def share(self, lanes: int) -> list[int]:
+        """A lane's part of each bound; threads spread evenly over the lanes."""
+        return [-(-bound // lanes) if bound else UNBOUNDED for bound in self]
+
+    def sentence(self, whose: int) -> str:
+        """What is said of the bound that was met, the first, second or third."""
+        runs = f"{self[whose]} runs{(' in all', ' of a tenant', ' of a caller')[whose]}"
+        return f"At most {runs} may wait or run at once: try again when one has ended."
 
 
 class Once(NamedTuple):
@@ -86,12 +96,8 @@ class AlreadyMade(Exception):
 
 KEY_REUSED = "This Idempotency-Key was used for another request: send a new key."
 ONCE_S = 24 * 3600  # how long an Idempotency-Key is remembered
-UNBOUNDED = Most(2**31, 2**31)
-
-
-def share(bound: int, lanes: int) -> int:
-    """A lane's part of a bound; threads spread evenly over the lanes."""
-    return -(-bound // lanes)
+UNBOUNDED = 2**53
+NO_BOUNDS = Most()
 
 
 def thread_keys(keys: Keys, thread_id: str) -> list[str]:
@@ -134,7 +140,12 @@ async def create_thread(
     ttl_s = default_ttl_s if ttl_minutes is None else round(ttl_minutes * 60)
     made = await client.run(
         CREATE_THREAD,
-        [keys.thread(thread_id), *index_keys(keys, thread_id, caller.tenant, caller.subject)],
+        [
+            keys.thread(thread_id),
+            *index_keys(keys, thread_id, caller.tenant, caller.subject),
+            keys.events(thread_id),
+            keys.departed(thread_id),
+        ],
         [thread_id, caller.subject, caller.tenant, timestamp_us(now), ttl_s, *fields],
     )
     if not made:
@@ -258,7 +269,7 @@ class Submission:
     metadata: dict[str, Any]
     answers: Collection[str] = ()
     delay_ms: int = 0
-    most: Most = UNBOUNDED
+    most: Most = NO_BOUNDS
     once: Once | None = None
     ballots: Collection[Ballot] = ()
 
@@ -277,6 +288,7 @@ class Submission:
             keys.due(lane),
             *schedule_keys(keys, lane),
             keys.idempotency(thread_id, self.once.key if self.once else ""),
+            keys.departed(thread_id),
             *approval_keys(keys, thread_id, self.caller.tenant),
         ]
 
@@ -291,8 +303,8 @@ class Submission:
             self.caller.owner_filter,
             self.caller.subject if self.create else "",
             self.delay_ms,
-            share(self.most.in_all, lanes),
-            share(self.most.of_tenant, lanes),
+            *self.most.share(lanes),
+            self.caller.subject,
             self.once.digest if self.once else "",
             ONCE_S,
             orjson.dumps(list(self.ballots)),
@@ -306,9 +318,9 @@ async def submit(client: Client, keys: Keys, asked: Submission) -> Place:
     """Writes the run, makes the thread busy and puts the run in line, all or nothing.
 
     Raises `ThreadNotFound`, `ThreadBusy` under `multitask_strategy: reject`, `NothingPending` when a request
-    has been decided, or an interrupt answered, before, `TooMany` past the bounds of `most`, and for `once`
-    `AlreadyMade` when its run is there, `Invalid` when something else was asked under its key. Raises `Raced`
-    when a request that a ballot is for is another by now.
+    has been decided, or an interrupt answered, before, `TooManyRuns` past the bounds of `most`, and for
+    `once` `AlreadyMade` when its run is there, `Invalid` when something else was asked under its key. Raises
+    `Raced` when a request that a ballot is for is another by now.
     """
     match await client.run(SUBMIT, asked.keys(keys), asked.arguments(keys.lanes)):
         case [b"ok", epoch, seq]:
@@ -319,8 +331,8 @@ async def submit(client: Client, keys: Keys, asked: Submission) -> Place:
             raise AlreadyMade(made.decode())
         case [b"differs"]:
             raise Invalid(KEY_REUSED)
-        case [b"full"]:
-            raise TooMany("Too many runs are waiting or running: try again in a moment.")
+        case [b"full", whose]:
+            raise TooManyRuns(asked.most.sentence(whose))
         case [b"raced", request_id]:
             raise Raced(request_id.decode())
         case [b"decided", request_id, decision]:

@@ -34,6 +34,17 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
+def contains(whole: Any, part: Any) -> bool:
+    """Whether `whole` has all that `part` has, as `jsonb @>` does."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(
+            key in whole and contains(whole[key], value) for key, value in part.items()
+        )
+    if isinstance(part, list):
+        return isinstance(whole, list) and all(any(contains(one, item) for one in whole) for item in part)
+    return bool(whole == part)
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who is calling: `subject` within `tenant`; only settings and policies give `roles` a meaning.

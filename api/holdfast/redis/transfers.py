@@ -45,6 +45,8 @@ async def write_contents(
             keys.checkpoint_index(thread_id),
             *index_keys(keys, thread_id, tenant, owner),
             keys.registry(lane),
+            keys.events(thread_id),
+            keys.departed(thread_id),
         ],
         [*head, *flat(record), *flat(contents.runs), *flat(contents.checkpoints)],
     )

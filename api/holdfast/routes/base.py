@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
@@ -17,8 +17,14 @@ from holdfast.events import dump
 from holdfast.redis.records import Caller
 from holdfast.wire.common import Uuid, canonical
 
+if TYPE_CHECKING:
+    from holdfast.routes.sse import EventStream
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
 JSON = "application/json"
 CALLER = "holdfast.caller"
+STREAMS = ("/stream", "/stream/events")  # what the path of a route ends with that answers with a stream
 # What the path of a POST ends with that only reads.
 READING = ("/search", "/count", "/history", "/state/checkpoint", "/namespaces", "/stream/events", "/versions")
 MAX_DEPTH = 200  # what is read must be writable again, inside of other things: orjson writes 254 levels
@@ -46,15 +52,20 @@ class JsonRequest(Request):
             limit(size, max_bytes)
             chunks.append(chunk)
         self._body = body = b"".join(chunks)
-        if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
-            with suppress(orjson.JSONDecodeError):  # which the route says itself
-                if depth(orjson.loads(body)) > MAX_DEPTH:
-                    raise Invalid(f"The JSON is nested too deep: {MAX_DEPTH} levels are taken.")
+        if body.count(b"[") + body.count(b"{") > MAX_DEPTH and too_deep(body):
+            raise Invalid(f"The JSON is nested too deep: {MAX_DEPTH} levels are taken.")
 
 
 def limit(size: int, max_bytes: int) -> None:
     if size > max_bytes:
         raise TooLarge(f"The request body is too large: {max_bytes} bytes are taken.")
+
+
+def too_deep(body: bytes) -> bool:
+    try:
+        return depth(orjson.loads(body)) > MAX_DEPTH
+    except orjson.JSONDecodeError as error:  # what else is wrong says the route
+        return error.msg == "depth limit exceeded"
 
 
 def depth(value: Any) -> int:
@@ -67,10 +78,12 @@ def depth(value: Any) -> int:
 
 
 class JsonRoute(APIRoute):
-    """Takes every body for JSON: Studio sends it as text/plain. Before it is read, the caller is known."""
+    """Takes every body for JSON: Studio sends it as text/plain. Before it is read, the caller is let in."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
+        if self.path.endswith(STREAMS):
+            handle = counted(handle)
 
         async def handle_json(request: Request) -> Response:
             bind_contextvars(**ids(request))
@@ -85,10 +98,29 @@ class JsonRoute(APIRoute):
         return handle_json
 
     async def let_in(self, request: Request) -> None:
-        """Raises `Unauthorized`, and `ScopeMissing` for a caller who may only read."""
+        """Raises `Unauthorized`, `RateLimited`, and `ScopeMissing` for a caller who may only read."""
         caller = await identify(request)
+        await request.app.state.platform.rates.take(caller)
         if "write" not in caller.scopes and not reads_only(request, self.path):
             raise ScopeMissing
+
+
+def counted(handle: Handler) -> Handler:
+    """Counts the stream that a route answers with until it has ended. Raises `TooManyStreams`."""
+
+    async def handle_counted(request: Request) -> Response:
+        opened = await request.app.state.platform.streams.open(await identify(request))
+        if opened is None:
+            return await handle(request)
+        try:
+            stream = cast("EventStream", await handle(request))
+        except BaseException:
+            opened.close()
+            raise
+        stream.counted = opened
+        return stream
+
+    return handle_counted
 
 
 class OpenRoute(JsonRoute):

@@ -9,14 +9,25 @@ from pydantic import ValidationError
 
 from holdfast.core import protocol
 from holdfast.core.protocol import Follower
-from holdfast.errors import BadRequest
-from holdfast.routes.base import CallerDep, PlatformDep, ThreadId, answer, later, router
+from holdfast.errors import BadRequest, RateLimited
+from holdfast.routes.base import CallerDep, JsonRoute, PlatformDep, ThreadId, answer, later, router
 from holdfast.routes.sse import event_stream
 from holdfast.wire.protocol import Command, EventsRequest
 
 routes = router("protocol")
 
+LIMITED = "holdfast.limited"
 NO_COMMAND = "A command is {id, method, params}, with an integer id and the method's name."
+
+
+class CommandRoute(JsonRoute):
+    """Lets in whoever asks too often, too: the reply to the command says so."""
+
+    async def let_in(self, request: Request) -> None:
+        try:
+            await super().let_in(request)
+        except RateLimited as error:
+            request.scope[LIMITED] = error
 
 
 async def read_body(request: Request) -> Any:
@@ -26,18 +37,24 @@ async def read_body(request: Request) -> Any:
         raise BadRequest("Invalid JSON body") from None
 
 
-@routes.post("/threads/{thread_id}/commands")
 async def command(
     request: Request, platform: PlatformDep, caller: CallerDep, thread_id: ThreadId
 ) -> Response:
     """Carries out a command. What cannot be done is said in the reply, with status 200."""
     body = await read_body(request)
+    named = body.get("id") if isinstance(body, dict) else None
+    if limited := request.scope.get(LIMITED):
+        return answer(protocol.refusal(named, limited.code, limited.detail))
     try:
         asked = Command.model_validate(body)
     except ValidationError:
-        named = body.get("id") if isinstance(body, dict) else None
         return answer(protocol.refusal(named, "invalid_argument", NO_COMMAND), 400)
     return answer(await protocol.carry_out(platform, caller, thread_id, asked))
+
+
+routes.add_api_route(
+    "/threads/{thread_id}/commands", command, methods=["POST"], route_class_override=CommandRoute
+)
 
 
 @routes.post("/threads/{thread_id}/stream/events")

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from sse_starlette import EventSourceResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from holdfast.limits import Opened
+
 PING_S = 5.0
 HEARTBEAT = b": heartbeat\r\n"  # and no blank line: some clients take it for the end of an empty event
 MEDIA_TYPE = "text/event-stream; charset=utf-8"
@@ -19,8 +21,11 @@ class EventStream(EventSourceResponse):
     """Frames that are bytes already, until they end, the client leaves, or it takes nothing for too long.
 
     The original has four tasks and a task group a stream, and a timer a frame. Here a stream is the task of
-    its request and one that waits for the client to leave; pings and time limits are the ticker's.
+    its request and one that waits for the client to leave; pings and time limits are the ticker's. `counted`
+    is what is counted of it until its end.
     """
+
+    counted: Opened | None = None
 
     def __init__(
         self, frames: AsyncGenerator[bytes, None], headers: Mapping[str, str] | None, ping: bytes
@@ -33,10 +38,17 @@ class EventStream(EventSourceResponse):
         self._pinging: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] == "HEAD":
+        try:
+            if scope["method"] == "HEAD":
+                await super().__call__(scope, receive, send)
+            else:
+                await self._answer(scope, receive, send)
+        finally:
+            if self.counted:
+                self.counted.close()
             await self._frames.aclose()
-            await super().__call__(scope, receive, send)
-            return
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._send, self._task = send, asyncio.current_task()
         leaving = asyncio.create_task(self._wait_for_client(receive), name="client of a stream")
         ticker: Ticker = scope["app"].state.ticker
@@ -49,7 +61,6 @@ class EventStream(EventSourceResponse):
         finally:
             self.active = False
             leaving.cancel("the stream has ended")
-            await self._frames.aclose()
 
     async def _stream(self) -> None:
         await self._write(
@@ -77,6 +88,8 @@ class EventStream(EventSourceResponse):
 
     def tick(self, overdue: float) -> None:
         """Pings, unless something is being sent: since before `overdue`, to a client that does not read."""
+        if self.counted:
+            self.counted.renew()
         if self._sending_since is None:
             self._pinging = asyncio.create_task(self._write_ping(), name="ping")
         elif self._sending_since < overdue:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from holdfast.wire.common import Body, JsonObject, Limit, Offset, SortOrder
+from holdfast.wire.common import Body, Few, Limit, MetadataFilter, Name, Offset, SortOrder
 
 AssistantField = Literal[
     "assistant_id",
@@ -19,9 +19,9 @@ AssistantField = Literal[
 
 
 class AssistantFilter(Body):
-    metadata: JsonObject | None = None
-    graph_id: str | None = None
-    name: str | None = None
+    metadata: MetadataFilter | None = None
+    graph_id: Name | None = None
+    name: Name | None = None
 
 
 class AssistantSearch(AssistantFilter):
@@ -29,4 +29,4 @@ class AssistantSearch(AssistantFilter):
     offset: Offset = 0
     sort_by: Literal["assistant_id", "graph_id", "name", "created_at", "updated_at"] | None = None
     sort_order: SortOrder | None = None
-    select: list[AssistantField] | None = None
+    select: Few[AssistantField] | None = None

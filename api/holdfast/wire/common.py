@@ -1,12 +1,20 @@
 """Shapes that several resources share."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.functional_validators import AfterValidator
 
+T = TypeVar("T")
 JsonObject = dict[str, Any]
+Name = Annotated[str, Field(max_length=256)]
+Namespace = Annotated[
+    str, Field(max_length=4096)
+]  # of a subgraph in subgraphs: names and ids, one after the other
+Few = Annotated[list[T], Field(max_length=100)]
+Many = Annotated[list[T], Field(max_length=1000)]
 SortOrder = Literal["asc", "desc"]
 Limit = Annotated[int, Field(ge=1, le=1000)]
 Offset = Annotated[int, Field(ge=0)]
@@ -26,13 +34,37 @@ Uuid = Annotated[str, AfterValidator(canonical)]
 # What only the server may say: it is not taken from clients, wherever it stands.
 RESERVED = ("__", "langgraph_auth_", "langgraph_request_id", "holdfast_")
 
+# Metadata is kept in each record, and sent with each line of a list.
+METADATA_KEYS = 256
+METADATA_BYTES = 64 * 1024
+
 
 def clean(given: JsonObject) -> JsonObject:
     return {key: value for key, value in given.items() if not key.startswith(RESERVED)}
 
 
+def metadata_fault(metadata: JsonObject) -> str | None:
+    """What is too much of some metadata."""
+    if len(metadata) > METADATA_KEYS:
+        return f"may have {METADATA_KEYS} keys, not {len(metadata)}"
+    if any(len(key) > 256 for key in metadata):
+        return "a key may have 256 characters"
+    if (size := len(orjson.dumps(metadata))) > METADATA_BYTES:
+        return f"may have {METADATA_BYTES} bytes as JSON, not {size}"
+    return None
+
+
+def small(metadata: JsonObject) -> JsonObject:
+    if fault := metadata_fault(metadata):
+        raise ValueError(fault)
+    return metadata
+
+
 # What a client says of a thing, and hands to a graph: no names of the server's are among it.
 Words = Annotated[JsonObject, AfterValidator(clean)]
+Metadata = Annotated[Words, AfterValidator(small)]
+# What a thing's metadata must say: taken as it is, since without a part of it more would be found.
+MetadataFilter = Annotated[JsonObject, AfterValidator(small)]
 
 
 class Body(BaseModel):
@@ -44,6 +76,6 @@ class Body(BaseModel):
 class CheckpointAddress(Body):
     """Where in a thread's history; without an id, the newest checkpoint of the namespace."""
 
-    checkpoint_id: str | None = None
-    checkpoint_ns: str = ""
+    checkpoint_id: Name | None = None
+    checkpoint_ns: Namespace = ""
     checkpoint_map: JsonObject | None = None

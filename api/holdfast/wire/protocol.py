@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from holdfast.wire.common import Body, JsonObject, Words
+from holdfast.wire.common import Body, Few, JsonObject, Many, Metadata, Name
 from holdfast.wire.runs import Goto, RunConfig
 
 CHANNELS = frozenset(
@@ -23,7 +23,7 @@ CHANNELS = frozenset(
 )
 CUSTOM = "custom:"
 
-Namespace = list[str]
+Namespace = Few[Name]
 Cursor = Annotated[int, Field(ge=0, lt=2**53)]
 
 
@@ -31,12 +31,12 @@ class Command(Body):
     """`{id, method, params}`: what is wrong with `params` is for the method to say."""
 
     id: Annotated[int, Field(ge=0)]
-    method: str
+    method: Name
     params: Any = None
 
 
 class Response(Body):
-    interrupt_id: str
+    interrupt_id: Name
     namespace: Namespace = Field(default_factory=list)
     response: Any
 
@@ -44,11 +44,11 @@ class Response(Body):
 class InputRespond(Body):
     """One answer, or several in `responses`."""
 
-    responses: Annotated[list[Response], Field(min_length=1)]
+    responses: Annotated[Many[Response], Field(min_length=1)]
     update: JsonObject | None = None
-    goto: str | Goto | list[str | Goto] | None = None
+    goto: Name | Goto | Many[Name | Goto] | None = None
     config: RunConfig | None = None
-    metadata: Words | None = None
+    metadata: Metadata | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -65,11 +65,11 @@ class InputRespond(Body):
 class EventsRequest(Body):
     """Which frames to send, and from where on: `since` is the `seq` of the last one that was seen."""
 
-    channels: list[str]
-    namespaces: list[Namespace] | None = None
+    channels: Few[Name]
+    namespaces: Few[Namespace] | None = None
     depth: Annotated[int, Field(ge=0)] | None = None
     since: Cursor | None = None
-    since_event_id: str | None = None
+    since_event_id: Name | None = None
 
     @field_validator("channels")
     @classmethod

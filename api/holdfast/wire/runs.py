@@ -4,14 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from holdfast.wire.common import Body, CheckpointAddress, JsonObject, Uuid, Words
+from holdfast.wire.common import Body, CheckpointAddress, Few, JsonObject, Many, Metadata, Name, Uuid, Words
 
 StreamMode = Literal[
     "values", "updates", "messages", "messages-tuple", "custom", "tasks", "checkpoints", "debug"
 ]
 MultitaskStrategy = Literal["reject", "enqueue", "interrupt", "rollback"]
 Durability = Literal["sync", "async", "exit"]
-Nodes = Literal["*"] | list[str]
+Nodes = Literal["*"] | Few[Name]
 RunField = Literal[
     "run_id",
     "thread_id",
@@ -34,7 +34,7 @@ def default_modes() -> list[StreamMode]:
 
 
 class Goto(Body):
-    node: str
+    node: Name
     input: Any = None
 
 
@@ -43,7 +43,7 @@ class CommandBody(Body):
 
     resume: Any = None
     update: JsonObject | list[Any] | None = None
-    goto: str | Goto | list[str | Goto] | None = None
+    goto: Name | Goto | Many[Name | Goto] | None = None
 
     @property
     def resumes(self) -> bool:
@@ -51,24 +51,24 @@ class CommandBody(Body):
 
 
 class RunConfig(Body):
-    tags: list[str] | None = None
+    tags: Few[Name] | None = None
     recursion_limit: Annotated[int, Field(ge=1, le=10_000)] | None = None
     configurable: Words | None = None
-    metadata: Words | None = None
+    metadata: Metadata | None = None
 
 
 class RunCreateStateless(Body):
     """A run on a thread of its own."""
 
-    assistant_id: str
+    assistant_id: Name
     input: Any = None
     command: CommandBody | None = None
-    metadata: Words | None = None
+    metadata: Metadata | None = None
     config: RunConfig | None = None
     context: Words | None = None
     interrupt_before: Nodes | None = None
     interrupt_after: Nodes | None = None
-    stream_mode: list[StreamMode] = Field(default_factory=default_modes)
+    stream_mode: Few[StreamMode] = Field(default_factory=default_modes)
     stream_subgraphs: bool = False
     stream_resumable: bool = False
     on_disconnect: Literal["cancel", "continue"] = "continue"

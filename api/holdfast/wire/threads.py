@@ -4,7 +4,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from holdfast.wire.common import Body, CheckpointAddress, JsonObject, Limit, Offset, SortOrder, Uuid, Words
+from holdfast.wire.common import (
+    Body,
+    CheckpointAddress,
+    Few,
+    JsonObject,
+    Limit,
+    Many,
+    Metadata,
+    MetadataFilter,
+    Name,
+    Offset,
+    SortOrder,
+    Uuid,
+)
 
 ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
 ThreadSort = Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"]
@@ -34,19 +47,19 @@ class ThreadTTL(Body):
 
 class ThreadCreate(Body):
     thread_id: Uuid | None = None
-    metadata: Words | None = None
+    metadata: Metadata | None = None
     if_exists: Literal["raise", "do_nothing"] = "raise"
     ttl: ThreadTTL | None = None
 
 
 class ThreadPatch(Body):
-    metadata: Words | None = None
+    metadata: Metadata | None = None
     ttl: ThreadTTL | None = None
 
 
 class ThreadFilter(Body):
-    ids: list[Uuid] | None = None
-    metadata: JsonObject | None = None
+    ids: Many[Uuid] | None = None
+    metadata: MetadataFilter | None = None
     values: JsonObject | None = None
     status: ThreadStatus | None = None
 
@@ -56,7 +69,7 @@ class ThreadSearch(ThreadFilter):
     offset: Offset = 0
     sort_by: ThreadSort = "created_at"
     sort_order: SortOrder = "desc"
-    select: list[ThreadField] | None = None
+    select: Few[ThreadField] | None = None
 
     @field_validator("sort_by", mode="before")
     @classmethod
@@ -66,9 +79,9 @@ class ThreadSearch(ThreadFilter):
 
 class StateUpdate(Body):
     values: Any = None
-    as_node: str | None = None
+    as_node: Name | None = None
     checkpoint: CheckpointAddress | None = None
-    checkpoint_id: str | None = None
+    checkpoint_id: Name | None = None
 
 
 class StateRead(Body):
@@ -78,6 +91,6 @@ class StateRead(Body):
 
 class HistoryRead(Body):
     limit: Limit = 1
-    before: str | JsonObject | None = None
-    metadata: JsonObject | None = None
+    before: Name | JsonObject | None = None
+    metadata: MetadataFilter | None = None
     checkpoint: CheckpointAddress | None = None

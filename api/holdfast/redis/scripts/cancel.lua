@@ -12,8 +12,8 @@ if held[1] ~= '' and held[2] == run then
   redis.call('SPUBLISH', cancels, run .. '\31' .. action)
   return 'asked'
 end
+count_out(lane_of(8), runs, run, redis.call('HGET', thread, 'tenant'))
 drop(approvals_of(12), thread, ARGV[4], runs, order, queue, events, run, action, now_us)
-count(lane_of(8), redis.call('HGET', thread, 'tenant'), -1)
 if redis.call('ZREM', KEYS[7], ARGV[4] .. '\31' .. run) == 1 then
   redis.call('HINCRBY', thread, 'delayed', -1)
 end

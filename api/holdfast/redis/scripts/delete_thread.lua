@@ -15,11 +15,14 @@ redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('SREM', KEYS[4], ARGV[1])
 local lane = lane_of(12)
-local left = #line + tonumber(redis.call('HGET', KEYS[1], 'delayed') or 0)
-for _, run in ipairs(left > #line and redis.call('ZRANGE', KEYS[8], 0, -1) or {}) do
-  redis.call('ZREM', KEYS[16], ARGV[1] .. '\31' .. run)
+local counted = redis.call('HMGET', KEYS[1], 'tenant', 'delayed')
+if #line + tonumber(counted[2] or 0) > 0 then
+  for _, run in ipairs(redis.call('ZRANGE', KEYS[8], 0, -1)) do
+    redis.call('ZREM', KEYS[16], ARGV[1] .. '\31' .. run)
+    local status = redis.call('HGET', KEYS[7], run .. ':status')
+    if status == 'pending' or status == 'running' then count_out(lane, KEYS[7], run, counted[1]) end
+  end
 end
-if left > 0 then count(lane, redis.call('HGET', KEYS[1], 'tenant'), -left) end
 redis.call('ZREM', lane.waiting, ARGV[1])
 forget_approvals(approvals_of(17), ARGV[1], now_us)
 local gone = redis.call('DEL', KEYS[1])

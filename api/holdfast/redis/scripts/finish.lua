@@ -66,14 +66,15 @@ for _, gone in ipairs(requests.gone) do
   end
 end
 
-local tenant = redis.call('HGET', thread, 'tenant')
+local known = redis.call('HMGET', thread, 'tenant', 'delayed')
+local tenant, later = known[1], tonumber(known[2] or 0) > 0
 discard(lane, entry)
-count(lane, tenant, -1)
+count_out(lane, runs, run, tenant)
 redis.call('LREM', queue, 1, run)
-if after == 'delete' and redis.call('EXISTS', queue) == 0 then
+if after == 'delete' and redis.call('EXISTS', queue) == 0 and not later then
   -- The events stay for the readers that still follow the run, and beside them a digest of whose they are.
   redis.call('EXPIRE', events, keep)
-  redis.call('SET', KEYS[15], redis.sha1hex(tenant .. '\0' .. redis.call('HGET', thread, 'owner')), 'EX', keep)
+  redis.call('SET', KEYS[15], digest_of(tenant, redis.call('HGET', thread, 'owner')), 'EX', keep)
   forget_approvals(approvals, thread_id, now_us)
   redis.call('DEL', thread, runs, order, queue, KEYS[6], KEYS[7])
   redis.call('ZREM', KEYS[8], thread_id)
@@ -84,6 +85,7 @@ end
 if after == 'rollback' then
   forget_run(runs, order, run)
 else
+  redis.call('HDEL', runs, run .. ':tokens')
   redis.call('HSET', runs, run .. ':status', status, run .. ':updated_at', now_us, run .. ':finished', token,
     run .. ':error', ARGV[9])
 end

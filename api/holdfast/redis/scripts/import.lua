@@ -1,5 +1,6 @@
 -- Makes a thread of what was exported.
--- KEYS thread, runs, order, checkpoints, checkpoint index, threads of the owner, threads of the tenant, registry
+-- KEYS thread, runs, order, checkpoints, checkpoint index, threads of the owner, threads of the tenant, registry,
+--      events, departed
 -- ARGV nonce (one an import), thread_id, created_at (us), ttl_s, number of fields of the record, of the runs,
 --      field, value ... of both and then of the checkpoints
 -- Returns 1, or 0 when there is a thread of this id.
@@ -16,7 +17,7 @@ local function fields(count)
   return list
 end
 
-redis.call('DEL', runs, order, checkpoints, index)
+redis.call('DEL', runs, order, checkpoints, index, KEYS[9], KEYS[10])
 set(thread, fields(tonumber(ARGV[5])), 1)
 redis.call('HSET', thread, 'token', '', 'imported', ARGV[1])
 local kept = fields(tonumber(ARGV[6]))

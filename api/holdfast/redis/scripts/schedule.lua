@@ -45,9 +45,23 @@ local function discard(lane, entry)
   redis.call('XDEL', lane.ready, entry)
 end
 
--- Counts the runs that have not ended, a tenant and in all.
-local function count(lane, tenant, change)
-  for _, who in ipairs({'', tenant}) do
+-- Counts the runs that have not ended: in all, of a tenant, and of a caller in it. `<run>:caller` is there for as long
+-- as the run is counted.
+local function caller_of(tenant, caller) return tenant .. '\31' .. caller end
+
+local function count(lane, tenant, caller, change)
+  for _, who in ipairs({'', tenant, caller_of(tenant, caller)}) do
     if redis.call('HINCRBY', lane.queued, who, change) <= 0 then redis.call('HDEL', lane.queued, who) end
   end
+end
+
+local function count_in(lane, runs, run, tenant, caller)
+  redis.call('HSET', runs, run .. ':caller', caller)
+  count(lane, tenant, caller, 1)
+end
+
+local function count_out(lane, runs, run, tenant)
+  local caller = redis.call('HGET', runs, run .. ':caller') or ''
+  redis.call('HDEL', runs, run .. ':caller')
+  count(lane, tenant, caller, -1)
 end

@@ -1,20 +1,21 @@
 -- KEYS thread, runs, order, queue, events, threads of the owner, threads of the tenant, cancels,
---      checkpoints, checkpoint index, due, the lane's schedule, idempotency, approvals
+--      checkpoints, checkpoint index, due, the lane's schedule, idempotency, departed, approvals
 -- ARGV thread_id, run_id, request, now_us, strategy, tenant, owner ('' = anybody in the tenant),
 --      creator ('' = the thread must exist), delay (ms, by the server's clock), most runs at once in all, most a tenant,
---      digest of what is asked ('' = no Idempotency-Key), seconds that the key is kept, ballots (JSON, a list of
---      `redis.approvals.Ballot`), number of plain interrupts that must wait for the answers of this run, interrupt id ...,
---      field, value ...
+--      most a caller, the caller, digest of what is asked ('' = no Idempotency-Key), seconds that the key is kept,
+--      ballots (JSON, a list of `redis.approvals.Ballot`), number of plain interrupts that must wait for the answers of
+--      this run, interrupt id ..., field, value ...
 -- Returns {'ok', epoch, seq} with the place in the log before the run's first event, or {'missing'}, {'busy'},
--- {'full'}, {'decided', request_id, decision}, {'raced', request_id} when its revision is another by now, {'answered',
--- interrupt id}, {'same', run_id} or {'differs'}: then nothing was changed.
+-- {'full', 0 = in all, 1 = of the tenant, 2 = of the caller}, {'decided', request_id, decision}, {'raced', request_id}
+-- when its revision is another by now, {'answered', interrupt id}, {'same', run_id} or {'differs'}: then nothing was
+-- changed.
 local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
 local lane = lane_of(12)
 local thread_id, run, request, now_us, strategy, tenant, owner, creator, delay = unpack(ARGV, 1, 9)
-local digest = ARGV[12]
-local ballots = cjson.decode(ARGV[14])
-local fields = 16 + tonumber(ARGV[15])
-local approvals = approvals_of(17)
+local caller, digest = ARGV[13], ARGV[14]
+local ballots = cjson.decode(ARGV[16])
+local fields = 18 + tonumber(ARGV[17])
+local approvals = approvals_of(18)
 
 -- The interrupts that wait and that no run in line brings an answer to.
 local function unanswered(thread, runs, line)
@@ -31,16 +32,17 @@ end
 local place = redis.call('HMGET', thread, 'epoch', 'seq', 'token')
 if redis.call('HEXISTS', runs, run) == 1 then return {'ok', place[1], place[2]} end  -- the reply was lost
 local exists = redis.call('EXISTS', thread) == 1
-if exists and not visible(thread, tenant, owner) or not exists and creator == '' then return {'missing'} end
+if exists and not visible(thread, tenant, owner) then return {'missing'} end
+if not exists and (creator == '' or not vacant(KEYS[17], tenant, creator)) then return {'missing'} end
 if digest ~= '' then
   local known = redis.call('HMGET', KEYS[16], 'digest', 'run')
   if known[1] then return known[1] == digest and {'same', known[2]} or {'differs'} end
 end
 local line = redis.call('LRANGE', queue, 0, -1)
 if #line > 0 and strategy == 'reject' then return {'busy'} end
-local active = redis.call('HMGET', lane.queued, '', tenant)
-if tonumber(active[1] or 0) >= tonumber(ARGV[10]) or tonumber(active[2] or 0) >= tonumber(ARGV[11]) then
-  return {'full'}
+local active = redis.call('HMGET', lane.queued, '', tenant, caller_of(tenant, caller))
+for whose = 2, 0, -1 do
+  if tonumber(active[whose + 1] or 0) >= tonumber(ARGV[10 + whose]) then return {'full', whose} end
 end
 -- A request is decided once: the first decision stands, whatever comes after it.
 for _, ballot in ipairs(ballots) do
@@ -49,16 +51,15 @@ for _, ballot in ipairs(ballots) do
   local revision = redis.call('HGET', approvals.hash, ballot.request .. ':revision') or '0'
   if ballot.revision ~= '' and ballot.revision ~= revision then return {'raced', ballot.request} end
 end
-if fields > 16 then
+if fields > 18 then
   local waiting = unanswered(thread, runs, line)
-  for i = 16, fields - 1 do
+  for i = 18, fields - 1 do
     if not waiting[ARGV[i]] then return {'answered', ARGV[i]} end
   end
 end
 
 if not exists then
-  redis.call('HSET', thread, 'owner', creator, 'tenant', tenant, 'created_at', now_us, 'updated_at', now_us,
-    'state_updated_at', now_us, 'status', 'idle', 'epoch', 0, 'token', '', 'seq', 0)
+  make(thread, events, KEYS[17], tenant, creator, now_us)
   redis.call('ZADD', KEYS[6], now_us, thread_id)
   redis.call('ZADD', KEYS[7], now_us, thread_id)
 end
@@ -69,21 +70,21 @@ if strategy == 'interrupt' or strategy == 'rollback' then
       redis.call('HSET', runs, other .. ':cancel', strategy)
       redis.call('SPUBLISH', KEYS[8], other .. '\31' .. strategy)
     else
+      count_out(lane, runs, other, tenant)
       drop(approvals, thread, thread_id, runs, order, queue, events, other, strategy, now_us)
-      count(lane, tenant, -1)
     end
   end
 end
 
 if digest ~= '' then
   redis.call('HSET', KEYS[16], 'digest', digest, 'run', run)
-  redis.call('EXPIRE', KEYS[16], ARGV[13])
+  redis.call('EXPIRE', KEYS[16], ARGV[15])
 end
 redis.call('HSET', runs, run, request, run .. ':status', 'pending', run .. ':updated_at', now_us)
 redis.call('ZADD', order, 0, run)
 redis.call('HSET', thread, 'updated_at', now_us, unpack(ARGV, fields))
 expire({thread, runs, order, events, KEYS[9], KEYS[10], approvals.hash}, 0)
-count(lane, tenant, 1)
+count_in(lane, runs, run, tenant, caller)
 if delay ~= '0' then
   local clock = redis.call('TIME')
   local due = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000) + tonumber(delay))

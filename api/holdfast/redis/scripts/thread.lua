@@ -24,6 +24,27 @@ local function visible(thread, tenant, owner)
   return it[1] == tenant and (owner == '' or it[2] == owner)
 end
 
+-- Tells threads' owners apart where their names must not be read.
+local function digest_of(tenant, owner) return redis.sha1hex(tenant .. '\0' .. owner) end
+
+-- Whether an owner may make a thread: under this id the log of somebody else's may still be read.
+local function vacant(departed, tenant, owner)
+  local digest = redis.call('GET', departed)
+  return not digest or digest == digest_of(tenant, owner)
+end
+
+-- Makes the record of a thread. Its log goes on after what is left there of one that had the same id.
+local function make(thread, events, departed, tenant, owner, now_us)
+  local epoch, seq = 0, 0
+  local log = redis.call('EXISTS', events) == 1 and redis.call('XINFO', 'STREAM', events) or {}
+  for i = 1, #log, 2 do
+    if log[i] == 'last-generated-id' then epoch, seq = string.match(log[i + 1], '(%d+)-(%d+)') end
+  end
+  redis.call('HSET', thread, 'owner', owner, 'tenant', tenant, 'created_at', now_us, 'updated_at', now_us,
+    'state_updated_at', now_us, 'status', 'idle', 'epoch', epoch, 'token', '', 'seq', seq)
+  redis.call('DEL', departed)
+end
+
 -- HSET of any number of fields: unpack() puts its results on the Lua stack, which is bounded.
 local function set(key, list, first)
   for i = first, #list, 1000 do
@@ -57,5 +78,5 @@ end
 local function forget_run(runs, order, run)
   redis.call('ZREM', order, run)
   redis.call('HDEL', runs, run, run .. ':status', run .. ':attempt', run .. ':failures', run .. ':cancel',
-    run .. ':updated_at', run .. ':error', run .. ':finished')
+    run .. ':updated_at', run .. ':error', run .. ':finished', run .. ':tokens')
 end
