@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.mutants import MUTATIONS, Mutation
+from tests.mutants_of_time import MUTATIONS_OF_TIME
 
 ROOT = Path(__file__).parent.parent
 TIMEOUT_S = 180
@@ -70,7 +71,8 @@ def run(copy: Path, tests: str) -> tuple[int, str]:
 
 def main() -> int:
     wanted = sys.argv[1:]
-    chosen = [one for one in MUTATIONS if not wanted or any(word in one.name for word in wanted)]
+    listed = (*MUTATIONS, *MUTATIONS_OF_TIME)
+    chosen = [one for one in listed if not wanted or any(word in one.name for word in wanted)]
     noticing = sorted({one.tests for one in chosen})
     with ThreadPoolExecutor(2) as pool:
         sound = pool.map(unchanged, noticing)

@@ -20,6 +20,7 @@ from holdfast.routes import (
     assistants,
     base,
     chat,
+    crons,
     dev,
     protocol,
     runs,
@@ -47,6 +48,7 @@ NAMES = {
     "ids": "thread ID",
     "run_id": "run ID",
     "assistant_id": "assistant ID",
+    "cron_id": "cron ID",
     "checkpoint_id": "checkpoint ID",
 }
 
@@ -87,7 +89,19 @@ def create_app(platform: Platform, sign_in: SignIn) -> FastAPI:
     app.state.checkup = Checkup(platform.project.hooks.check)
     app.state.stopping = False  # told to stop: no longer ready
     app.state.closing = asyncio.Event()  # answers that are under way are about to be cut
-    for module in (system, assistants, threads, thread_stream, runs, stateless, protocol, chat, subjects, ui):
+    for module in (
+        system,
+        assistants,
+        threads,
+        thread_stream,
+        runs,
+        stateless,
+        crons,
+        protocol,
+        chat,
+        subjects,
+        ui,
+    ):
         app.include_router(module.routes)
     app.include_router(system.reference)
     if isinstance(sign_in.own, DevAuthenticator):

@@ -10,6 +10,7 @@ HoldfastError
 ├── NotFound 404
 │   ├── ThreadNotFound
 │   ├── RunNotFound
+│   ├── CronNotFound
 │   └── AssistantNotFound
 ├── Conflict 409
 │   ├── ThreadExists
@@ -116,6 +117,12 @@ class RunNotFound(NotFound):
     """Run not found on this thread."""
 
     code = "run_not_found"
+
+
+class CronNotFound(NotFound):
+    """Cron not found: check its id."""
+
+    code = "cron_not_found"
 
 
 class AssistantNotFound(NotFound):

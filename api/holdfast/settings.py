@@ -109,6 +109,9 @@ class Settings(BaseModel):
         20_000, ge=1, description="Runs that may wait or run at once; more are refused with 429"
     )
     max_runs_of_tenant: int = Field(10_000, ge=1, description="The same for the runs of one tenant")
+    max_crons_of_tenant: int = Field(
+        1000, ge=1, description="Crons that a tenant may have; more are refused with 429"
+    )
     events_keep_s: int = Field(600, ge=1, description="Seconds that a run's events are kept after its end")
     send_timeout_s: Seconds = Field(
         30.0, description="Seconds that a client may take nothing of its answer before it is cut"

@@ -19,7 +19,7 @@ FORMAT = "holdfast-thread"
 VERSION = 1
 
 # What the record says of a claim, of runs in line and of the log: it means nothing in another place.
-PASSING = frozenset({b"token", b"active", b"entry", b"written", b"delayed", b"ends", b"imported"})
+PASSING = frozenset({b"token", b"active", b"entry", b"written", b"delayed", b"ends", b"imported", b"crons"})
 ACTIVE = (b"pending", b"running")
 ELSEWHERE = (
     "CHECKPOINTER=langgraph-checkpoint-redis keeps the checkpoints where they cannot be taken out or put in."

@@ -82,6 +82,10 @@ class Keys:
         """String: a digest of whose thread this was, while the events of its only run are still kept."""
         return self._thread("departed", thread_id)
 
+    def cron(self, cron_id: str) -> str:
+        """Hash: a cron. That of a thread has an id of the thread's lane."""
+        return self._thread("cron", cron_id)
+
     def every(self, kind: str) -> str:
         """Pattern of the keys of a kind."""
         return f"{self.prefix}:{{*}}:{kind}:*"
@@ -103,9 +107,13 @@ class Keys:
         """Hash: how many runs of a tenant have not ended; under "" of all of them."""
         return f"{self._bases[lane]}queued"
 
-    def due(self, lane: int) -> str:
-        """Sorted set by due time (ms): runs that start later."""
-        return f"{self._bases[lane]}due"
+    def timers(self, lane: int) -> str:
+        """Sorted set by due time (ms): what is to happen then; see `redis/timers.py`."""
+        return f"{self._bases[lane]}timers"
+
+    def crons(self, lane: int, tenant: str, owner: str = "") -> str:
+        """Sorted set by time of creation (us): the crons of an owner or, without one, of the tenant."""
+        return f"{self._bases[lane]}crons:{quote(tenant, safe='')}:{quote(owner, safe='')}"
 
     def threads(self, lane: int, tenant: str, owner: str = "") -> str:
         """Sorted set by time of creation (us): the threads of an owner or, without one, of the tenant."""
@@ -131,6 +139,10 @@ class Keys:
     def installation(self) -> str:
         """Hash: what every process must agree on (number of lanes, version of the records)."""
         return f"{self.prefix}:installation"
+
+    def declared_crons(self) -> str:
+        """Hash: the ids of the crons that langgraph.json asks for, by their names."""
+        return f"{self.prefix}:declared-crons"
 
     def secret(self, name: str) -> str:
         """String: a secret that the processes of one installation share."""

@@ -1,7 +1,10 @@
 -- KEYS thread, threads of the owner, threads of the tenant, registry, cancels, queue, and all other keys of the thread,
---      the lane's schedule, due
+--      the lane's schedule, timers
 -- ARGV thread_id
+-- Returns the ids of its crons, one after the other, where it has some: they go first, and nothing is changed.
 -- A worker that still runs the thread finds its token gone: none of its writes is accepted any more.
+local crons = redis.call('HGET', KEYS[1], 'crons')
+if crons and crons ~= '' then return crons end
 local line = redis.call('LRANGE', KEYS[6], 0, -1)
 if line[1] then redis.call('SPUBLISH', KEYS[5], line[1] .. '\31interrupt') end
 local now = redis.call('TIME')
@@ -17,7 +20,7 @@ redis.call('SREM', KEYS[4], ARGV[1])
 local lane = lane_of(12)
 local left = #line + tonumber(redis.call('HGET', KEYS[1], 'delayed') or 0)
 for _, run in ipairs(left > #line and redis.call('ZRANGE', KEYS[8], 0, -1) or {}) do
-  redis.call('ZREM', KEYS[16], ARGV[1] .. '\31' .. run)
+  redis.call('ZREM', KEYS[16], 'run\31' .. ARGV[1] .. '\31' .. run)
 end
 if left > 0 then count(lane, redis.call('HGET', KEYS[1], 'tenant'), -left) end
 redis.call('ZREM', lane.waiting, ARGV[1])

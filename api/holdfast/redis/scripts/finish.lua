@@ -57,7 +57,7 @@ local tenant = redis.call('HGET', thread, 'tenant')
 discard(lane, entry)
 count(lane, tenant, -1)
 redis.call('LREM', queue, 1, run)
-if after == 'delete' and redis.call('EXISTS', queue) == 0 then
+if after == 'delete' and redis.call('EXISTS', queue) == 0 and (redis.call('HGET', thread, 'crons') or '') == '' then
   -- The events stay for the readers that still follow the run, and beside them a digest of whose they are.
   redis.call('EXPIRE', events, keep)
   redis.call('SET', KEYS[15], redis.sha1hex(tenant .. '\0' .. redis.call('HGET', thread, 'owner')), 'EX', keep)
