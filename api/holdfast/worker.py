@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from structlog.contextvars import bind_contextvars
 
 from holdfast.core import timers
+from holdfast.core.declared import declare
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError
 from holdfast.execute import Attempt, Limits
@@ -286,6 +287,7 @@ async def running_worker(platform: Platform) -> AsyncIterator[Worker]:
     """A worker at work in this event loop; drained at the end."""
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     async with open_queue(platform.redis_url, platform.keys, name, platform.settings.lease_s) as queue:
+        await insist(partial(declare, platform))
         worker = Worker(platform, queue, name)
         task = asyncio.create_task(worker.run(), name="worker")
         try:
