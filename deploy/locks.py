@@ -16,6 +16,7 @@ EXTRA = re.compile(r'extra == "([^"]+)"')
 LICENSES = {
     "async-timeout": "Apache-2.0",
     "colorama": "BSD-3-Clause",
+    "cronsim": "BSD-3-Clause",
     "httpx2-jsfetch": "BSD-3-Clause",
     "pgserver": "Apache-2.0",
     "tzdata": "Apache-2.0",

@@ -23,7 +23,7 @@ async def shared(redis_url: str) -> AsyncIterator[Live]:
 
 @pytest.fixture
 async def server(shared: Live) -> AsyncIterator[Live]:
-    """Holdfast with the graphs of tests/served. Afterwards its threads are deleted; no key may be left."""
+    """Holdfast with the graphs of tests/served. Its threads and crons go afterward; no key may be left."""
     yield shared
     await shared.close_clients()
     platform = shared.platform
@@ -32,6 +32,8 @@ async def server(shared: Live) -> AsyncIterator[Live]:
             await http.post("/threads/search", json={"limit": 1000, "select": ["thread_id"]})
         ).json():
             await http.delete(f"/threads/{thread['thread_id']}")
+        for cron in (await http.post("/runs/crons/search", json={"limit": 1000})).json():
+            await http.delete(f"/runs/crons/{cron['cron_id']}")
 
     async def clean() -> bool:
         return not await leaked(shared)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.mutants import MUTATIONS, Mutation
 from tests.mutants_of_limits import OF_LIMITS
+from tests.mutants_of_time import MUTATIONS_OF_TIME
 
 ROOT = Path(__file__).parent.parent
 TIMEOUT_S = 600
@@ -75,8 +76,8 @@ def run(copy: Path, tests: str) -> tuple[int, str]:
 
 def main() -> int:
     wanted = sys.argv[1:]
-    every = (*MUTATIONS, *OF_LIMITS)
-    chosen = [one for one in every if not wanted or any(word in one.name for word in wanted)]
+    listed = (*MUTATIONS, *OF_LIMITS, *MUTATIONS_OF_TIME)
+    chosen = [one for one in listed if not wanted or any(word in one.name for word in wanted)]
     noticing = sorted({one.tests for one in chosen})
     with ThreadPoolExecutor(2) as pool:
         checks = [("green", tests, pool.submit(unchanged, tests)) for tests in noticing]

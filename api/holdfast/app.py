@@ -21,6 +21,7 @@ from holdfast.routes import (
     assistants,
     base,
     chat,
+    crons,
     dev,
     protocol,
     runs,
@@ -50,6 +51,7 @@ MODULES = (
     thread_stream,
     runs,
     stateless,
+    crons,
     protocol,
     chat,
     approvals,
@@ -61,6 +63,7 @@ NAMES = {
     "ids": "thread ID",
     "run_id": "run ID",
     "assistant_id": "assistant ID",
+    "cron_id": "cron ID",
     "checkpoint_id": "checkpoint ID",
 }
 

@@ -11,6 +11,7 @@ HoldfastError
 │   ├── ThreadNotFound
 │   ├── RunNotFound
 │   ├── ApprovalNotFound
+│   ├── CronNotFound
 │   └── AssistantNotFound
 ├── Conflict 409
 │   ├── ThreadExists
@@ -130,6 +131,12 @@ class ApprovalNotFound(NotFound):
     """Approval not found: its id is `<thread_id>:<request_id>`."""
 
     code = "approval_not_found"
+
+
+class CronNotFound(NotFound):
+    """Cron not found: check its id."""
+
+    code = "cron_not_found"
 
 
 class AssistantNotFound(NotFound):

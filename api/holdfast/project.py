@@ -5,21 +5,22 @@ import inspect
 import logging
 import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 from langgraph_sdk import Auth
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from holdfast.errors import AssistantNotFound, StartError
+from holdfast.errors import AssistantNotFound, Invalid, StartError
+from holdfast.schedules import read_schedule
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +99,18 @@ class Hooks:
     check: Callable[[], Awaitable[None]] | None = None
 
 
+class DeclaredCron(BaseModel):
+    """A cron that langgraph.json asks for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    graph: str
+    schedule: str
+    timezone: str | None = None
+    input: Any = Field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Project:
     folder: Path
@@ -106,6 +119,7 @@ class Project:
     env_file: Path | None
     auth: Auth | None = None
     hooks: Hooks = Hooks()
+    crons: tuple[DeclaredCron, ...] = ()
 
     @property
     def first_graph(self) -> GraphSpec:
@@ -157,7 +171,17 @@ def load_project(path: Path) -> Project:
         sys.path.insert(0, str(folder))
     graphs = {name: load_graph(folder, name, entry) for name, entry in config["graphs"].items()}
     auth = load_auth(folder, config.get("auth"))
-    return Project(folder, graphs, ttl_minutes, env_file(path), auth, load_hooks(path, folder, config))
+    own = read_own(path, config)
+    hooks, crons = load_hooks(path, folder, own), read_crons(path, own, graphs)
+    return Project(folder, graphs, ttl_minutes, env_file(path), auth, hooks, crons)
+
+
+def read_own(path: Path, config: Any) -> dict[str, Any]:
+    """What stands under the key `holdfast`, which is ours. Raises `StartError`."""
+    own = config.get("holdfast") or {}
+    if not isinstance(own, dict):
+        raise StartError(f'{path}: "holdfast" must be an object, as in {{"hooks": "package.module"}}.')
+    return own
 
 
 def read_ttl(path: Path, config: Any) -> float | None:
@@ -194,12 +218,34 @@ def load_graph(folder: Path, name: str, entry: Any) -> GraphSpec:
     return GraphSpec(name, target, described.get("description"))
 
 
-def load_hooks(path: Path, folder: Path, config: Any) -> Hooks:
+def read_crons(
+    path: Path, own: Mapping[str, Any], graphs: Mapping[str, GraphSpec]
+) -> tuple[DeclaredCron, ...]:
+    """What `holdfast.crons` lists. Raises `StartError`."""
+    listed = own.get("crons", [])
+    try:
+        crons = TypeAdapter(tuple[DeclaredCron, ...]).validate_python(tuple(listed))
+        for cron in crons:
+            read_schedule(cron.schedule, cron.timezone)
+    except (TypeError, ValidationError, Invalid) as error:
+        raise StartError(f'{path}: "crons" cannot be read: {reason(error)}.') from error
+    for cron in crons:
+        if cron.graph not in graphs:
+            raise StartError(
+                f"{path}: the cron {cron.name!r} runs {cron.graph!r}, which is no graph of this file."
+            )
+    if len({cron.name for cron in crons}) < len(crons):
+        raise StartError(f'{path}: each of "crons" must have a name of its own.')
+    return crons
+
+
+def load_hooks(path: Path, folder: Path, own: Mapping[str, Any]) -> Hooks:
     """The module that `holdfast.hooks` names; no hooks without it. Raises `StartError`."""
-    own = config.get("holdfast") or {}
-    source = own.get("hooks", "") if isinstance(own, dict) else None
+    source = own.get("hooks", "")
     if not isinstance(source, str):
-        raise StartError(f'{path}: "holdfast" must be an object, as in {{"hooks": "package.module"}}.')
+        raise StartError(
+            f'{path}: "hooks" must be the name of a module, as in {{"hooks": "package.module"}}.'
+        )
     if not source:
         return Hooks()
     module = imported(folder, "The hooks", source)

@@ -109,6 +109,9 @@ class Settings(BaseModel):
     max_runs: int = Field(20_000, ge=0, description="Runs that may wait or run at once; 0 is no limit")
     max_runs_of_tenant: int = Field(10_000, ge=0, description="The same for the runs of one tenant")
     max_runs_of_caller: int = Field(5_000, ge=0, description="The same for the runs of one caller")
+    max_crons_of_tenant: int = Field(
+        1000, ge=1, description="Crons that a tenant may have; more are refused with 429"
+    )
     events_keep_s: int = Field(600, ge=1, description="Seconds that a run's events are kept after its end")
     rate_of_caller: Rate = Field(0, description="Requests a second of one caller; 0 is no limit")
     burst_of_caller: int = Field(

@@ -15,6 +15,8 @@ from functools import partial
 from redis.exceptions import RedisError
 from structlog.contextvars import bind_contextvars
 
+from holdfast.core import timers
+from holdfast.core.declared import declare
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError
 from holdfast.execute import Asking, Attempt, Limits
@@ -29,7 +31,7 @@ from holdfast.redis.sweep import sweep
 logger = logging.getLogger(__name__)
 
 BATCH = 100
-LATER_S = 0.5
+LOOK_S = 0.5
 RETRY_S = 0.5
 SWEEP_S = 2.0
 
@@ -72,7 +74,7 @@ class Worker:
         async with self._leases.running():
             sources = [
                 asyncio.create_task(work(lane), name=f"{work.__name__} {lane}")
-                for work in (self._fetch, self._start_later, self._reclaim, self._forget_dead, self._sweep)
+                for work in (self._fetch, self._keep_time, self._reclaim, self._forget_dead, self._sweep)
                 for lane in lanes
             ]
             await self._stopping.wait()
@@ -135,16 +137,16 @@ class Worker:
                 await insist(partial(self._platform.client.call, "PING"))
                 await asyncio.sleep(lease_s / 2)
 
-    async def _start_later(self, lane: int) -> None:
-        """Puts the runs in line whose time has come."""
+    async def _keep_time(self, lane: int) -> None:
+        """Does what is due: starts later runs and crons."""
         platform = self._platform
         while True:
-            await asyncio.sleep(jittered(LATER_S))
+            await asyncio.sleep(jittered(LOOK_S))
             try:
-                while await claims.start_due(platform.client, platform.keys, lane, BATCH) == BATCH:
+                while await timers.ring(platform, lane, BATCH) == BATCH:
                     pass
             except (RedisError, HoldfastError) as error:
-                logger.warning("later runs cannot be read", extra={"error": type(error).__name__})
+                logger.warning("what is due cannot be read", extra={"error": type(error).__name__})
 
     async def _forget_dead(self, lane: int) -> None:
         """Takes the names of dead workers out of the queue."""
@@ -287,6 +289,7 @@ async def running_worker(platform: Platform) -> AsyncIterator[Worker]:
     """A worker at work in this event loop; drained at the end."""
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     async with open_queue(platform.redis_url, platform.keys, name, platform.settings.lease_s) as queue:
+        await insist(partial(declare, platform))
         worker = Worker(platform, queue, name)
         task = asyncio.create_task(worker.run(), name="worker")
         try:

@@ -19,6 +19,7 @@ from holdfast.redis.records import Caller
 from holdfast.redis.stream import START
 from holdfast.redis.traces import NOBODY
 from holdfast.worker import Worker
+from tests.api.ticking import leave_crons
 from tests.api.wire import Json, has_logged, has_status, new_thread, refusal
 from tests.scanning import forms, mentions
 from tests.servers import SERVED, Live, live, said
@@ -85,6 +86,7 @@ async def live_a_life(visitor: Visitor, people: Path) -> str:
             assert (await http.post(path, json=keyed, headers=key)).status_code == 200
         chatted = await http.post("/chat", json={"session_id": words, "message": words})
         assert chatted.json()["reply"] == f"echo: {words}"
+    await leave_crons(server, sdk, thread_id, said(words), words)
     (people / visitor.name).touch()
     now = datetime.now(UTC)
     key_id, (subject, tenant) = uuid.uuid4().hex, visitor.person
@@ -103,7 +105,7 @@ async def test_nothing_in_redis_knows_an_erased_person(served: Live, people: Pat
     thread_id = await live_a_life(visitor, people)
     await live_a_life(other, people)
     places = " ".join(await visitor.traces())
-    for place in ("key ", "thread", "runs", "events", "checkpoints"):
+    for place in ("key ", "thread", "runs", "events", "checkpoints", ":cron:", ":crons:"):
         assert place in places, f"the scan sees what is in {place}"
     async with served.http("chief", "operator") as staff:
         helped = {"assistant_id": "echo", "input": said("let me see")}
@@ -116,9 +118,10 @@ async def test_nothing_in_redis_knows_an_erased_person(served: Live, people: Pat
     assert response.json()["project"] == {"people": 1}
     removed = response.json()["platform"]
     assert removed["api_keys"] == 1
-    assert removed["threads"] == 3
-    assert removed["runs"] == 6
-    assert removed["idempotency_keys"] == 3
+    assert removed["crons"] == 3
+    assert removed["threads"] == 4
+    assert removed["runs"] == 7
+    assert removed["idempotency_keys"] == 4
     assert removed["checkpoints"] >= 9
     assert removed["events"] >= 9
     assert await visitor.traces() == []
@@ -361,7 +364,7 @@ async def test_log_lines_count_and_name_nobody(
     (people / "broken").touch()
     await erase(served, visitor.name)
     lines = [str(vars(record)) for record in caplog.records if record.name.startswith("holdfast")]
-    assert any("a person was erased" in line and "'threads': 3" in line for line in lines)
+    assert any("a person was erased" in line and "'threads': 4" in line for line in lines)
     assert any("the project's erase hook failed" in line for line in lines)
     for form in forms(visitor.name) | forms(visitor.words):
         assert not any(form.decode() in line for line in lines)
@@ -385,7 +388,8 @@ async def test_one_thread_is_erased_and_its_owner_stays(served: Live, people: Pa
     thread = await threads.find(platform, Caller(*visitor.person), thread_id)
     removed = await erasure.erase_thread(platform, thread)
     assert (removed["threads"], removed["runs"]) == (1, 1)
+    assert await served.sdk(visitor.name).crons.count() == 3
     async with served.http(visitor.name) as http:
         assert refusal(await http.get(f"/threads/{thread_id}"))[0] == 404
         assert await new_thread(http)
-    assert len(await served.sdk(visitor.name).threads.search()) == 3
+    assert len(await served.sdk(visitor.name).threads.search()) == 4

@@ -11,7 +11,7 @@ from itertools import count
 import pytest
 
 from holdfast.errors import Fenced, RunNotFound, ThreadNotFound, TooManyRuns
-from holdfast.redis import claims, lua
+from holdfast.redis import claims, lua, timers
 from holdfast.redis.claims import Claim, Outcome
 from holdfast.redis.lua import Most
 from holdfast.redis.records import Caller
@@ -105,10 +105,10 @@ class Life:
             )
 
     async def start_due(self) -> None:
-        due = self.engine.keys.due(0)
-        for member in await self.engine.client.call("ZRANGE", due, 0, -1):
-            await self.engine.client.call("ZINCRBY", due, -60_000, member)
-        await claims.start_due(self.engine.client, self.engine.keys, 0, 10)
+        client, keys = self.engine.client, self.engine.keys
+        for member in await client.call("ZRANGE", keys.timers(0), 0, -1):
+            _, thread_id, run_id = member.decode().split(timers.SEPARATOR)
+            await claims.start_one(client, keys, 0, thread_id, run_id)
 
     async def true_counts(self) -> Counter[str]:
         """From the status of each run there is."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from holdfast.errors import TooManyRuns
-from holdfast.redis import claims, lua
+from holdfast.redis import claims, lua, timers
 from holdfast.redis.lua import Most
 from holdfast.redis.records import Caller
 from tests.engine.conftest import Engine, now
@@ -115,7 +115,7 @@ async def test_a_later_run_can_be_cancelled_or_go_with_its_thread(engine: Engine
     assert await start(engine) == 0
     await engine.submit("b", delay_ms=60_000)
     await lua.delete_thread(engine.client, engine.keys, engine.thread_id, "here", "me")
-    assert await engine.client.call("EXISTS", engine.keys.due(0), engine.keys.queued(0)) == 0
+    assert await engine.client.call("EXISTS", engine.keys.timers(0), engine.keys.queued(0)) == 0
     assert await start(engine) == 0
 
 
@@ -137,10 +137,14 @@ async def test_what_is_too_much_is_refused_and_nothing_half_done(engine: Engine)
 
 async def make_due(engine: Engine) -> None:
     """Lets a minute pass for the runs that start later."""
-    due = engine.keys.due(0)
+    due = engine.keys.timers(0)
     for member in await engine.client.call("ZRANGE", due, 0, -1):
         await engine.client.call("ZINCRBY", due, -60_000, member)
 
 
 async def start(engine: Engine) -> int:
-    return await claims.start_due(engine.client, engine.keys, 0, 10)
+    client, keys = engine.client, engine.keys
+    now_ms = await timers.clock_ms(client)
+    taken = await timers.take(client, keys, 0, {"run"}, now_ms, until_ms=now_ms + 1000, count=10)
+    ids = [timer.id.split(timers.SEPARATOR) for timer in taken]
+    return sum([await claims.start_one(client, keys, 0, *one) for one in ids])

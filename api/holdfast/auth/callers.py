@@ -10,6 +10,7 @@ from holdfast.settings import Settings
 LONGEST = 255
 MOST_ROLES = 200
 
+SERVICE = "holdfast:service"  # the platform itself, which nobody else may say to be
 NO_TENANT = "The caller's tenant is not named: set HOLDFAST_DEFAULT_TENANT, or have the sign-in name it."
 
 
@@ -28,6 +29,8 @@ def make_caller(
         raise Unauthorized(NO_TENANT)
     held = read_roles(roles)
     staff = not set(settings.staff_roles).isdisjoint(held)
+    if subject == SERVICE:
+        raise Unauthorized(f"Nobody but the platform itself is {SERVICE!r}.")
     return Caller(
         check_name(subject, "subject"),
         check_name(named, "tenant"),

@@ -11,6 +11,7 @@ from holdfast.errors import Conflict
 from holdfast.redis import approvals as stored
 from holdfast.redis import lua
 from holdfast.redis.approvals import Act, Approval, Ballot
+from holdfast.redis.lua import Raced
 from holdfast.redis.records import Caller
 from holdfast.wire.approvals import Decide
 from holdfast.wire.runs import RunCreate
@@ -71,23 +72,26 @@ async def enqueue(platform: Platform, caller: Caller, approval: Approval, ballot
 # the clock's part
 
 
-async def look(platform: Platform, thread_id: str, request_id: str) -> None:
-    """Does what the time has come for: reminds, asks others, or rejects."""
+async def look(platform: Platform, thread_id: str, request_id: str) -> int | None:
+    """Does what the time has come for: reminds, asks others, or rejects. Returns when to look again (ms).
+
+    Raises `Raced` when somebody has changed the request just now.
+    """
     client, keys = platform.client, platform.keys
     approval = await stored.read(client, keys, thread_id, request_id)
     now = await stored.server_time(client)
-    if approval is None or approval.status != "open":
-        return
+    if approval is None or approval.status != "open" or approval.wake is None:
+        return None
     if approval.due and approval.due <= now:
         await expire(platform, approval, now)
-    elif approval.wake and approval.wake <= now:
-        await stored.change(
-            client, keys, approval, Act("reminded"), {}, now=now, due=approval.due, wake=approval.due
-        )
+    elif approval.wake > now:
+        return round(approval.wake.timestamp() * 1000)
+    else:
+        await change(platform, approval, Act("reminded"), {}, now, wake=approval.due, due=approval.due)
+    return None
 
 
 async def expire(platform: Platform, approval: Approval, now: datetime) -> None:
-    """Raises `Raced` when somebody has answered just now."""
     others = escalated(approval)
     if others is None or approval.roles == others:
         await reject(platform, approval, now)
@@ -95,9 +99,15 @@ async def expire(platform: Platform, approval: Approval, now: datetime) -> None:
     longer = now + ((approval.due or now) - datetime.fromisoformat(approval.card["created_at"]))
     fields = {":roles": dumped(others), ":votes": "[]", ":claim": ""}
     act = Act("escalated", said=dumped({"roles": others}))
-    await stored.change(
-        platform.client, platform.keys, approval, act, fields, now=now, due=longer, wake=longer
-    )
+    await change(platform, approval, act, fields, now, due=longer, wake=longer)
+
+
+async def change(
+    platform: Platform, approval: Approval, act: Act, fields: dict[str, str], now: datetime, **times: Any
+) -> None:
+    """Changes a request and its times; the script sets the timer. Raises `Raced`."""
+    if not await stored.change(platform.client, platform.keys, approval, act, fields, now=now, **times):
+        raise Raced(approval.request_id)
 
 
 def escalated(approval: Approval) -> list[str] | None:

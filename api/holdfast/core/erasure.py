@@ -10,6 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from holdfast.checkpoint.nameless import forget_name
+from holdfast.core import crons
 from holdfast.core.platform import Platform
 from holdfast.errors import Fenced, Forbidden, RunNotFound, Unavailable
 from holdfast.redis import api_keys, audit, lua, traces
@@ -93,6 +94,11 @@ async def revoke_keys(platform: Platform, person: Person) -> Counts:
     own = [key.key_id for key in found if Person(key.subject, key.tenant) == person]
     revoked = [await api_keys.revoke(platform.client, platform.keys, key_id) for key_id in own]
     return Counts(api_keys=sum(revoked))
+
+
+async def delete_crons(platform: Platform, person: Person) -> Counts:
+    found = await crons.owned(platform, person.tenant, person.subject)
+    return Counts(crons=sum([await crons.remove(platform, record) for record in found]))
 
 
 async def owned(platform: Platform, person: Person) -> list[str]:
@@ -298,6 +304,7 @@ async def each(thread_ids: Iterable[str], work: Callable[[str], Awaitable[Counts
 # the project's own data follows, by its hook.
 EVERYTHING: tuple[Callable[[Platform, Person], Awaitable[Counts]], ...] = (
     revoke_keys,  # API keys: the person can do nothing more with them
+    delete_crons,  # nothing is started any more
     end_runs,  # nothing is written any more
     forget_own_keys,  # Idempotency-Keys
     delete_threads,  # records, runs, events, checkpoints, sessions of the chat door, lists of threads

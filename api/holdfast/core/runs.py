@@ -1,11 +1,12 @@
 """Runs: created, followed to their answer, listed, cancelled and deleted."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -28,6 +29,7 @@ from holdfast.wire.runs import RunCreate, RunCreateStateless
 
 STATELESS = UUID("1d4d8c0a-6d5c-5b0e-9a37-2f0d4f3b7c55")  # any constant will do: it sets these ids apart
 LONGEST_KEY = 255
+NO_STAMP: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -109,13 +111,15 @@ async def submit(
     *,
     create_thread: bool,
     once: lua.Once | None = None,
+    stamp: Mapping[str, Any] = NO_STAMP,
 ) -> Created:
+    """`stamp` is what only the server may say of a run's request."""
     spec = assistants.find(platform, asked.assistant_id)
     check_messages(platform.settings, asked.input, asked.command and asked.command.update)
     if once:  # an answer that was taken would read as one that comes too late
         await lua.check_once(platform.client, platform.keys, thread_id, once)
     await check_tokens(platform.client, platform.keys, caller, platform.settings.daily_tokens_of_caller)
-    request = new_request(thread_id, asked, spec, caller)
+    request = {**new_request(thread_id, asked, spec, caller), **stamp}
     caller = await admit(platform, caller, request, asked, create_thread=create_thread)
     request["metadata"] |= of_graph(spec)
     bind_contextvars(thread_id=thread_id, run_id=request["run_id"])

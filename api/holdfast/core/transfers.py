@@ -19,7 +19,9 @@ FORMAT = "holdfast-thread"
 VERSION = 1
 
 # What the record says of a claim, of runs in line and of the log: it means nothing in another place.
-PASSING = frozenset({b"token", b"active", b"entry", b"written", b"delayed", b"ends", b"asking", b"imported"})
+PASSING = frozenset(
+    {b"token", b"active", b"entry", b"written", b"delayed", b"ends", b"asking", b"imported", b"crons"}
+)
 ACTIVE = (b"pending", b"running")
 CLAIMED = (b"cancel", b"caller", b"tokens")  # of a run that has not ended
 ELSEWHERE = (

@@ -28,6 +28,8 @@ def run_config(claim: Claim) -> RunnableConfig:
         "langgraph_auth_permissions": list(user.get("permissions") or ()),
         "holdfast_decision": None,
     }
+    if "cron_id" in request:
+        own["cron_id"] = request["cron_id"]
     if claim.hold:
         own["holdfast_hold"] = claim.hold
     metadata = {

@@ -1,6 +1,5 @@
 """The scripts of a worker as typed functions: everything that the holder of a claim may do."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -203,23 +202,15 @@ async def release(client: Client, keys: Keys, claim: Claim, now: datetime) -> No
     )
 
 
-async def start_due(client: Client, keys: Keys, lane: int, count: int) -> int:
-    """Puts the runs in line whose time has come by the server's clock, up to `count`; returns how many."""
-    seconds, microseconds = await client.call("TIME")
-    now_ms = int(seconds) * 1000 + int(microseconds) // 1000
-    due = await client.call("ZRANGE", keys.due(lane), "-inf", now_ms, "BYSCORE", "LIMIT", 0, count)
-    started = [start_one(client, keys, lane, *member.decode().split("\x1f")) for member in due]
-    return sum(await asyncio.gather(*started))
-
-
 async def start_one(client: Client, keys: Keys, lane: int, thread_id: str, run_id: str) -> int:
+    """Puts a run in line whose time has come; 0 when it has been, or is gone."""
     found: int = await client.run(
         DUE,
         [
             keys.thread(thread_id),
             keys.runs(thread_id),
             keys.queue(thread_id),
-            keys.due(lane),
+            keys.timers(lane),
             *schedule_keys(keys, lane),
         ],
         [thread_id, run_id],

@@ -87,6 +87,10 @@ class Keys:
         """Hash: the thread's requests, several fields each: `<request_id>`, `<request_id>:status`..."""
         return self._thread("approvals", thread_id)
 
+    def cron(self, cron_id: str) -> str:
+        """Hash: a cron. That of a thread has an id of the thread's lane."""
+        return self._thread("cron", cron_id)
+
     def every(self, kind: str) -> str:
         """Pattern of the keys of a kind."""
         return f"{self.prefix}:{{*}}:{kind}:*"
@@ -108,9 +112,13 @@ class Keys:
         """Hash: how many runs have not ended of a tenant, of a `<tenant>\\x1f<caller>`; under "" of all."""
         return f"{self._bases[lane]}queued"
 
-    def due(self, lane: int) -> str:
-        """Sorted set by due time (ms): runs that start later."""
-        return f"{self._bases[lane]}due"
+    def timers(self, lane: int) -> str:
+        """Sorted set by due time (ms): what is to happen then; see `redis/timers.py`."""
+        return f"{self._bases[lane]}timers"
+
+    def crons(self, lane: int, tenant: str, owner: str = "") -> str:
+        """Sorted set by time of creation (us): the crons of an owner or, without one, of the tenant."""
+        return f"{self._bases[lane]}crons:{quote(tenant, safe='')}:{quote(owner, safe='')}"
 
     def tokens(self, lane: int, tenant: str, subject: str) -> str:
         """String, until midnight UTC: the tokens that a caller has used today, by runs in the lane."""
@@ -149,10 +157,6 @@ class Keys:
         name = f"approvals:{quote(tenant, safe='')}"
         return next(found for n in count() if self.lane(found := f"{name}:{n}") == lane)
 
-    def timers(self, lane: int) -> str:
-        """Sorted set by time (ms): what the clock is to look at, each `<kind>\\x1f<ids>`."""
-        return f"{self._bases[lane]}timers"
-
     def audit(self, lane: int) -> str:
         """Stream, for ever: the lane's audit trail."""
         return f"{self._bases[lane]}audit"
@@ -190,6 +194,10 @@ class Keys:
     def disk(self) -> str:
         """String: written by who wants to know that all that was written before is on disk."""
         return f"{self.prefix}:disk"
+
+    def declared_crons(self) -> str:
+        """Hash: the ids of the crons that langgraph.json asks for, by their names."""
+        return f"{self.prefix}:declared-crons"
 
     def secret(self, name: str) -> str:
         """String: a secret that the processes of one installation share."""

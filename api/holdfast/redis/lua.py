@@ -20,6 +20,7 @@ from holdfast.errors import (
 from holdfast.events import dump
 from holdfast.redis.approvals import Ballot, approval_keys
 from holdfast.redis.client import Argument, Client, Script
+from holdfast.redis.crons import delete_of_thread
 from holdfast.redis.keys import Keys
 from holdfast.redis.records import Caller, metadata_fields, run_fields, timestamp_us
 
@@ -67,10 +68,11 @@ class Most(NamedTuple):
 
 
 class Once(NamedTuple):
-    """An Idempotency-Key: the caller's and thread's own, and a digest of what is asked under it."""
+    """An Idempotency-Key: the caller's and thread's own, a digest of what is asked, how long it is known."""
 
     key: str
     digest: str
+    keep_s: int = 24 * 3600
 
 
 class Told(NamedTuple):
@@ -95,7 +97,6 @@ class AlreadyMade(Exception):
 
 
 KEY_REUSED = "This Idempotency-Key was used for another request: send a new key."
-ONCE_S = 24 * 3600  # how long an Idempotency-Key is remembered
 UNBOUNDED = 2**53
 NO_BOUNDS = Most()
 
@@ -235,21 +236,21 @@ async def note_state(
 
 
 async def delete_thread(client: Client, keys: Keys, thread_id: str, tenant: str, owner: str) -> None:
+    """Deletes a thread and all that belongs to it, its crons first."""
     lane = keys.lane(thread_id)
-    await client.run(
-        DELETE_THREAD,
-        [
-            keys.thread(thread_id),
-            *index_keys(keys, thread_id, tenant, owner),
-            keys.registry(lane),
-            keys.cancels(lane),
-            *thread_keys(keys, thread_id),
-            *schedule_keys(keys, lane),
-            keys.due(lane),
-            *approval_keys(keys, thread_id, tenant),
-        ],
-        [thread_id],
-    )
+    its_keys = [
+        keys.thread(thread_id),
+        *index_keys(keys, thread_id, tenant, owner),
+        keys.registry(lane),
+        keys.cancels(lane),
+        *thread_keys(keys, thread_id),
+        *schedule_keys(keys, lane),
+        keys.timers(lane),
+        *approval_keys(keys, thread_id, tenant),
+    ]
+    while isinstance(left := await client.run(DELETE_THREAD, its_keys, [thread_id]), bytes):
+        for cron_id in left.decode().split():
+            await delete_of_thread(client, keys, thread_id, cron_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +286,7 @@ class Submission:
             keys.cancels(lane),
             keys.checkpoints(thread_id),
             keys.checkpoint_index(thread_id),
-            keys.due(lane),
+            keys.timers(lane),
             *schedule_keys(keys, lane),
             keys.idempotency(thread_id, self.once.key if self.once else ""),
             keys.departed(thread_id),
@@ -306,7 +307,7 @@ class Submission:
             *self.most.share(lanes),
             self.caller.subject,
             self.once.digest if self.once else "",
-            ONCE_S,
+            self.once.keep_s if self.once else 0,
             orjson.dumps(list(self.ballots)),
             len(self.answers),
             *self.answers,
@@ -366,7 +367,7 @@ async def cancel(
             keys.queue(thread_id),
             keys.events(thread_id),
             keys.cancels(lane),
-            keys.due(lane),
+            keys.timers(lane),
             *schedule_keys(keys, lane),
             *approval_keys(keys, thread_id, tenant),
         ],

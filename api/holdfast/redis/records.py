@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha1
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -45,6 +45,17 @@ def contains(whole: Any, part: Any) -> bool:
     return bool(whole == part)
 
 
+class Owned(Protocol):
+    """What belongs to somebody: a thread, a cron."""
+
+    @property
+    def owner(self) -> str: ...
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def metadata(self) -> Mapping[str, Any]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who is calling: `subject` within `tenant`; only settings and policies give `roles` a meaning.
@@ -76,12 +87,12 @@ class Caller:
             return self.within
         return "" if self.staff or self.conditions is not None else self.subject
 
-    def may_use(self, thread: "ThreadRecord") -> bool:
-        """Whether the thread is within reach; the scripts say the same of all but `conditions`."""
+    def may_use(self, thing: Owned) -> bool:
+        """Whether a thing is within reach; the scripts say the same of all but `conditions`."""
         return (
-            thread.tenant == self.tenant
-            and self.owner_filter in ("", thread.owner)
-            and self.meets(thread.metadata)
+            thing.tenant == self.tenant
+            and self.owner_filter in ("", thing.owner)
+            and self.meets(thing.metadata)
         )
 
     def meets(self, metadata: Mapping[str, Any]) -> bool:

@@ -175,6 +175,7 @@ IdempotencyKey = Annotated[
 ]
 ThreadId = Annotated[Uuid, Path(description="A thread's UUID")]
 RunId = Annotated[Uuid, Path(description="A run's UUID")]
+CronId = Annotated[Uuid, Path(description="A cron's UUID")]
 
 
 def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -69,7 +69,7 @@ async def info() -> Response:
     shown: dict[str, Any] = {
         "version": WIRE_VERSION,
         "langgraph_py_version": version("langgraph"),
-        "flags": {"assistants": True, "crons": False, "langsmith": False, "strict_resume": True},
+        "flags": {"assistants": True, "crons": True, "langsmith": False, "strict_resume": True},
         "host": {"kind": "self-hosted", "name": "holdfast", "version": __version__},
     }
     return answer(shown)

@@ -1,4 +1,4 @@
--- KEYS thread, runs, order, queue, events, cancels, due, the lane's schedule, approvals
+-- KEYS thread, runs, order, queue, events, cancels, timers, the lane's schedule, approvals
 -- ARGV run_id, action, now_us, thread_id
 -- Returns 'missing', 'finished', 'dropped' (it had not started) or 'asked' (its worker will end it).
 local thread, runs, order, queue, events, cancels = unpack(KEYS, 1, 6)
@@ -14,7 +14,7 @@ if held[1] ~= '' and held[2] == run then
 end
 count_out(lane_of(8), runs, run, redis.call('HGET', thread, 'tenant'))
 drop(approvals_of(12), thread, ARGV[4], runs, order, queue, events, run, action, now_us)
-if redis.call('ZREM', KEYS[7], ARGV[4] .. '\31' .. run) == 1 then
+if redis.call('ZREM', KEYS[7], 'run\31' .. ARGV[4] .. '\31' .. run) == 1 then
   redis.call('HINCRBY', thread, 'delayed', -1)
 end
 if redis.call('EXISTS', queue) == 0 then redis.call('HSET', thread, 'status', rest(thread), 'updated_at', now_us) end

@@ -1,7 +1,10 @@
 -- KEYS thread, threads of the owner, threads of the tenant, registry, cancels, queue, and all other keys of the thread,
---      the lane's schedule, due, approvals
+--      the lane's schedule, timers, approvals
 -- ARGV thread_id
+-- Returns the ids of its crons, one after the other, where it has some: they go first, and nothing is changed.
 -- A worker that still runs the thread finds its token gone: none of its writes is accepted any more.
+local crons = redis.call('HGET', KEYS[1], 'crons')
+if crons and crons ~= '' then return crons end
 local line = redis.call('LRANGE', KEYS[6], 0, -1)
 if line[1] then redis.call('SPUBLISH', KEYS[5], line[1] .. '\31interrupt') end
 local now = redis.call('TIME')
@@ -18,7 +21,7 @@ local lane = lane_of(12)
 local counted = redis.call('HMGET', KEYS[1], 'tenant', 'delayed')
 if #line + tonumber(counted[2] or 0) > 0 then
   for _, run in ipairs(redis.call('ZRANGE', KEYS[8], 0, -1)) do
-    redis.call('ZREM', KEYS[16], ARGV[1] .. '\31' .. run)
+    redis.call('ZREM', KEYS[16], 'run\31' .. ARGV[1] .. '\31' .. run)
     local status = redis.call('HGET', KEYS[7], run .. ':status')
     if status == 'pending' or status == 'running' then count_out(lane, KEYS[7], run, counted[1]) end
   end

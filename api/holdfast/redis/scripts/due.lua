@@ -1,9 +1,9 @@
 -- Puts a run that was to start later in line, once.
--- KEYS thread, runs, queue, due, the lane's schedule
+-- KEYS thread, runs, queue, timers, the lane's schedule
 -- ARGV thread_id, run_id
 local thread, runs, queue = unpack(KEYS, 1, 3)
 local thread_id, run = unpack(ARGV)
-if redis.call('ZREM', KEYS[4], thread_id .. '\31' .. run) == 0 then return 0 end
+if redis.call('ZREM', KEYS[4], 'run\31' .. thread_id .. '\31' .. run) == 0 then return 0 end
 if redis.call('HGET', runs, run .. ':status') ~= 'pending' then return 0 end  -- its thread is gone
 redis.call('HINCRBY', thread, 'delayed', -1)
 redis.call('HSET', thread, 'status', 'busy')

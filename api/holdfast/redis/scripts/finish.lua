@@ -71,7 +71,8 @@ local tenant, later = known[1], tonumber(known[2] or 0) > 0
 discard(lane, entry)
 count_out(lane, runs, run, tenant)
 redis.call('LREM', queue, 1, run)
-if after == 'delete' and redis.call('EXISTS', queue) == 0 and not later then
+local lasts = later or (redis.call('HGET', thread, 'crons') or '') ~= ''
+if after == 'delete' and redis.call('EXISTS', queue) == 0 and not lasts then
   -- The events stay for the readers that still follow the run, and beside them a digest of whose they are.
   redis.call('EXPIRE', events, keep)
   redis.call('SET', KEYS[15], digest_of(tenant, redis.call('HGET', thread, 'owner')), 'EX', keep)

@@ -1,5 +1,5 @@
 -- KEYS thread, runs, order, queue, events, threads of the owner, threads of the tenant, cancels,
---      checkpoints, checkpoint index, due, the lane's schedule, idempotency, departed, approvals
+--      checkpoints, checkpoint index, timers, the lane's schedule, idempotency, departed, approvals
 -- ARGV thread_id, run_id, request, now_us, strategy, tenant, owner ('' = anybody in the tenant),
 --      creator ('' = the thread must exist), delay (ms, by the server's clock), most runs at once in all, most a tenant,
 --      most a caller, the caller, digest of what is asked ('' = no Idempotency-Key), seconds that the key is kept,
@@ -89,7 +89,7 @@ if delay ~= '0' then
   local clock = redis.call('TIME')
   local due = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000) + tonumber(delay))
   redis.call('HINCRBY', thread, 'delayed', 1)
-  redis.call('ZADD', KEYS[11], due, thread_id .. '\31' .. run)
+  redis.call('ZADD', KEYS[11], due, 'run\31' .. thread_id .. '\31' .. run)
 else
   redis.call('RPUSH', queue, run)
   redis.call('HSET', thread, 'status', 'busy')
