@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.mutants import MUTATIONS, Mutation
+from tests.mutants_of_approvals import MUTATIONS_OF_APPROVALS
 from tests.mutants_of_limits import OF_LIMITS
 from tests.mutants_of_time import MUTATIONS_OF_TIME
 
@@ -76,7 +77,7 @@ def run(copy: Path, tests: str) -> tuple[int, str]:
 
 def main() -> int:
     wanted = sys.argv[1:]
-    listed = (*MUTATIONS, *OF_LIMITS, *MUTATIONS_OF_TIME)
+    listed = (*MUTATIONS, *OF_LIMITS, *MUTATIONS_OF_TIME, *MUTATIONS_OF_APPROVALS)
     chosen = [one for one in listed if not wanted or any(word in one.name for word in wanted)]
     noticing = sorted({one.tests for one in chosen})
     with ThreadPoolExecutor(2) as pool:

@@ -21,6 +21,7 @@ from tests.api.approving import (
 )
 from tests.api.wire import Json, new_thread, refusal
 from tests.servers import Live
+from tests.waiting import wait_until
 
 TWO: Json = {"roles": ["chief"], "deciders": 2}
 
@@ -417,6 +418,22 @@ async def test_a_reminder_comes_once(server: Live) -> None:
         await look(server, one)
         await look(server, one)
         assert kinds(await shown(ann, one)) == ["requested", "reminded", "viewed"]
+
+
+async def test_the_clock_runs_on_every_replica_and_rings_once(twins: tuple[Live, Live]) -> None:
+    one, _ = twins
+    async with one.http("ann") as ann:
+        times = {"remind_at": later(seconds=0.2), "expires_at": later(seconds=1)}
+        approval = await ask_one(ann, roles=["chief"], on_expiry={"escalate": ["director"]}, **times)
+
+        async def expired() -> bool:
+            return bool(await listed(ann, status="expired"))
+
+        await wait_until(expired, "the request has expired")
+        told = ["requested", "reminded", "escalated", "expired"]
+        assert kinds(await shown(ann, approval))[:4] == told
+        values = await settled(ann, approval)
+        assert values["answers"]["one"]["decision"]["decisions"][0]["type"] == "reject"
 
 
 # races
