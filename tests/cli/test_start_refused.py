@@ -71,7 +71,10 @@ def project(folder: Path, config: object, **files: str) -> str:
             "must be a number of minutes, not '1h'",
         ),
         ({"graphs": FINE_GRAPH, "holdfast": "hooks"}, '"holdfast" must be an object, as in {"hooks": '),
-        ({"graphs": FINE_GRAPH, "holdfast": {"hooks": 5}}, '"holdfast" must be an object, as in {"hooks": '),
+        (
+            {"graphs": FINE_GRAPH, "holdfast": {"hooks": 5}},
+            '"hooks" must be the name of a module, as in {"hooks": ',
+        ),
         (
             {"graphs": FINE_GRAPH, "holdfast": {"hooks": "./gone.py"}},
             "The hooks: the file ./gone.py does not exist",
