@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -103,7 +104,7 @@ async def plan(state: Talk) -> list[Send]:
 
 async def request(state: Talk, config: RunnableConfig) -> dict[str, Any]:
     [name] = state["questions"]
-    request_id = f"{config['configurable']['thread_id']}-{name}"
+    request_id = f"{config['configurable']['thread_id']}-{re.sub('[^A-Za-z0-9]', '', name)}"
     decision = interrupt(approval(request_id, **(state.get("policy") or {})))
     by = (config["configurable"].get("holdfast_decision") or {}).get("by")
     note(f"decided {request_id} {decision['decisions'][0]['type']}")
