@@ -99,7 +99,8 @@ async def answer_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HoldfastError):
         raise error
     later = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, Unavailable | TooMany) else {}
-    return base.answer({"detail": error.detail, "code": error.code}, error.status, {**error.headers, **later})
+    shown = {"detail": error.detail, "code": error.code, **error.more}
+    return base.answer(shown, error.status, {**error.headers, **later})
 
 
 async def answer_invalid(_request: Request, error: Exception) -> Response:

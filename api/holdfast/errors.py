@@ -14,6 +14,8 @@ HoldfastError
 ├── Conflict 409
 │   ├── ThreadExists
 │   ├── ThreadBusy
+│   ├── Held
+│   ├── NotHeld
 │   └── NothingPending
 ├── TooLarge 413
 ├── Invalid 422
@@ -28,9 +30,10 @@ HoldfastError
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+NOTHING_MORE: Mapping[str, Any] = MappingProxyType({})
 
 
 def challenge(scheme: str) -> Mapping[str, str]:
@@ -43,6 +46,7 @@ class HoldfastError(Exception):
     status: int = 500
     code: ClassVar[str] = "internal_error"
     headers: Mapping[str, str] = NO_HEADERS
+    more: Mapping[str, Any] = NOTHING_MORE  # what else the answer holds
 
     def __init__(self, detail: str | None = None) -> None:
         self.detail = detail or (type(self).__doc__ or "").strip()
@@ -141,6 +145,22 @@ class ThreadBusy(Conflict):
     """A run is active on this thread: wait for it, cancel it, or choose another multitask_strategy."""
 
     code = "thread_busy"
+
+
+class Held(Conflict):
+    """Somebody else has taken this thread over."""
+
+    code = "held"
+
+    def __init__(self, hold: Mapping[str, Any]) -> None:
+        super().__init__(f"{hold['by']} has had this thread since {hold['since']}.")
+        self.more = {"hold": hold}
+
+
+class NotHeld(Conflict):
+    """No person is asked for on this thread, and none has it."""
+
+    code = "not_held"
 
 
 class NothingPending(Conflict):

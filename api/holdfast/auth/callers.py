@@ -22,12 +22,16 @@ def make_caller(
     scopes: frozenset[str] = frozenset(SCOPES),
     user: Mapping[str, Any] | None = None,
 ) -> Caller:
-    """Whether the caller is staff follows from the roles. Raises `Unauthorized` for what cannot be a name."""
+    """The roles say whether the caller is staff, and may take threads over.
+
+    Raises `Unauthorized` for what cannot be a name.
+    """
     named = tenant if tenant is not None else settings.default_tenant
     if named is None:
         raise Unauthorized(NO_TENANT)
     held = read_roles(roles)
     staff = not set(settings.staff_roles).isdisjoint(held)
+    may_hold = staff or not set(settings.hold_roles).isdisjoint(held)
     return Caller(
         check_name(subject, "subject"),
         check_name(named, "tenant"),
@@ -35,6 +39,7 @@ def make_caller(
         staff,
         scopes=scopes,
         user=user or {},
+        may_hold=may_hold,
     )
 
 

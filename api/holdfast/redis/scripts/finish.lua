@@ -33,7 +33,8 @@ end
 local token, from, thread_id, run, entry, status = unpack(ARGV, 1, 6)
 local now_us, ttl, keep, after = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[13]
 if redis.call('HGET', runs, run .. ':finished') == token then return {'ok'} end  -- the reply was lost
-if redis.call('HGET', thread, 'token') ~= token then return redis.error_reply('FENCED') end
+local held = redis.call('HMGET', thread, 'token', 'handback_run')
+if held[1] ~= token then return redis.error_reply('FENCED') end
 
 local waiting, decided = tonumber(ARGV[14]), {'decided'}
 for i = 15, 14 + 2 * waiting, 2 do
@@ -72,6 +73,9 @@ if after == 'rollback' then
 else
   redis.call('HSET', runs, run .. ':status', status, run .. ':updated_at', now_us, run .. ':finished', token,
     run .. ':error', ARGV[9])
+end
+if status == 'success' and held[2] == run then
+  redis.call('HDEL', thread, 'handback', 'handback_past', 'handback_run')
 end
 trim(keep)
 local more = redis.call('EXISTS', queue) == 1

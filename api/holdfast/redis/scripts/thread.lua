@@ -38,9 +38,12 @@ local function expire(keys, seconds)
   end
 end
 
--- Begins the time that a thread at rest is kept, unless a run of it is still to come. Its log goes before the rest.
+-- Begins the time that a thread at rest is kept, unless a run of it is still to come; one that a person is asked for
+-- or has taken over is kept for ever. Its log goes before the rest.
 local function lapse(thread, others, events, ttl, keep)
-  if tonumber(redis.call('HGET', thread, 'delayed') or 0) > 0 then return end
+  local at = redis.call('HMGET', thread, 'delayed', 'hold')
+  if tonumber(at[1] or 0) > 0 then return end
+  if (at[2] or '') ~= '' then ttl = 0 end
   expire({thread, unpack(others)}, ttl)
   redis.call('EXPIRE', events, ttl > 0 and math.min(ttl, keep) or keep)
 end

@@ -1,0 +1,32 @@
+"""Which threads a search means, by what their records say."""
+
+from typing import Any
+
+from holdfast.redis.records import ThreadRecord
+from holdfast.wire.threads import HoldState, ThreadFilter
+
+
+def fits(thread: ThreadRecord, wanted: ThreadFilter) -> bool:
+    """Whether the thread is one that is looked for; its values, which the record does not hold, aside."""
+    return (
+        wanted.status in (None, thread.status)
+        and contains(thread.metadata, wanted.metadata or {})
+        and (wanted.hold is None or is_held(thread, wanted.hold))
+    )
+
+
+def is_held(thread: ThreadRecord, wanted: HoldState) -> bool:
+    if thread.hold is None:
+        return False
+    return wanted == "any" or wanted == ("asked" if thread.hold.by is None else "taken")
+
+
+def contains(whole: Any, part: Any) -> bool:
+    """Whether `whole` has all that `part` has, as `jsonb @>` does."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(
+            key in whole and contains(whole[key], value) for key, value in part.items()
+        )
+    if isinstance(part, list):
+        return isinstance(whole, list) and all(any(contains(one, item) for one in whole) for item in part)
+    return bool(whole == part)
