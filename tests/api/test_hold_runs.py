@@ -8,9 +8,13 @@ import httpx
 import pytest
 from langgraph_sdk import Auth
 
+from holdfast.core import erasure
+from holdfast.core.erasure import Person
 from holdfast.core.transfers import export, restore
+from holdfast.redis.traces import NOBODY
 from tests.api.test_holds import hold_of, put, release
 from tests.api.wire import Json, new_thread
+from tests.scanning import mentions
 from tests.servers import Live, live, said
 from tests.waiting import wait_until
 
@@ -237,7 +241,7 @@ async def test_a_role_that_is_none_asks_for_nobody(server: Live, odd: Json) -> N
         assert await hold_of(ann, thread_id) == "absent"
 
 
-# carried along
+# carried along, and forgotten
 
 
 async def test_who_has_it_travels_with_the_thread(server: Live) -> None:
@@ -253,3 +257,28 @@ async def test_who_has_it_travels_with_the_thread(server: Live) -> None:
         assert await server.platform.client.call("TTL", server.platform.keys.thread(thread_id)) == -1
         await release(eve, thread_id)
         assert "handback" in await stamps(ann, thread_id)
+
+
+async def named(server: Live, name: str) -> list[str]:
+    """Where in all that the server keeps a name stands."""
+    found = await mentions(server.platform.client.redis, name)
+    return [place for place in found if server.platform.keys.prefix in place]
+
+
+async def test_an_erased_person_is_not_named_as_who_had_the_thread(redis_url: str) -> None:
+    async with signing_in(redis_url) as (server, ann, eve):
+        thread_id = await new_thread(ann)
+        await put(eve, thread_id, ask=True)
+        await put(eve, thread_id)
+        await release(eve, thread_id, note="done")
+        await put(eve, thread_id, ask=True)
+        await put(eve, thread_id)
+        await run(eve, thread_id)
+        assert [bool(await named(server, one)) for one in (EVE, EVE_SMITH, MAIL)] == [True] * 3
+        await erasure.erase(server.platform, Person(EVE, "default"))
+        assert [await named(server, one) for one in (EVE, EVE_SMITH, MAIL)] == [[]] * 3
+        hold = await hold_of(ann, thread_id)
+        assert (hold["by"], hold["asked_by"]) == (NOBODY, NOBODY)
+        state = (await ann.get(f"/threads/{thread_id}/state")).json()["values"]["user"]
+        speaker = {"subject": NOBODY, "roles": ["operator"], "name": NOBODY}
+        assert (state["holdfast_speaker"], state["holdfast_hold"]["by"]) == (speaker, NOBODY)

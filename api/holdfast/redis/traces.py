@@ -13,7 +13,7 @@ NAMING = Script.load("naming")
 REPLACE = Script.load("replace")
 
 NOBODY = "erased"  # stands where the name stood
-NAMED = frozenset({"by", "caller", "owner"})  # keys under which a record says who
+NAMED = frozenset({"asked_by", "by", "caller", "owner", "subject"})  # keys under which a record says who
 PAGE = 1000
 AT_ONCE = 50
 
@@ -92,19 +92,24 @@ def nameless_fields(stored: Mapping[bytes, bytes], name: str) -> dict[bytes, tup
 def nameless_field(field: bytes, value: bytes, name: str) -> bytes:
     key = field.decode().removeprefix(METADATA)
     try:
-        return orjson.dumps(nameless({key: orjson.loads(value)}, name)[key])
+        told = orjson.loads(value)
     except orjson.JSONDecodeError:  # plain text, such as an owner of another name
         return value
+    if isinstance(told, dict) and told.get("caller") == name and "user" in told:
+        told["user"] = {}  # what a sign-in told of who asked for a run
+    return orjson.dumps(nameless({key: told}, name)[key])
 
 
 def nameless(
     value: Any, name: str, *, named: bool = False, other: Callable[[Any, bool], Any] = lambda value, _: value
 ) -> Any:
     """The value with `NOBODY` in the place of the name, where that stands, alone or in a list, under a key
-    that says who. `other` is asked for what is neither text, list nor dict, with whether it stands there."""
+    that says who; and in that of the display name beside a `subject`. `other` is asked for what is neither
+    text, list nor dict, with whether it stands there."""
     match value:
         case dict():
-            return {key: nameless(item, name, named=key in NAMED, other=other) for key, item in value.items()}
+            told = {key: nameless(item, name, named=key in NAMED, other=other) for key, item in value.items()}
+            return told | {"name": NOBODY} if value.get("subject") == name and "name" in told else told
         case list():
             return [nameless(item, name, named=named, other=other) for item in value]
         case str():
