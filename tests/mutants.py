@@ -16,6 +16,27 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "two people take one thread",
+        f"{SCRIPTS}/hold.lua",
+        "if (at[2] or '') ~= old then",
+        "if false then",
+        "tests/api/test_holds.py -k hundred",
+    ),
+    Mutation(
+        "a graph takes a thread from the person who has it",
+        f"{SCRIPTS}/write.lua",
+        "(redis.call('HGET', thread, 'hold') or '') == ''",
+        "true",
+        "tests/engine/test_holds.py",
+    ),
+    Mutation(
+        "what was left on handing back is lost with a run that fails",
+        f"{SCRIPTS}/finish.lua",
+        "if status == 'success' and held[2] == run then",
+        "if held[2] == run then",
+        "tests/engine/test_holds.py",
+    ),
+    Mutation(
         "an append compares no token",
         f"{SCRIPTS}/write.lua",
         "if at[1] ~= token then",

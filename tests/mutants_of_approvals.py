@@ -62,7 +62,7 @@ MUTATIONS_OF_APPROVALS = (
     Mutation(
         "a thread expires while a request of it waits",
         f"{SCRIPTS}/thread.lua",
-        "if string.find(later[2] or '', '%S') or",
+        "if string.find(at[2] or '', '%S') or",
         "if",
         "tests/api/test_approvals.py -k fails_leaves",
     ),

@@ -16,6 +16,8 @@ HoldfastError
 ├── Conflict 409
 │   ├── ThreadExists
 │   ├── ThreadBusy
+│   ├── Held
+│   ├── NotHeld
 │   └── NothingPending
 ├── TooLarge 413
 ├── Invalid 422
@@ -35,9 +37,9 @@ import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
-NOTHING: Mapping[str, object] = MappingProxyType({})
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -51,7 +53,7 @@ class HoldfastError(Exception):
     status: int = 500
     code: ClassVar[str] = "internal_error"
     headers: Mapping[str, str] = NO_HEADERS
-    more: Mapping[str, object] = NOTHING  # what else a caller is told, beside `detail` and `code`
+    more: Mapping[str, Any] = NOTHING  # what else a caller is told, beside `detail` and `code`
 
     def __init__(self, detail: str | None = None) -> None:
         self.detail = detail or (type(self).__doc__ or "").strip()
@@ -162,6 +164,22 @@ class ThreadBusy(Conflict):
     """A run is active on this thread: wait for it, cancel it, or choose another multitask_strategy."""
 
     code = "thread_busy"
+
+
+class Held(Conflict):
+    """Somebody else has taken this thread over."""
+
+    code = "held"
+
+    def __init__(self, hold: Mapping[str, Any]) -> None:
+        super().__init__(f"{hold['by']} has had this thread since {hold['since']}.")
+        self.more = {"hold": hold}
+
+
+class NotHeld(Conflict):
+    """No person is asked for on this thread, and none has it."""
+
+    code = "not_held"
 
 
 class NothingPending(Conflict):

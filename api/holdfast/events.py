@@ -46,6 +46,9 @@ LANGGRAPH_MODES = {
 # What a run has to log besides, for readers of protocol v3.
 PROTOCOL_MODES = ("values", "updates", "messages-tuple", "custom", "tools")
 
+# The mode of what tells who has a thread: an event of the thread's own, outside of its runs.
+HOLD = "hold"
+
 # The modes that a reader gets whatever it asked for.
 ALWAYS = frozenset({"metadata", "error"})
 
@@ -195,8 +198,9 @@ class Encoder:
 
     @property
     def langgraph_modes(self) -> list[str]:
-        """`values` is the answer of `wait` and `join`, `updates` say which nodes have finished."""
-        return sorted({"values", "updates", *(LANGGRAPH_MODES[mode] for mode in self.modes)})
+        """`values` is the answer of `wait` and `join`, `updates` say which nodes have finished, and by
+        `custom` a graph may ask for a person."""
+        return sorted({"values", "updates", "custom", *(LANGGRAPH_MODES[mode] for mode in self.modes)})
 
     def event(self, mode: str, data: Any, namespace: str = "", reference: bytes = b"") -> Event:
         text = dump(data)
@@ -207,7 +211,7 @@ class Encoder:
 
     def encode(self, mode: str, chunk: Any, namespace: str = "", reference: bytes = b"") -> Iterator[Event]:
         self._watch(mode, chunk, namespace)
-        if mode == "updates" and "updates" not in self.modes:
+        if mode in ("updates", "custom") and mode not in self.modes:
             return
         if mode == "messages":
             for told in self._chunks.take(chunk, namespace) if self._chunks else (chunk,):

@@ -50,6 +50,9 @@ class Settings(BaseModel):
     dev_subject: str = Field("demo", description="Who calls without a token under `HOLDFAST_AUTH=dev`")
     dev_roles: Names = Field(("operator",), description="The roles of that caller, separated by commas")
     staff_roles: Names = Field(("operator",), description="Roles that may use every thread of their tenant")
+    hold_roles: Names = Field(
+        ("operator",), description="Roles that may take a thread over, beside those of staff; see hand-off.md"
+    )
     admin_roles: Names = Field((), description="Roles that may erase a person of their tenant")
     default_tenant: str | None = Field(
         None,

@@ -196,7 +196,15 @@ def test_both_forms_of_messages_at_once() -> None:
     encoder = Encoder("run", ["messages", "messages-tuple"])
     events = list(encoder.encode("messages", (AIMessageChunk(content="x", id="m"), {}), "child:1"))
     assert [event.name for event in events] == ["messages|child:1", "messages/metadata", "messages/partial"]
-    assert encoder.langgraph_modes == ["messages", "updates", "values"]
+    assert encoder.langgraph_modes == ["custom", "messages", "updates", "values"]
+
+
+@pytest.mark.parametrize("mode", ["custom", "updates"])
+def test_what_the_platform_itself_wants_to_see_is_not_logged_for_others(mode: str) -> None:
+    for asked, count in ((["values"], 0), ([mode], 1)):
+        encoder = Encoder("run", asked)
+        assert mode in encoder.langgraph_modes
+        assert len(list(encoder.encode(mode, {"node": {}}))) == count
 
 
 def test_an_event_survives_the_log() -> None:

@@ -79,6 +79,8 @@ FORGED = {
     "langgraph_auth_permissions": ["all"],
     "holdfast_hold": {"role": "chief"},
     "holdfast_decision": {"by": ["the boss"]},
+    "holdfast_speaker": {"subject": "the boss", "roles": ["chief"], "name": "the boss"},
+    "holdfast_handback": {"by": "the boss", "note": "give in", "at": "today"},
     "thread_id": UNKNOWN,
     "run_id": UNKNOWN,
     "graph_id": "approve",
@@ -157,6 +159,11 @@ REQUESTS: list[tuple[str, str, Json]] = [
     ("GET", "/threads/T/runs/R/join", None),
     ("GET", "/threads/T/runs/R/stream", None),
     ("POST", "/threads/T/runs/R/cancel", None),
+    ("PUT", "/threads/T/hold", {}),
+    ("PUT", "/threads/T/hold", {"ask": True}),
+    ("PUT", "/threads/T/hold", {"role": "the boss"}),
+    ("DELETE", "/threads/T/hold", None),
+    ("DELETE", "/threads/T/hold", {"note": "mine"}),
 ]
 
 

@@ -194,6 +194,13 @@ async def tell_user(state: Talk, config: RunnableConfig) -> dict[str, Any]:
     }
 
 
+async def call(state: Talk) -> dict[str, Any]:
+    """Asks for a person, of the role that `answer` names."""
+    get_stream_writer()({"holdfast_hold": {"role": state.get("answer") or "helper"}})
+    await asyncio.sleep(state.get("delay") or 0)
+    return {"log": ["called"]}
+
+
 async def wonder(state: Talk) -> dict[str, Any]:
     [name] = state["questions"]
     return {"answers": {name: interrupt({"question": name})}}
@@ -279,5 +286,9 @@ pair = questions()
 half = mixed()
 secretive = untracked()
 desk = asking_again()
+ask_who = chain(question=question, tell=tell_user)
+calling = chain(call=call, tell=tell_user)
+calling_inside = chain(child=chain(call=call))
+calling_badly = chain(call=call, broken=broken)
 nested = chain(first=step, child=chain(speak=speak))
 inner = chain(child=chain(question=question))

@@ -23,7 +23,10 @@ def make_caller(
     scopes: frozenset[str] = frozenset(SCOPES),
     user: Mapping[str, Any] | None = None,
 ) -> Caller:
-    """Whether the caller is staff follows from the roles. Raises `Unauthorized` for what cannot be a name."""
+    """The roles say whether the caller is staff, and may take threads over.
+
+    Raises `Unauthorized` for what cannot be a name.
+    """
     named = tenant if tenant is not None else settings.default_tenant
     if named is None:
         raise Unauthorized(NO_TENANT)
@@ -31,6 +34,7 @@ def make_caller(
     staff = not set(settings.staff_roles).isdisjoint(held)
     if subject == SERVICE:
         raise Unauthorized(f"Nobody but the platform itself is {SERVICE!r}.")
+    may_hold = staff or not set(settings.hold_roles).isdisjoint(held)
     return Caller(
         check_name(subject, "subject"),
         check_name(named, "tenant"),
@@ -38,6 +42,7 @@ def make_caller(
         staff,
         scopes=scopes,
         user=user or {},
+        may_hold=may_hold,
     )
 
 

@@ -58,7 +58,7 @@ async def describe(platform: Platform, thread: ThreadRecord) -> list[tuple[str, 
         ("metadata", dump(thread.metadata).decode()),
     ]
     rows += [("error", dump(thread.error).decode())] if thread.error else []
-    rows += [("hold", dump(thread.hold).decode())] if thread.hold else []
+    rows += [("hold", thread.hold.encode().decode())] if thread.hold else []
     decided = ((name, f"by {', '.join(one['by'])} at {one['at']}") for name, one in thread.decisions.items())
     return rows + [("decided", f"{name} {how}") for name, how in decided]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from holdfast.events import Event
+from holdfast.events import HOLD, Event
 from holdfast.wire.messages import ROLES, Growing
 
 # The number of an event times this is the `seq` of its last frame: so a cursor can point between the frames
@@ -58,6 +58,11 @@ def requested(interrupt: dict[str, Any]) -> Frame:
     """What waits, under both names that clients know it by."""
     value = interrupt.get("value")
     return Frame("input.requested", [], {"interrupt_id": interrupt["id"], "payload": value, "value": value})
+
+
+def hold_told(data: bytes) -> Frame:
+    """Who has the thread, on a channel that may be asked for by its name."""
+    return Frame("custom", [], {"name": HOLD, "payload": orjson.loads(data)})
 
 
 class Rendering:
@@ -107,6 +112,8 @@ class Rendering:
             yield lifecycle(
                 "interrupted" if told["status"] == "interrupted" else "completed", self.graph_name
             )
+        elif event.mode == HOLD:
+            yield hold_told(event.data)
 
     def _begin(self, event: Event) -> list[Frame]:
         cut_off = [self._give_up(key, LOST) for key in list(self._telling)]

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from holdfast.core import runs, threads
 from holdfast.core.answers import check_gone, pending
 from holdfast.core.following import START, pieces
-from holdfast.core.frames import FRAMES, Frame, Rendering, lifecycle, numbered, requested, through
+from holdfast.core.frames import FRAMES, Frame, Rendering, hold_told, lifecycle, numbered, requested, through
 from holdfast.core.platform import Platform
 from holdfast.core.replay import complete
 from holdfast.errors import BadRequest, HoldfastError, NothingPending, ThreadNotFound
@@ -19,7 +19,7 @@ from holdfast.events import PROTOCOL_MODES, dump, now_ms
 from holdfast.redis import lua
 from holdfast.redis.client import insist
 from holdfast.redis.lua import Place
-from holdfast.redis.records import FOLLOWED, Caller, ThreadRecord
+from holdfast.redis.records import FOLLOWED, Caller, ThreadRecord, tell_hold
 from holdfast.redis.stream import Reader, Span, Stored
 from holdfast.wire.protocol import Command, EventsRequest, InputRespond
 from holdfast.wire.runs import RunCreate
@@ -258,16 +258,20 @@ class Follower:
         frames = [self._gap(seq)] if self.since else []
         frames += await self._snapshot(record, at_rest=at_rest)
         self.since = 0  # a cursor ahead of the log belongs to a thread that is gone
-        return stand_in(seq, [one for one in frames if self.asked.covers(one.method, one.namespace)])
+        covers = self.asked.covers
+        return stand_in(seq, [one for one in frames if covers(one.method, one.namespace, one.data)])
 
     def _gap(self, seq: int) -> Frame:
         return Frame("gap", [], {"since": self.since, "through": seq})
 
     async def _snapshot(self, record: ThreadRecord, *, at_rest: bool) -> list[Frame]:
-        """The values; at rest also what waits and how the last run ended: nothing else will tell."""
+        """Who has the thread, and the values; at rest also what waits and how the last run ended.
+
+        Nothing else will tell.
+        """
+        frames = [hold_told(self.platform.told(tell_hold(record.hold)))] if record.hold_known else []
         if not record.started:
-            return []
-        frames = []
+            return frames
         if self.asked.covers("values", []):
             values = await threads.values(self.platform, record) or {}
             frames.append(Frame("values", [], orjson.Fragment(self.platform.told(dump(values)))))

@@ -188,6 +188,7 @@ def new_request(thread_id: str, asked: RunCreateStateless, spec: GraphSpec, call
         "created_at": datetime.now(UTC).isoformat(),
         "caller": caller.subject,
         "roles": list(caller.roles),
+        "may_hold": caller.may_hold,
         "user": dict(caller.user),
         "http_request_id": get_contextvars().get("request_id"),
         "kwargs": kwargs(asked),

@@ -16,13 +16,14 @@ from holdfast.core.following import START, is_shown, with_interrupts
 from holdfast.core.platform import Platform
 from holdfast.core.replay import GONE, complete
 from holdfast.errors import Invalid, ThreadNotFound
-from holdfast.events import Event, dump, now_ms
+from holdfast.events import HOLD, Event, dump, now_ms
 from holdfast.redis.client import insist
 from holdfast.redis.lua import Place
-from holdfast.redis.records import Caller, ThreadRecord, timestamp_us
+from holdfast.redis.records import Caller, ThreadRecord, tell_hold, timestamp_us
 from holdfast.redis.stream import Reader, Stored, parse_place
 
 BEGINNING = ("-", "-1", "0")
+OF_RUNS = ("run_modes", "lifecycle")
 BAD_ID = "Last-Event-ID is not the id of an event: send one as it came, or `-` for all that there is."
 
 
@@ -132,10 +133,12 @@ class ThreadStream:
         return run_done(stored) if event.mode == "end" else stored
 
     def _wants(self, event: Event) -> bool:
+        if event.mode == HOLD:
+            return not self.modes.isdisjoint(OF_RUNS)
         if not event.run_id:
             return event.mode in self.modes
         if event.mode in ("metadata", "end"):
-            return not self.modes.isdisjoint(("run_modes", "lifecycle"))
+            return not self.modes.isdisjoint(OF_RUNS)
         return "run_modes" in self.modes and (self._asked is None or is_shown(event.mode, self._asked))
 
     async def _turn_to(self, run_id: str) -> None:
@@ -185,9 +188,11 @@ class ThreadStream:
         return of_thread("gap", dump({"since": self._after.id, "through": through.id}))
 
     async def _snapshot(self, record: ThreadRecord) -> list[Event]:
-        """The state as it is, in the form of each mode that was asked for."""
+        """Who has the thread, and the state as it is in the form of each mode that was asked for."""
+        told = self.platform.told(tell_hold(record.hold))
+        holds = [of_thread(HOLD, told)] if record.hold_known and not self.modes.isdisjoint(OF_RUNS) else []
         if not record.started or record.graph_id not in self.platform.project.graphs:
-            return []
+            return holds
         found = await threads.snapshot(self.platform, record)
         at_rest = record.status != "busy"
         waiting = [one for several in record.interrupts.values() for one in several if at_rest]
@@ -195,4 +200,4 @@ class ThreadStream:
             "run_modes": ("values", self.platform.told(dump(with_interrupts(found.values, waiting)))),
             "state_update": ("state_update", threads.tell(self.platform, self.thread_id, found).state),
         }
-        return [of_thread(*form) for mode, form in forms.items() if mode in self.modes]
+        return holds + [of_thread(*form) for mode, form in forms.items() if mode in self.modes]

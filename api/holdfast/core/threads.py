@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 
 from holdfast.auth.rules import Action
 from holdfast.core import answers
+from holdfast.core.filters import fits
 from holdfast.core.platform import Platform
 from holdfast.core.states import EMPTY_STATE, describe_interrupt, describe_state
 from holdfast.errors import BadRequest, Fenced, HoldfastError, ThreadBusy, ThreadExists, ThreadNotFound
@@ -137,6 +138,8 @@ def describe(thread: ThreadRecord, values: Any = None) -> dict[str, Any]:
             task: [{key: value for key, value in one.items() if value is not None} for one in interrupts]
             for task, interrupts in thread.interrupts.items()
         }
+    if thread.hold:
+        shown["hold"] = thread.hold
     return shown
 
 
@@ -197,9 +200,7 @@ async def count(platform: Platform, caller: Caller, wanted: ThreadFilter) -> int
 
 async def matching(platform: Platform, caller: Caller, wanted: ThreadFilter) -> AsyncIterator[ThreadRecord]:
     async for thread in visible(platform, caller, wanted.ids):
-        if wanted.status and thread.status != wanted.status:
-            continue
-        if wanted.metadata and not contains(thread.metadata, wanted.metadata):
+        if not fits(thread, wanted):
             continue
         if wanted.values and not contains(await values(platform, thread), wanted.values):
             continue

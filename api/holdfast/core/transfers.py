@@ -19,9 +19,8 @@ FORMAT = "holdfast-thread"
 VERSION = 1
 
 # What the record says of a claim, of runs in line and of the log: it means nothing in another place.
-PASSING = frozenset(
-    {b"token", b"active", b"entry", b"written", b"delayed", b"ends", b"asking", b"imported", b"crons"}
-)
+OF_CLAIMS = (b"token", b"active", b"entry", b"written", b"handback_past", b"handback_run")
+PASSING = frozenset({*OF_CLAIMS, b"delayed", b"ends", b"asking", b"imported", b"crons"})
 ACTIVE = (b"pending", b"running")
 CLAIMED = (b"cancel", b"caller", b"tokens")  # of a run that has not ended
 ELSEWHERE = (
@@ -115,7 +114,7 @@ def contents_of(document: Document, thread_id: str) -> Contents:
 def read_record(thread_id: str, contents: Contents) -> ThreadRecord:
     try:
         return read_thread(thread_id, contents.record)
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise Invalid(f"This is no exported thread: its record cannot be read ({error}).") from error
 
 
@@ -150,8 +149,8 @@ def on_thread(request: bytes, thread_id: str) -> bytes:
 
 
 def time_to_live(platform: Platform, thread: ThreadRecord) -> int:
-    """As long as after a run of its own; without an end where an approval waits."""
-    if any(one.policy for one in answers.pending(thread)):
+    """As long as after a run of its own; without an end where an approval waits or a person is asked for."""
+    if thread.hold or any(one.policy for one in answers.pending(thread)):
         return 0
     return platform.project.ttl_s if thread.ttl_minutes is None else round(thread.ttl_minutes * 60)
 

@@ -1,6 +1,9 @@
 """Between the record of a run and LangGraph: what a graph is given besides its input, what its state says."""
 
+import logging
 from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -9,6 +12,11 @@ from langgraph.types import Send, StateSnapshot
 
 from holdfast.events import dump, encode_interrupt
 from holdfast.redis.claims import Claim
+from holdfast.redis.records import Hold
+
+logger = logging.getLogger(__name__)
+
+LONGEST_ROLE = 255
 
 Answers = Mapping[str, Mapping[str, Any]]  # decisions {value, by, at} by request id
 
@@ -17,7 +25,27 @@ def run_config(claim: Claim) -> RunnableConfig:
     """The graph's config: what the client asked for, and what only the server may say."""
     request = claim.request
     asked = request["kwargs"].get("config") or {}
-    user = identity(claim)
+    metadata = {
+        "graph_id": request["graph_id"],
+        "assistant_id": request["assistant_id"],
+        **request["metadata"],
+        "run_id": claim.run_id,
+        "thread_id": claim.thread_id,
+        "run_attempt": claim.attempt,
+    }
+    config: RunnableConfig = {
+        "configurable": {**(asked.get("configurable") or {}), **stamps(claim)},
+        "metadata": {**(asked.get("metadata") or {}), **metadata},
+        "tags": list(asked.get("tags") or []),
+    }
+    if asked.get("recursion_limit"):
+        config["recursion_limit"] = asked["recursion_limit"]
+    return config
+
+
+def stamps(claim: Claim) -> dict[str, Any]:
+    """What only the server may say."""
+    request, user = claim.request, identity(claim)
     own = {
         "run_id": claim.run_id,
         "thread_id": claim.thread_id,
@@ -30,24 +58,28 @@ def run_config(claim: Claim) -> RunnableConfig:
     }
     if "cron_id" in request:
         own["cron_id"] = request["cron_id"]
-    if claim.hold:
-        own["holdfast_hold"] = claim.hold
-    metadata = {
-        "graph_id": request["graph_id"],
-        "assistant_id": request["assistant_id"],
-        **request["metadata"],
-        "run_id": claim.run_id,
-        "thread_id": claim.thread_id,
-        "run_attempt": claim.attempt,
+    of_people = {
+        "holdfast_hold": held(claim),
+        "holdfast_speaker": speaker(claim),
+        "holdfast_handback": asdict(claim.handback) if claim.handback else None,
     }
-    config: RunnableConfig = {
-        "configurable": {**(asked.get("configurable") or {}), **own},
-        "metadata": {**(asked.get("metadata") or {}), **metadata},
-        "tags": list(asked.get("tags") or []),
-    }
-    if asked.get("recursion_limit"):
-        config["recursion_limit"] = asked["recursion_limit"]
-    return config
+    return own | {name: told for name, told in of_people.items() if told}
+
+
+def held(claim: Claim) -> dict[str, Any] | None:
+    """That a person is asked for, or has the thread."""
+    hold = claim.hold
+    return {"role": hold.role, "by": hold.by, "since": hold.since} if hold else None
+
+
+def speaker(claim: Claim) -> dict[str, Any] | None:
+    """Who speaks in the run where it is not the owner: somebody who has the thread, or might take it."""
+    request = claim.request
+    subject, holds = request["caller"], claim.hold is not None and claim.hold.by == request["caller"]
+    if subject == claim.owner or not (holds or request.get("may_hold")):
+        return None
+    name = (request.get("user") or {}).get("display_name")
+    return {"subject": subject, "roles": list(request["roles"]), "name": name or subject}
 
 
 def identity(claim: Claim) -> dict[str, Any]:
@@ -82,6 +114,18 @@ def read_goto(goto: Any) -> Any:
     if isinstance(goto, list):
         return [read_goto(one) for one in goto]
     return Send(goto["node"], goto.get("input")) if isinstance(goto, dict) else goto
+
+
+def read_hold(written: Any) -> Hold | None:
+    """That a graph asks for a person, by `{"holdfast_hold": {"role": ...}}` among what it writes."""
+    asked = written.get("holdfast_hold") if isinstance(written, dict) else None
+    if asked is None:
+        return None
+    role = asked.get("role") if isinstance(asked, dict) else None
+    if not isinstance(role, str) or not role.isprintable() or not 0 < len(role) <= LONGEST_ROLE:
+        logger.warning("a graph asks for a person, and names no role: it is passed over")
+        return None
+    return Hold(role, None, datetime.now(UTC).isoformat())
 
 
 def read_request_id(value: Any) -> str | None:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import RunControl
 
-from holdfast.events import Encoder, Event
+from holdfast.events import HOLD, Encoder, Event, now_ms
+from holdfast.execute.inputs import read_hold
 from holdfast.execute.opening import Graph
 from holdfast.execute.references import INTERRUPT, References
 from holdfast.execute.stopping import Nodes
+from holdfast.redis.records import tell_hold
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler
@@ -48,6 +50,8 @@ class Stream:
                     reference = references.of(chunk)
                 for event in self._encoder.encode(mode, chunk, namespace, reference):
                     self._write(event)
+                if mode == "custom" and (hold := read_hold(chunk)):
+                    self._write(Event("", HOLD, "", now_ms(), tell_hold(hold)))
         return paused
 
     def _has_breakpoints(self, graph: Graph) -> bool:

@@ -13,7 +13,7 @@ from holdfast.redis.approvals import NO_REQUESTS, Requests, approval_keys
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
 from holdfast.redis.lua import index_keys, schedule_keys
-from holdfast.redis.records import timestamp_us
+from holdfast.redis.records import Handback, Hold, timestamp_us
 
 CLAIM = Script.load("thread", "schedule", "claim")
 APPEND = Script.load("thread", "write", "append")
@@ -39,7 +39,8 @@ class Claim:
     cancel: str
     owner: str
     tenant: str
-    hold: dict[str, Any] | None = None
+    hold: Hold | None = None
+    handback: Handback | None = None
     ttl_minutes: float | None = None
     followed: bool = False  # by readers of protocol v3
     asking: Sequence[str] = ()  # ids of the requests that waited when the run was claimed
@@ -80,7 +81,8 @@ async def claim(
 
 
 def read_claim(thread_id: str, lane: int, entry: str, reply: Sequence[Any]) -> Claim:
-    run_id, token, attempt, failures, request, cancel, owner, tenant, hold, ttl, protocol, asking = reply
+    run_id, token, attempt, failures, request, cancel, owner, tenant, *of_thread = reply
+    hold, ttl, protocol, asking, back = of_thread
     return Claim(
         thread_id=thread_id,
         run_id=run_id.decode(),
@@ -93,7 +95,8 @@ def read_claim(thread_id: str, lane: int, entry: str, reply: Sequence[Any]) -> C
         cancel=cancel.decode(),
         owner=owner.decode(),
         tenant=tenant.decode(),
-        hold=orjson.loads(hold) if hold else None,
+        hold=Hold.decode(hold) if hold else None,
+        handback=Handback(**orjson.loads(back)) if back else None,
         ttl_minutes=float(ttl) if ttl else None,
         followed=bool(protocol),
         asking=asking.decode().split(),

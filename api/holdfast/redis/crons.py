@@ -205,4 +205,5 @@ def cron_keys(keys: Keys, cron_id: str, tenant: str, owner: str, thread_id: str 
         keys.events(thread_id),
         keys.checkpoints(thread_id),
         keys.checkpoint_index(thread_id),
+        keys.approvals(thread_id),
     ]

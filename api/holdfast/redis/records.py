@@ -61,6 +61,7 @@ class Caller:
     """Who is calling: `subject` within `tenant`; only settings and policies give `roles` a meaning.
 
     `scopes` are what the credential allows, `user` is what the project's own sign-in told of the caller.
+    `may_hold` says that the roles let the caller take threads over.
     Once the project's rules were asked, `conditions` say which things of the tenant may be used; while they
     are None it is the caller's own, and for staff all of the tenant. `within` is the owner of the one thing
     that was found to be usable.
@@ -74,6 +75,7 @@ class Caller:
     user: Mapping[str, Any] = field(default_factory=dict)
     conditions: tuple[Condition, ...] | None = None
     within: str | None = None
+    may_hold: bool = False
 
     @property
     def digest(self) -> str:
@@ -105,6 +107,42 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """A person is asked for, or has the thread: `by`, since then; None while nobody has it.
+
+    `role` is whom it is for; `asked_by` is who asked, and None where it was the graph, or nobody.
+    """
+
+    role: str
+    by: str | None
+    since: str
+    asked_by: str | None = None
+
+    def encode(self) -> bytes:
+        return orjson.dumps(self)
+
+    @classmethod
+    def decode(cls, stored: bytes) -> "Hold":
+        """Raises `ValueError`, `KeyError` and `TypeError` for what is none."""
+        told = orjson.loads(stored)
+        return cls(told["role"], told["by"], told["since"], told.get("asked_by"))
+
+
+def tell_hold(hold: Hold | None, **more: Any) -> bytes:
+    """The data of the event that tells who has a thread; `write.lua` reads the first part of it."""
+    return orjson.dumps({"hold": hold, **more})
+
+
+@dataclass(frozen=True, slots=True)
+class Handback:
+    """A person has handed the thread back to its graph, and may have left a note for it."""
+
+    by: str
+    note: str | None
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadRecord:
     thread_id: str
     owner: str
@@ -117,7 +155,8 @@ class ThreadRecord:
     interrupts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     error: dict[str, str] | None = None
     decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
-    hold: dict[str, Any] | None = None
+    hold: Hold | None = None
+    hold_known: bool = False  # to readers of the log, also when nobody has the thread any more
     ttl_minutes: float | None = None
     started: bool = False
     followed: bool = False
@@ -191,7 +230,8 @@ def read_thread(thread_id: str, stored: dict[bytes, bytes]) -> ThreadRecord:
         state_updated_at=moment(stored[b"state_updated_at"]),
         metadata=family(stored, METADATA),
         decisions=family(stored, DECISION),
-        hold=orjson.loads(stored[b"hold"]) if stored.get(b"hold") else None,
+        hold=Hold.decode(stored[b"hold"]) if stored.get(b"hold") else None,
+        hold_known=b"hold" in stored,
         interrupts=orjson.loads(stored.get(b"interrupts") or b"{}"),
         error=orjson.loads(stored[b"error"]) if stored.get(b"error") else None,
         ttl_minutes=float(ttl) if ttl else None,

@@ -13,7 +13,8 @@ NAMING = Script.load("naming")
 REPLACE = Script.load("replace")
 
 NOBODY = "erased"  # stands where the name stood
-NAMED = frozenset({"by", "caller", "owner", "requester"})  # keys under which a record says who
+# keys under which a record says who
+NAMED = frozenset({"asked_by", "by", "caller", "owner", "requester", "subject"})
 PAGE = 1000
 AT_ONCE = 50
 
@@ -97,20 +98,28 @@ def nameless_fields(stored: Mapping[bytes, bytes], name: str) -> dict[bytes, tup
 def nameless_field(field: bytes, value: bytes, name: str) -> bytes:
     key = field.decode().removeprefix(METADATA)
     try:
-        lines = [nameless({key: orjson.loads(line)}, name)[key] for line in value.split(b"\n")]
-        return b"\n".join(map(orjson.dumps, lines))
+        lines = [nameless_json(key, orjson.loads(line), name) for line in value.split(b"\n")]
     except orjson.JSONDecodeError:  # plain text, such as an owner of another name
         return value
+    return b"\n".join(map(orjson.dumps, lines))
+
+
+def nameless_json(key: str, told: Any, name: str) -> Any:
+    if isinstance(told, dict) and told.get("caller") == name and "user" in told:
+        told["user"] = {}  # what a sign-in told of who asked for a run
+    return nameless({key: told}, name)[key]
 
 
 def nameless(
     value: Any, name: str, *, named: bool = False, other: Callable[[Any, bool], Any] = lambda value, _: value
 ) -> Any:
     """The value with `NOBODY` in the place of the name, where that stands, alone or in a list, under a key
-    that says who. `other` is asked for what is neither text, list nor dict, with whether it stands there."""
+    that says who; and in that of the display name beside a `subject`. `other` is asked for what is neither
+    text, list nor dict, with whether it stands there."""
     match value:
         case dict():
-            return {key: nameless(item, name, named=key in NAMED, other=other) for key, item in value.items()}
+            told = {key: nameless(item, name, named=key in NAMED, other=other) for key, item in value.items()}
+            return told | {"name": NOBODY} if value.get("subject") == name and "name" in told else told
         case list():
             return [nameless(item, name, named=named, other=other) for item in value]
         case str():

@@ -91,7 +91,7 @@ class JsonRoute(APIRoute):
             scope = {**request.scope, "headers": [*headers, (b"content-type", JSON.encode())]}
             read = JsonRequest(scope, request.receive)
             await self.let_in(read)
-            if request.method in ("POST", "PUT", "PATCH"):
+            if request.method in ("POST", "PUT", "PATCH", "DELETE"):
                 await read.body()
             return await handle(read)
 

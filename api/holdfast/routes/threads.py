@@ -4,10 +4,12 @@ from typing import Annotated
 
 from fastapi import Header, Query, Response
 
-from holdfast.core import storage, threads
+from holdfast.core import holds, storage, threads
 from holdfast.routes.base import CallerDep, PlatformDep, ThreadId, answer, page, router
 from holdfast.wire.threads import (
     HistoryRead,
+    HoldPut,
+    HoldRelease,
     StateRead,
     StateUpdate,
     ThreadCreate,
@@ -58,6 +60,24 @@ async def patch_thread(
 @routes.delete("/threads/{thread_id}")
 async def delete_thread(platform: PlatformDep, caller: CallerDep, thread_id: ThreadId) -> Response:
     await threads.delete(platform, caller, thread_id)
+    return Response(status_code=204)
+
+
+@routes.put("/threads/{thread_id}/hold")
+async def put_hold(
+    platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, asked: HoldPut | None = None
+) -> Response:
+    """Takes the thread over or, for who may not, asks for a person; answers with who has it now."""
+    return answer(await holds.put(platform, caller, thread_id, asked or HoldPut()))
+
+
+@routes.delete("/threads/{thread_id}/hold")
+async def delete_hold(
+    platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, asked: HoldRelease | None = None
+) -> Response:
+    """Hands the thread back to its graph, which the next run tells of the `note`; or withdraws the wish for a
+    person."""
+    await holds.release(platform, caller, thread_id, asked.note if asked else None)
     return Response(status_code=204)
 
 

@@ -33,8 +33,12 @@ ThreadField = Literal[
     "values",
     "error",
     "interrupts",
+    "hold",
 ]
 ThreadStreamMode = Literal["run_modes", "lifecycle", "state_update"]
+HoldState = Literal["asked", "taken", "any"]
+Role = Annotated[str, Field(min_length=1, max_length=255)]
+MAX_NOTE = 4000
 MAX_TTL_MINUTES = 100 * 366 * 24 * 60  # a hundred years
 
 
@@ -62,6 +66,7 @@ class ThreadFilter(Body):
     metadata: MetadataFilter | None = None
     values: JsonObject | None = None
     status: ThreadStatus | None = None
+    hold: HoldState | None = None
 
 
 class ThreadSearch(ThreadFilter):
@@ -75,6 +80,19 @@ class ThreadSearch(ThreadFilter):
     @classmethod
     def lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+
+class HoldPut(Body):
+    """In what role somebody takes over or is asked for; with `ask` also who might take over only asks."""
+
+    role: Role | None = None
+    ask: bool = False
+
+
+class HoldRelease(Body):
+    """What the graph is told of what happened meanwhile."""
+
+    note: Annotated[str, Field(min_length=1, max_length=MAX_NOTE)] | None = None
 
 
 class StateUpdate(Body):

@@ -1,7 +1,7 @@
 -- KEYS thread, runs, queue, events, the lane's schedule
 -- ARGV thread_id, entry, nonce (one a claim: a repeated call finds its own token), now_us, worker
--- Returns {run_id, token, attempt, failures, request, cancel, owner, tenant, hold, ttl, protocol, asking}, or false when
--- the entry gives no right to a run.
+-- Returns {run_id, token, attempt, failures, request, cancel, owner, tenant, hold, ttl, protocol, asking, handback}, or
+-- false when the entry gives no right to a run.
 local thread, runs, queue, events = unpack(KEYS, 1, 4)
 local lane = lane_of(5)
 refill(lane)
@@ -35,6 +35,11 @@ else
     {event(run, 'metadata', '', ARGV[4], '{"run_id":"' .. run .. '","attempt":' .. attempt .. '}')})
 end
 local found = redis.call('HMGET', runs, run, run .. ':cancel')
-local it = redis.call('HMGET', thread, 'owner', 'tenant', 'hold', 'ttl', 'protocol', 'asking')
+local it = redis.call('HMGET', thread, 'owner', 'tenant', 'hold', 'ttl', 'protocol', 'asking', 'handback',
+  'handback_past')
+local handback = it[7] or ''
+-- What was left on handing back is for a run that was put in line after it.
+if (it[3] or '') ~= '' or string.find(it[8] or '', run, 1, true) then handback = '' end
+if handback ~= '' then redis.call('HSET', thread, 'handback_run', run) end
 return {run, token, tonumber(attempt), tonumber(failures), found[1], found[2] or '',
-  it[1], it[2], it[3] or '', it[4] or '', it[5] or '', it[6] or ''}
+  it[1], it[2], it[3] or '', it[4] or '', it[5] or '', it[6] or '', handback}

@@ -1,5 +1,5 @@
 -- KEYS cron, crons of the owner, crons of the tenant, timers; for the cron of a thread also: thread, runs, order, events,
---      checkpoints, checkpoint index
+--      checkpoints, checkpoint index, the thread's approvals
 -- ARGV cron_id, timer, ttl_s ('' = the thread is about to go) and keep_s of the thread
 -- Returns 1, or 0 when there is none.
 local gone = redis.call('DEL', KEYS[1])
@@ -14,6 +14,6 @@ for id in string.gmatch(redis.call('HGET', thread, 'crons') or '', '%S+') do
 end
 redis.call('HSET', thread, 'crons', table.concat(left, ' '))
 if ARGV[3] ~= '' and redis.call('HGET', thread, 'status') ~= 'busy' then
-  lapse(thread, {KEYS[6], KEYS[7], KEYS[9], KEYS[10]}, KEYS[8], tonumber(ARGV[3]), tonumber(ARGV[4]))
+  lapse(thread, {KEYS[6], KEYS[7], KEYS[9], KEYS[10], KEYS[11]}, KEYS[8], tonumber(ARGV[3]), tonumber(ARGV[4]))
 end
 return gone

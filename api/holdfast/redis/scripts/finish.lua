@@ -33,7 +33,8 @@ end
 local token, from, thread_id, run, entry, status = unpack(ARGV, 1, 6)
 local now_us, ttl, keep, after = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[13]
 if redis.call('HGET', runs, run .. ':finished') == token then return {'ok'} end  -- the reply was lost
-if redis.call('HGET', thread, 'token') ~= token then return redis.error_reply('FENCED') end
+local held = redis.call('HMGET', thread, 'token', 'handback_run')
+if held[1] ~= token then return redis.error_reply('FENCED') end
 
 local requests, decided = cjson.decode(ARGV[14]), {'decided'}
 for _, asked in ipairs(requests.heed and requests.waiting or {}) do
@@ -89,6 +90,9 @@ else
   redis.call('HDEL', runs, run .. ':tokens')
   redis.call('HSET', runs, run .. ':status', status, run .. ':updated_at', now_us, run .. ':finished', token,
     run .. ':error', ARGV[9])
+end
+if status == 'success' and held[2] == run then
+  redis.call('HDEL', thread, 'handback', 'handback_past', 'handback_run')
 end
 trim(keep)
 local more = redis.call('EXISTS', queue) == 1

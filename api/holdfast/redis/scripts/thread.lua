@@ -59,12 +59,12 @@ local function expire(keys, seconds)
   end
 end
 
--- Begins the time that a thread at rest is kept, unless a run of it is still to come: while it has a cron, or a request
--- of it waits, it is kept without end. Its log goes before the rest.
+-- Begins the time that a thread at rest is kept, unless a run of it is still to come: while it has a cron, a request of
+-- it waits, or a person is asked for or has taken it over, it is kept without end. Its log goes before the rest.
 local function lapse(thread, others, events, ttl, keep)
-  local later = redis.call('HMGET', thread, 'delayed', 'asking', 'crons')
-  if tonumber(later[1] or 0) > 0 then return end
-  if string.find(later[2] or '', '%S') or (later[3] or '') ~= '' then ttl = 0 end
+  local at = redis.call('HMGET', thread, 'delayed', 'asking', 'crons', 'hold')
+  if tonumber(at[1] or 0) > 0 then return end
+  if string.find(at[2] or '', '%S') or (at[3] or '') ~= '' or (at[4] or '') ~= '' then ttl = 0 end
   expire({thread, unpack(others)}, ttl)
   redis.call('EXPIRE', events, ttl > 0 and math.min(ttl, keep) or keep)
 end

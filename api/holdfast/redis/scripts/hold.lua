@@ -1,0 +1,23 @@
+-- Changes who has a thread, where that is still what the caller has seen of it, and tells those who read its log.
+-- KEYS thread, runs, order, queue, events, checkpoints, checkpoint index, the thread's approvals
+-- ARGV tenant, owner ('' = anybody in the tenant), mark (one a change: a repeated call finds its own), old, new ('' =
+--      nobody), handback ('' = none), data of the event, now_us, ttl_s, keep_s
+-- Returns 'ok', 'missing' or 'changed'.
+local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
+local mark, old, new, handback, data, now_us = unpack(ARGV, 3, 8)
+if not visible(thread, ARGV[1], ARGV[2]) then return 'missing' end
+local at = redis.call('HMGET', thread, 'hold_mark', 'hold', 'status')
+if at[1] == mark then return 'ok' end  -- the reply was lost
+if (at[2] or '') ~= old then return 'changed' end
+
+emit(thread, events, {event('', 'hold', '', now_us, data)})
+redis.call('HSET', thread, 'hold', new, 'hold_mark', mark, 'updated_at', now_us)
+if handback ~= '' then
+  local past = table.concat(redis.call('LRANGE', queue, 0, -1), ' ')  -- put in line while a person had the thread
+  redis.call('HSET', thread, 'handback', handback, 'handback_past', past)
+  redis.call('HDEL', thread, 'handback_run')
+end
+if at[3] ~= 'busy' then
+  lapse(thread, {runs, order, KEYS[6], KEYS[7], KEYS[8]}, events, tonumber(ARGV[9]), tonumber(ARGV[10]))
+end
+return 'ok'
