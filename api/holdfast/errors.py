@@ -17,7 +17,8 @@ HoldfastError
 │   └── NothingPending
 ├── TooLarge 413
 ├── Invalid 422
-│   └── Unstorable
+│   ├── Unstorable
+│   └── TargetRefused
 ├── TooMany 429
 ├── Unavailable 503
 ├── Unreadable 500
@@ -167,6 +168,12 @@ class Unstorable(Invalid):
     """The value cannot be stored so that it comes back as it was."""
 
     code = "unstorable_value"
+
+
+class TargetRefused(Invalid):
+    """This address may not be called: use https and a host that everybody can reach."""
+
+    code = "target_refused"
 
 
 class TooMany(HoldfastError):

@@ -11,6 +11,7 @@ from langgraph.pregel import Pregel
 
 from holdfast.auth.rules import Rules
 from holdfast.checkpoint import HOLDFAST, RedisSaver, RunSaver, open_checkpointer
+from holdfast.core.webhooks.targets import Targets
 from holdfast.project import Project
 from holdfast.redaction import Redactor, choose_redactor
 from holdfast.redis.client import Client, connect
@@ -32,6 +33,7 @@ class Platform:
     hub: Hub
     checkpointer: RunSaver
     started_at: datetime
+    targets: Targets
     _savers: dict[str, RunSaver] = field(default_factory=dict)
 
     @cached_property
@@ -56,6 +58,7 @@ class Platform:
 
 @asynccontextmanager
 async def open_platform(settings: Settings, project: Project, redis_url: str) -> AsyncIterator[Platform]:
+    targets = Targets.of(settings)
     async with AsyncExitStack() as stack:
         keys = Keys(settings.prefix, settings.lanes)
         client = await stack.enter_async_context(connect(redis_url))
@@ -68,7 +71,9 @@ async def open_platform(settings: Settings, project: Project, redis_url: str) ->
         )
         started_at = await installed_at(client, keys)
         rules = Rules(project.auth)
-        yield Platform(settings, project, rules, redis_url, keys, client, hub, checkpointer, started_at)
+        yield Platform(
+            settings, project, rules, redis_url, keys, client, hub, checkpointer, started_at, targets
+        )
 
 
 async def installed_at(client: Client, keys: Keys) -> datetime:

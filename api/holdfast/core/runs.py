@@ -17,6 +17,7 @@ from holdfast.core import approvals, assistants, threads
 from holdfast.core.following import START, Followed, Result, result, with_interrupts
 from holdfast.core.platform import Platform
 from holdfast.core.requests import about, admit, kwargs
+from holdfast.core.webhooks.events import addresses
 from holdfast.errors import BadRequest, Conflict, Invalid, RunNotFound, ThreadNotFound
 from holdfast.events import dump
 from holdfast.project import GraphSpec
@@ -112,9 +113,13 @@ async def submit(
     spec = assistants.find(platform, asked.assistant_id)
     if once:  # an answer that was taken would read as one that comes too late
         await lua.check_once(platform.client, platform.keys, thread_id, once)
+    if asked.webhook:
+        platform.targets.check(asked.webhook)
     request = new_request(thread_id, asked, spec, caller)
     caller = await admit(platform, caller, request, asked, create_thread=create_thread)
     request["metadata"] |= of_graph(spec)
+    if told := addresses(platform.settings, "run.ended", request["kwargs"].get("webhook")):
+        request["webhooks"] = told
     answers = await read_answers(platform, caller, thread_id, asked, create_thread=create_thread)
     if answers is not None:
         request |= {"resume": answers.resume, "decisions": answers.decisions}

@@ -12,12 +12,12 @@ from redis.exceptions import ResponseError
 from holdfast.errors import Fenced
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
-from holdfast.redis.lua import index_keys, schedule_keys
+from holdfast.redis.lua import box_keys, index_keys, schedule_keys
 from holdfast.redis.records import timestamp_us
 
 CLAIM = Script.load("thread", "schedule", "claim")
 APPEND = Script.load("thread", "write", "append")
-FINISH = Script.load("thread", "schedule", "write", "finish")
+FINISH = Script.load("thread", "schedule", "write", "outbox", "finish")
 RENEW = Script.load("renew")
 RELEASE = Script.load("thread", "schedule", "release")
 DUE = Script.load("thread", "schedule", "due")
@@ -48,7 +48,8 @@ class Outcome:
     """How a run ended and what its thread is then.
 
     `waiting` are the ids of requests that wait for a decision, with whether this attempt was already given an
-    answer to each; `after` is "", "rollback" (forget the run) or "delete" (the thread was made for this run).
+    answer to each; `after` is "", "rollback" (forget the run) or "delete" (the thread was made for this run);
+    `report` is what webhooks are told of it beside the run, in JSON.
     """
 
     status: str
@@ -58,6 +59,7 @@ class Outcome:
     ttl_s: int
     after: str = ""
     waiting: Mapping[str, bool] | None = None
+    report: bytes = b""
 
 
 async def claim(
@@ -133,6 +135,7 @@ async def finish(
         claim.entry,
         *outcome_arguments(outcome, now, keep_s),
         *events,
+        outcome.report,
     ]
     try:
         reply = await client.run(FINISH, finish_keys(keys, claim), arguments)
@@ -156,6 +159,7 @@ def finish_keys(keys: Keys, claim: Claim) -> list[str]:
         keys.registry(lane),
         *schedule_keys(keys, lane),
         keys.departed(thread_id),
+        *box_keys(keys, thread_id),
     ]
 
 

@@ -82,6 +82,10 @@ class Keys:
         """String: a digest of whose thread this was, while the events of its only run are still kept."""
         return self._thread("departed", thread_id)
 
+    def letters(self, thread_id: str) -> str:
+        """Hash: what webhooks are to be told of the thread, or could not be: `<id>`, `<id>:attempts`..."""
+        return self._thread("letters", thread_id)
+
     def every(self, kind: str) -> str:
         """Pattern of the keys of a kind."""
         return f"{self.prefix}:{{*}}:{kind}:*"
@@ -106,6 +110,14 @@ class Keys:
     def due(self, lane: int) -> str:
         """Sorted set by due time (ms): runs that start later."""
         return f"{self._bases[lane]}due"
+
+    def outbox(self, lane: int) -> str:
+        """Sorted set by due time (ms): letters to be delivered; also the channel that tells of new ones."""
+        return f"{self._bases[lane]}outbox"
+
+    def dead(self, lane: int) -> str:
+        """Sorted set by time (ms): letters that were given up."""
+        return f"{self._bases[lane]}dead"
 
     def threads(self, lane: int, tenant: str, owner: str = "") -> str:
         """Sorted set by time of creation (us): the threads of an owner or, without one, of the tenant."""

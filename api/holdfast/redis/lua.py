@@ -27,9 +27,9 @@ READ_THREAD = Script.load("thread", "read_thread")
 READ_RUN = Script.load("thread", "read_run")
 UPDATE_THREAD = Script.load("thread", "update_thread")
 NOTE_STATE = Script.load("thread", "note_state")
-DELETE_THREAD = Script.load("thread", "schedule", "delete_thread")
-SUBMIT = Script.load("thread", "schedule", "submit")
-CANCEL = Script.load("thread", "schedule", "cancel")
+DELETE_THREAD = Script.load("thread", "schedule", "outbox", "delete_thread")
+SUBMIT = Script.load("thread", "schedule", "outbox", "submit")
+CANCEL = Script.load("thread", "schedule", "outbox", "cancel")
 DELETE_RUN = Script.load("thread", "delete_run")
 
 GROUP = "workers"
@@ -103,6 +103,11 @@ def thread_keys(keys: Keys, thread_id: str) -> list[str]:
 def schedule_keys(keys: Keys, lane: int) -> list[str]:
     """What `schedule.lua` works on, in its order."""
     return [keys.ready(lane), keys.waiting(lane), keys.shares(lane), keys.queued(lane)]
+
+
+def box_keys(keys: Keys, thread_id: str) -> list[str]:
+    """What `outbox.lua` works on, in its order."""
+    return [keys.outbox(keys.lane(thread_id)), keys.letters(thread_id)]
 
 
 def index_keys(keys: Keys, thread_id: str, tenant: str, owner: str) -> list[str]:
@@ -228,6 +233,9 @@ async def delete_thread(client: Client, keys: Keys, thread_id: str, tenant: str,
             *thread_keys(keys, thread_id),
             *schedule_keys(keys, lane),
             keys.due(lane),
+            keys.outbox(lane),
+            keys.dead(lane),
+            keys.letters(thread_id),
         ],
         [thread_id],
     )
@@ -273,6 +281,7 @@ class Submission:
             keys.due(lane),
             *schedule_keys(keys, lane),
             keys.idempotency(thread_id, self.once.key if self.once else ""),
+            *box_keys(keys, thread_id),
         ]
 
     def arguments(self, lanes: int) -> list[Argument]:
@@ -350,6 +359,7 @@ async def cancel(client: Client, keys: Keys, thread_id: str, run_id: str, action
             keys.cancels(lane),
             keys.due(lane),
             *schedule_keys(keys, lane),
+            *box_keys(keys, thread_id),
         ],
         [run_id, action, timestamp_us(now), thread_id],
     )

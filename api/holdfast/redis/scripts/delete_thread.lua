@@ -1,5 +1,5 @@
 -- KEYS thread, threads of the owner, threads of the tenant, registry, cancels, queue, and all other keys of the thread,
---      the lane's schedule, due
+--      the lane's schedule, due, and last outbox, dead letters, letters
 -- ARGV thread_id
 -- A worker that still runs the thread finds its token gone: none of its writes is accepted any more.
 local line = redis.call('LRANGE', KEYS[6], 0, -1)
@@ -21,6 +21,10 @@ for _, run in ipairs(left > #line and redis.call('ZRANGE', KEYS[8], 0, -1) or {}
 end
 if left > 0 then count(lane, redis.call('HGET', KEYS[1], 'tenant'), -left) end
 redis.call('ZREM', lane.waiting, ARGV[1])
+local outbox, dead, letters = unpack(KEYS, #KEYS - 2)
+for _, field in ipairs(redis.call('HKEYS', letters)) do
+  if not string.find(field, ':', 1, true) then withdraw(outbox, dead, letters, ARGV[1], field) end
+end
 local gone = redis.call('DEL', KEYS[1])
 for i = 6, 11 do redis.call('DEL', KEYS[i]) end
 return gone

@@ -1,9 +1,10 @@
 -- Ends a run: its last events, its outcome, the thread's state and the start of the next run, all at once.
 -- KEYS thread, runs, order, queue, events, checkpoints, checkpoint index,
---      threads of the owner, threads of the tenant, registry, the lane's schedule, departed
+--      threads of the owner, threads of the tenant, registry, the lane's schedule, departed, and last outbox, letters
 -- ARGV token, from, thread_id, run_id, entry, status, thread status, interrupts, error, now_us, ttl_s, keep_s,
 --      after ('' | 'rollback' = forget the run | 'delete' = the thread was made for this run only),
---      number of waiting requests, request_id, answered in this attempt ('1' or '0') ..., event ...
+--      number of waiting requests, request_id, answered in this attempt ('1' or '0') ..., event ..., and last what webhooks
+--      are told (JSON; '' when nobody is)
 -- Returns {'ok'} or, when a request that would now wait has been decided meanwhile, {'decided', id, decision, ...}.
 local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
 local lane = lane_of(11)
@@ -49,10 +50,13 @@ end
 if #decided > 1 then return decided end
 
 local list = {}
-for i = 15 + 2 * waiting, #ARGV do list[#list + 1] = ARGV[i] end
+for i = 15 + 2 * waiting, #ARGV - 1 do list[#list + 1] = ARGV[i] end
 local refused = write(thread, events, token, tonumber(from), list)
 if refused then return refused end
 
+if ARGV[#ARGV] ~= '' then
+  report(box_of(#KEYS - 1), thread, thread_id, runs, run, status, now_us, ARGV[#ARGV])
+end
 local tenant = redis.call('HGET', thread, 'tenant')
 discard(lane, entry)
 count(lane, tenant, -1)

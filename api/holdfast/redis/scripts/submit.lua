@@ -1,5 +1,5 @@
 -- KEYS thread, runs, order, queue, events, threads of the owner, threads of the tenant, cancels,
---      checkpoints, checkpoint index, due, the lane's schedule, idempotency
+--      checkpoints, checkpoint index, due, the lane's schedule, idempotency, and last outbox, letters
 -- ARGV thread_id, run_id, request, now_us, strategy, tenant, owner ('' = anybody in the tenant),
 --      creator ('' = the thread must exist), delay (ms, by the server's clock), most runs at once in all, most a tenant,
 --      digest of what is asked ('' = no Idempotency-Key), seconds that the key is kept, number of decisions, request_id,
@@ -66,6 +66,7 @@ if strategy == 'interrupt' or strategy == 'rollback' then
       redis.call('HSET', runs, other .. ':cancel', strategy)
       redis.call('SPUBLISH', KEYS[8], other .. '\31' .. strategy)
     else
+      report(box_of(#KEYS - 1), thread, thread_id, runs, other, 'interrupted', now_us, '{}')
       drop(thread, runs, order, queue, events, other, strategy, now_us)
       count(lane, tenant, -1)
     end

@@ -1,0 +1,62 @@
+"""What a webhook is sent: the letter as it was written, filled in and redacted."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from holdfast.core import runs
+from holdfast.core.platform import Platform
+from holdfast.events import dump
+from holdfast.redis.outbox import Letter
+from holdfast.redis.records import RunRecord
+
+# What people and graphs have written; the rest are ids, times and words of ours.
+CONTENT = ("metadata", "kwargs", "values", "interrupts", "error")
+
+
+def body_of(platform: Platform, letter: Letter) -> bytes:
+    content = letter.content
+    head = {
+        "type": content["type"],
+        "tenant": content["tenant"],
+        "timestamp": iso(content["at_ms"] / 1000),
+        "webhook_sent_at": datetime.now(UTC).isoformat(),
+    }
+    if "run" in content:
+        return dump({**head, **describe(platform, letter)})
+    return dump({**head, "data": redacted(platform, content["payload"])})
+
+
+def describe(platform: Platform, letter: Letter) -> dict[str, Any]:
+    """The run, as its resource shows it, and how it ended."""
+    run = letter.content["run"]
+    ended, outcome = run["ended_at"] / 1_000_000, run["outcome"]
+    record = RunRecord(
+        run_id=run["request"]["run_id"],
+        thread_id=letter.address.thread_id,
+        request=run["request"],
+        status=run["status"],
+        created_at=datetime.fromisoformat(run["request"]["created_at"]),
+        updated_at=datetime.fromtimestamp(ended, UTC),
+        attempt=0,
+        error="",
+    )
+    shown = {
+        **runs.describe(record),
+        "run_started_at": iso(run["started_at"] / 1_000_000) if run["started_at"] else None,
+        "run_ended_at": iso(ended),
+        "values": outcome.get("values"),
+        "interrupts": outcome.get("interrupts") or [],
+    }
+    if outcome.get("error"):
+        shown["error"] = outcome["error"]
+    return {key: redacted(platform, value) if key in CONTENT else value for key, value in shown.items()}
+
+
+def redacted(platform: Platform, value: Any) -> Any:
+    return orjson.Fragment(platform.told(dump(value)))
+
+
+def iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
