@@ -21,7 +21,8 @@ HoldfastError
 │   └── NothingPending
 ├── TooLarge 413
 ├── Invalid 422
-│   └── Unstorable
+│   ├── Unstorable
+│   └── TargetRefused
 ├── TooMany 429
 │   ├── RateLimited
 │   ├── TooManyRuns
@@ -206,6 +207,12 @@ class Unstorable(Invalid):
     """The value cannot be stored so that it comes back as it was."""
 
     code = "unstorable_value"
+
+
+class TargetRefused(Invalid):
+    """This address may not be called: use https and a host that everybody can reach."""
+
+    code = "target_refused"
 
 
 class TooMany(HoldfastError):

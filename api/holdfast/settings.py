@@ -1,13 +1,15 @@
 """Settings: read once at the edge from the environment and `.env`, then frozen."""
 
 import os
+from base64 import b64decode
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.functional_validators import BeforeValidator
+from pydantic.functional_validators import AfterValidator, BeforeValidator
 
 from holdfast.errors import StartError
 
@@ -20,9 +22,56 @@ def split_names(value: object) -> object:
     )
 
 
+# What webhooks can be told.
+EVENTS = ("run.ended", "approval.requested", "approval.decided", "approval.expired")
+SECRET_BYTES = range(24, 65)  # as the Standard Webhooks specification has them
+
+
+class StandingWebhook(NamedTuple):
+    """An address that is told of all that happens, or of the events that match one of the patterns."""
+
+    url: str
+    patterns: tuple[str, ...] = ("*",)
+
+    def wants(self, event: str) -> bool:
+        return any(fnmatchcase(event, pattern) for pattern in self.patterns)
+
+
+def read_webhook(text: Any) -> Any:
+    """`https://host/path run.ended approval.*`: an address, and after it the events it is told of."""
+    if not isinstance(text, str):
+        return text
+    url, *patterns = text.split()
+    for pattern in patterns:
+        if not any(fnmatchcase(event, pattern) for event in EVENTS):
+            raise ValueError(f"{pattern} is no event: the events are {', '.join(EVENTS)}")
+    return StandingWebhook(url, tuple(patterns) or ("*",))
+
+
+def read_secret(text: str) -> bytes:
+    """The key in a secret such as `whsec_MfKQ...`. Raises ValueError."""
+    key = b64decode(text.removeprefix("whsec_"), validate=True)
+    if len(key) not in SECRET_BYTES:
+        raise ValueError("a secret has 24 to 64 bytes")
+    return key
+
+
+def check_secret(text: str) -> str:
+    try:
+        read_secret(text)
+    except ValueError:
+        raise ValueError("a secret is `whsec_` and 24 to 64 random bytes in base64") from None
+    return text
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
 Origins = Annotated[tuple[Origin, ...], BeforeValidator(split_names)]
+Webhooks = Annotated[
+    tuple[Annotated[StandingWebhook, BeforeValidator(read_webhook)], ...], BeforeValidator(split_names)
+]
+Secrets = Annotated[tuple[Annotated[str, AfterValidator(check_secret)], ...], BeforeValidator(split_names)]
+Ports = Annotated[tuple[Annotated[int, Field(ge=1, le=65_535)], ...], BeforeValidator(split_names)]
 Seconds = Annotated[float, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -142,6 +191,30 @@ class Settings(BaseModel):
     redact: Literal["off", "cards", "emails", "cards,emails"] = Field(
         "off", description="What is taken out of events before they are logged and streamed"
     )
+    webhooks: Webhooks = Field(
+        (),
+        repr=False,  # the address may hold a secret
+        description="Addresses told of events, separated by commas; after each, its events, else all: "
+        "`https://host/path run.ended approval.*`",
+    )
+    webhook_secrets: Secrets = Field(
+        (),
+        repr=False,
+        description="What webhooks are signed with, `whsec_` and base64, the newest first; without it a "
+        "secret of the installation's own",
+    )
+    webhook_attempts: int = Field(8, ge=1, le=30, description="Attempts to deliver to a webhook")
+    webhook_retry_s: Seconds = Field(
+        5.0, description="Seconds to wait after the first attempt; four times as long after each further one"
+    )
+    webhook_timeout_s: Seconds = Field(10.0, le=120, description="Seconds that a webhook has to answer")
+    webhook_keep_s: Seconds = Field(604_800.0, description="Seconds that what could not be delivered is kept")
+    webhook_http: bool = Field(False, description="Allow webhooks without TLS")
+    webhook_ports: Ports = Field((443, 80), description="Ports that webhooks may be at")
+    webhook_allow: Names = Field(
+        (),
+        description="Hosts and networks (CIDR) that webhooks may be in although they are not public",
+    )
     cors_origins: Origins = Field(
         ("*",),
         description="Pages that may call from a browser, as `https://host`, separated by commas; `*` is any",
@@ -153,6 +226,10 @@ class Settings(BaseModel):
         description="What log lines say of an exception: its type and place or, for development, all of it",
     )
     access_log: Literal["on", "off"] = Field("off", description="Whether each request is logged")
+
+    def told_of(self, event: str) -> list[str]:
+        """The addresses of the standing webhooks that want an event."""
+        return [webhook.url for webhook in self.webhooks if webhook.wants(event)]
 
 
 OWN_NAMES = {"redis_url": "REDIS_URL", "checkpointer": "CHECKPOINTER"}

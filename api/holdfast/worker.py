@@ -18,6 +18,7 @@ from structlog.contextvars import bind_contextvars
 from holdfast.core import timers
 from holdfast.core.declared import declare
 from holdfast.core.platform import Platform
+from holdfast.core.webhooks.courier import Courier, open_courier
 from holdfast.errors import HoldfastError
 from holdfast.execute import Asking, Attempt, Limits
 from holdfast.redis import claims, consumers
@@ -47,10 +48,11 @@ LAST_S = 2.0
 class Worker:
     """Installs no signal handler: whoever runs it calls `stop`."""
 
-    def __init__(self, platform: Platform, queue: Queue, name: str) -> None:
+    def __init__(self, platform: Platform, queue: Queue, name: str, courier: Courier) -> None:
         self.name = name
         self._platform = platform
         self._queue = queue
+        self._courier = courier
         self._attempts: dict[str, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._freed = asyncio.Event()
@@ -74,7 +76,15 @@ class Worker:
         async with self._leases.running():
             sources = [
                 asyncio.create_task(work(lane), name=f"{work.__name__} {lane}")
-                for work in (self._fetch, self._keep_time, self._reclaim, self._forget_dead, self._sweep)
+                for work in (
+                    self._fetch,
+                    self._keep_time,
+                    self._reclaim,
+                    self._forget_dead,
+                    self._sweep,
+                    self._courier.deliver,
+                    self._courier.prune,
+                )
                 for lane in lanes
             ]
             await self._stopping.wait()
@@ -208,7 +218,7 @@ class Worker:
             lambda graph: platform.saver(claim.request["graph_id"], graph, claim.token),
             log,
             limits(platform),
-            Asking(platform.client, platform.keys, claim),
+            Asking(platform.client, platform.keys, claim, platform.settings.told_of("approval.requested")),
             platform.redactor,
         )
         self._attempts[claim.token] = attempt
@@ -288,9 +298,12 @@ def limits(platform: Platform) -> Limits:
 async def running_worker(platform: Platform) -> AsyncIterator[Worker]:
     """A worker at work in this event loop; drained at the end."""
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    async with open_queue(platform.redis_url, platform.keys, name, platform.settings.lease_s) as queue:
+    async with (
+        open_queue(platform.redis_url, platform.keys, name, platform.settings.lease_s) as queue,
+        open_courier(platform) as courier,
+    ):
         await insist(partial(declare, platform))
-        worker = Worker(platform, queue, name)
+        worker = Worker(platform, queue, name, courier)
         task = asyncio.create_task(worker.run(), name="worker")
         try:
             yield worker

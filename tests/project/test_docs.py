@@ -26,7 +26,7 @@ def shown(default: object) -> str:
     if isinstance(default, bool):
         default = str(default).lower()
     if isinstance(default, tuple):
-        default = ",".join(default)
+        default = ",".join(map(str, default))
     if isinstance(default, float) and default.is_integer():
         default = int(default)
     return f"`{default}`" if default not in (None, "") else "(none)"

@@ -12,7 +12,7 @@ from rich.cells import cell_len, set_cell_size
 from holdfast.cli import processes
 from holdfast.cli.chat_screen import Screen, one_line, terminal
 from holdfast.core.platform import Platform
-from holdfast.errors import StartError
+from holdfast.errors import HoldfastError, StartError
 from holdfast.redis.embedded import running_on
 from holdfast.settings import Settings
 
@@ -33,7 +33,10 @@ def operate(config: Path, work: Work) -> None:
 async def working(settings: Settings, config: Path, work: Work) -> None:
     screen, _ = terminal()
     async with processes.opened(settings, config, find_redis(settings)) as (platform, _):
-        await work(platform, screen)
+        try:
+            await work(platform, screen)
+        except HoldfastError as error:
+            raise StartError(error.detail) from error
 
 
 def find_redis(settings: Settings) -> str:

@@ -239,9 +239,9 @@ async def show(platform: Platform, error: HoldfastError, thread_id: str, request
 async def act_of(platform: Platform, caller: Caller, approval: Approval, kind: str, said: Any = None) -> Act:
     lane = platform.keys.lane(approval.thread_id)
     actor = await audit.pseudonym(platform.client, platform.keys, lane, approval.tenant, caller.subject)
-    if said is None:
-        return Act(kind, actor, caller.subject)
-    return Act(kind, actor, caller.subject, audit.digest(approval.card["salt"], said), dumped(said))
+    digest, told = ("", "") if said is None else (audit.digest(approval.card["salt"], said), dumped(said))
+    tell = platform.settings.told_of(f"approval.{kind}")
+    return Act(kind, actor, caller.subject, digest, told, tell)
 
 
 # answered

@@ -122,6 +122,7 @@ async def reject(platform: Platform, approval: Approval, now: datetime) -> None:
     )
     no = [{"type": "reject", "message": TOO_LATE} for _ in question.get("action_requests") or ()]
     decision = dumped(decide(approval, question, no, [], now))
-    act = Act("expired", said=dumped({"decisions": no}))
+    tell = platform.settings.told_of("approval.expired")
+    act = Act("expired", said=dumped({"decisions": no}), tell=tell)
     ballot = Ballot(approval.request_id, decision, approval.revision, dumped(approval.votes), "expired", act)
     await enqueue(platform, Caller(NOBODY, approval.tenant, staff=True), approval, ballot)

@@ -13,7 +13,7 @@ from holdfast.checkpoint.nameless import forget_name
 from holdfast.core import crons
 from holdfast.core.platform import Platform
 from holdfast.errors import Fenced, Forbidden, RunNotFound, Unavailable
-from holdfast.redis import api_keys, audit, lua, traces
+from holdfast.redis import api_keys, audit, lua, outbox, traces
 from holdfast.redis.lua import Place
 from holdfast.redis.records import Caller, ThreadRecord
 from holdfast.redis.stream import Stored
@@ -239,12 +239,33 @@ async def delete_thread(platform: Platform, person: Person, thread_id: str) -> C
 
 async def contents(platform: Platform, thread_id: str) -> Counts:
     keys, client = platform.keys, platform.client
-    run_count, checkpoints, events = await asyncio.gather(
+    run_count, checkpoints, events, letters = await asyncio.gather(
         client.call("ZCARD", keys.run_order(thread_id)),
         client.call("ZLEXCOUNT", keys.checkpoint_index(thread_id), "[c", "(d"),
         client.call("XLEN", keys.events(thread_id)),
+        outbox.read_all(client, keys, thread_id),
     )
-    return Counts(threads=1, runs=run_count, checkpoints=checkpoints, events=events)
+    return Counts(threads=1, runs=run_count, checkpoints=checkpoints, events=events, letters=len(letters))
+
+
+async def forget_letters(platform: Platform, person: Person) -> Counts:
+    """What webhooks are still to be told of the person's threads; and the name in those of others."""
+    removed = Counts()
+    for lane in range(platform.keys.lanes):
+        filed = await outbox.filed(platform.client, platform.keys, lane)
+        thread_ids = {one.address.thread_id for one in filed}
+        removed += await each(thread_ids, partial(forget_letters_of, platform, person))
+    return removed
+
+
+async def forget_letters_of(platform: Platform, person: Person, thread_id: str) -> Counts:
+    client, keys = platform.client, platform.keys
+    letters = await outbox.read_all(client, keys, thread_id)
+    own = [letter.address for letter in letters if letter.content["digest"] == person.digest]
+    gone = [await outbox.withdraw(client, keys, address) for address in own]
+    key = keys.letters(thread_id)
+    changes = traces.nameless_fields(await client.call("HGETALL", key), person.subject)
+    return Counts(letters=sum(gone), names=await traces.replace(client, key, changes))
 
 
 # the person's name in what belongs to others
@@ -310,6 +331,7 @@ EVERYTHING: tuple[Callable[[Platform, Person], Awaitable[Counts]], ...] = (
     delete_threads,  # records, runs, events, checkpoints, sessions of the chat door, lists of threads
     forget_departed,  # events of stateless runs
     forget_use,  # tokens of the day, requests of the last moments, open streams
+    forget_letters,  # what webhooks were still to be told, or could not be
     forget_names,  # decisions, votes, runs and holds of the person on the threads of others
     forget_pseudonyms,  # the person in the audit trail
 )

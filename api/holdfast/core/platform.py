@@ -11,6 +11,7 @@ from langgraph.pregel import Pregel
 
 from holdfast.auth.rules import Rules
 from holdfast.checkpoint import HOLDFAST, RedisSaver, RunSaver, open_checkpointer
+from holdfast.core.webhooks.targets import Targets
 from holdfast.limits import Rates, Streams
 from holdfast.project import Project
 from holdfast.redaction import Redactor, choose_redactor
@@ -37,6 +38,7 @@ class Platform:
     rates: Rates
     streams: Streams
     started_at: datetime
+    targets: Targets
     _savers: dict[str, RunSaver] = field(default_factory=dict)
 
     @cached_property
@@ -61,6 +63,7 @@ class Platform:
 
 @asynccontextmanager
 async def open_platform(settings: Settings, project: Project, redis_url: str) -> AsyncIterator[Platform]:
+    targets = Targets.of(settings)
     async with AsyncExitStack() as stack:
         keys = Keys(settings.prefix, settings.lanes)
         client = await stack.enter_async_context(connect(redis_url))
@@ -88,6 +91,7 @@ async def open_platform(settings: Settings, project: Project, redis_url: str) ->
             Rates(client, keys, settings),
             streams,
             started_at,
+            targets,
         )
 
 

@@ -39,6 +39,7 @@ def kwargs(asked: RunCreateStateless) -> dict[str, Any]:
         "resumable": asked.stream_resumable,
         "on_completion": asked.on_completion,
         "durability": asked.effective_durability,
+        **({"webhook": asked.webhook} if asked.webhook else {}),
     }
 
 

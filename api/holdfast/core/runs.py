@@ -18,6 +18,7 @@ from holdfast.core import approvals, assistants, threads
 from holdfast.core.following import START, Followed, Result, result, with_interrupts
 from holdfast.core.platform import Platform
 from holdfast.core.requests import about, admit, kwargs
+from holdfast.core.webhooks.events import addresses
 from holdfast.errors import BadRequest, Conflict, Invalid, RunNotFound, ThreadNotFound
 from holdfast.events import dump
 from holdfast.limits import check_messages, check_tokens
@@ -119,9 +120,13 @@ async def submit(
     if once:  # an answer that was taken would read as one that comes too late
         await lua.check_once(platform.client, platform.keys, thread_id, once)
     await check_tokens(platform.client, platform.keys, caller, platform.settings.daily_tokens_of_caller)
+    if asked.webhook:
+        platform.targets.check(asked.webhook)
     request = {**new_request(thread_id, asked, spec, caller), **stamp}
     caller = await admit(platform, caller, request, asked, create_thread=create_thread)
     request["metadata"] |= of_graph(spec)
+    if told := addresses(platform.settings, "run.ended", request["kwargs"].get("webhook")):
+        request["webhooks"] = told
     bind_contextvars(thread_id=thread_id, run_id=request["run_id"])
     place = await approvals.again(
         lambda: submit_once(platform, caller, request, asked, create_thread=create_thread, once=once)

@@ -10,7 +10,7 @@ from langgraph.types import StateSnapshot
 
 from holdfast.checkpoint import RunSaver
 from holdfast.errors import Fenced, Unavailable
-from holdfast.events import Encoder, Event
+from holdfast.events import Encoder, Event, dump
 from holdfast.execute.feeding import Feed
 from holdfast.execute.inputs import (
     Answers,
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 # A run that is to end waits no longer for its graph to be made once more.
 OPEN_S = 5.0
+
+Interrupts = dict[str, list[dict[str, Any]]]  # by task
 
 POISONED = "poisoned: the run ended its worker {failures} times and is not tried again"
 
@@ -57,23 +59,33 @@ class End:
 
     async def succeed(self, graph: Graph, *, paused: bool) -> Answers:
         """Ends the run as its thread stands; the decisions made meanwhile, if there are any, come first."""
-        snapshot = await self._feed.head(graph) if paused else None
-        requests = await self._asking.read(snapshot, self._feed.answered, "success", heed=True)
-        if snapshot is None:
-            return await self._finish("success", "idle", requests=requests)
+        snapshot = await self._feed.head(graph) if paused or self._reported else None
+        requests = await self._asking.read(
+            snapshot if paused else None, self._feed.answered, "success", heed=True
+        )
+        if snapshot is None or not paused:
+            values = snapshot.values if snapshot else None
+            return await self._finish("success", "idle", values=values, requests=requests)
         if not self._encoder.seen_values:
             self._log.write(self._encoder.event("values", snapshot.values))
         return await self._finish(
             "success",
             rest(snapshot),
             interrupts=read_interrupts(snapshot),
+            values=snapshot.values,
             requests=requests,
         )
 
     async def fail(self, error: str, message: str, status: str = "error") -> None:
-        interrupts, requests = await self._still_waiting(status)
-        told = {"error": error, "message": message}
-        await self._finish(status, "error", interrupts=interrupts, requests=requests, error=told)
+        snapshot, requests = await self._look(status)
+        await self._finish(
+            status,
+            "error",
+            interrupts=read_interrupts(snapshot) if snapshot else {},
+            values=snapshot.values if snapshot else None,
+            requests=requests,
+            error={"error": error, "message": message},
+        )
 
     async def poison(self) -> None:
         """Gives up a run that has ended its workers."""
@@ -96,6 +108,7 @@ class End:
             "interrupted",
             rest(snapshot),
             interrupts=read_interrupts(snapshot),
+            values=snapshot.values,
             requests=await self._asking.read(snapshot, self._feed.decisions, "interrupted", heed=False),
             after="rollback" if rollback else "",
         )
@@ -118,17 +131,16 @@ class End:
                 await self._keep_speech(graph)
             return await self._feed.head(graph)
 
-    async def _still_waiting(self, status: str) -> tuple[dict[str, list[dict[str, Any]]], Requests]:
-        """What a failed run leaves to be answered: other questions than the one that it failed at."""
+    async def _look(self, status: str) -> tuple[StateSnapshot | None, Requests]:
+        """What a failed run leaves, with what waits: other questions than the one that it failed at."""
         try:
             async with self._open() as (graph, _):
                 snapshot = await self._feed.head(graph)
-                requests = await self._asking.read(snapshot, self._feed.answered, status, heed=False)
-                return read_interrupts(snapshot), requests
+                return snapshot, await self._asking.read(snapshot, self._feed.answered, status, heed=False)
         except (Fenced, Unavailable):
             raise
         except Exception:  # a graph that cannot even be opened, or asks nonsense: so the run failed
-            return {}, NO_REQUESTS
+            return None, NO_REQUESTS
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[tuple[Graph, RunSaver]]:
@@ -152,7 +164,8 @@ class End:
         status: str,
         thread_status: str,
         *,
-        interrupts: dict[str, list[dict[str, Any]]] | None = None,
+        interrupts: Interrupts | None = None,
+        values: Any = None,
         error: dict[str, str] | None = None,
         requests: Requests = NO_REQUESTS,
         after: str = "",
@@ -166,17 +179,28 @@ class End:
             ttl_s=0 if asks_approval(interrupts) else self._ttl_s,
             after=after or self._after,
             requests=requests,
+            report=self._report(values, interrupts, error),
         )
         save = self._log.finish(outcome, self._last(outcome), keep_s=self._limits.events_keep_s)
         # An outcome once reached is saved, whoever cancels meanwhile.
         return await asyncio.shield(asyncio.ensure_future(save))
+
+    @property
+    def _reported(self) -> bool:
+        """Whether webhooks are told of the end."""
+        return "webhooks" in self._claim.request
+
+    def _report(self, values: Any, interrupts: Interrupts, error: dict[str, str] | None) -> bytes:
+        if not self._reported:
+            return b""
+        return dump({"values": values, "interrupts": listed(interrupts), "error": error})
 
     def _last(self, outcome: Outcome) -> list[Event]:
         error = [self._encoder.event("error", outcome.error)] if outcome.error else []
         end = {
             "status": outcome.status,
             "thread_status": outcome.thread_status,
-            "interrupts": [one for of_task in outcome.interrupts.values() for one in of_task],
+            "interrupts": listed(outcome.interrupts),
             "finished_nodes": self._encoder.finished_nodes,
         }
         return [*error, self._encoder.event("end", end)]
@@ -194,3 +218,8 @@ class End:
 def rest(snapshot: StateSnapshot) -> str:
     """What a thread is when nothing runs. `next` can be empty after a crash while tasks are left."""
     return "interrupted" if snapshot.tasks else "idle"
+
+
+def listed(interrupts: Interrupts) -> list[dict[str, Any]]:
+    """All that waits, whatever task it is of."""
+    return [one for of_task in interrupts.values() for one in of_task]

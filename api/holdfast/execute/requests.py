@@ -1,6 +1,6 @@
 """What the end of a run says of requests for approval: those that wait, and what became of the others."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import orjson
 from langgraph.types import Interrupt, StateSnapshot
@@ -17,10 +17,12 @@ from holdfast.redis.keys import Keys
 class Asking:
     """The requests of a claim's thread."""
 
-    def __init__(self, client: Client, keys: Keys, claim: Claim) -> None:
+    def __init__(self, client: Client, keys: Keys, claim: Claim, webhooks: Sequence[str] = ()) -> None:
+        """`webhooks` are told of each new request."""
         self._client = client
         self._keys = keys
         self._claim = claim
+        self._webhooks = webhooks
 
     async def read(
         self, snapshot: StateSnapshot | None, answered: Collection[str], status: str, *, heed: bool
@@ -56,7 +58,7 @@ class Asking:
             "assistant_id": claim.request["assistant_id"],
         }
         question = orjson.loads(dump(interrupt.value))
-        return ask(interrupt.id, question, about, requester, answered=answered)
+        return ask(interrupt.id, question, about, requester, answered=answered, tell=self._webhooks)
 
     def _gone(self, waiting: Mapping[str, Interrupt]) -> list[Told]:
         """Those that waited when the run began, and that the graph has ended without asking again."""

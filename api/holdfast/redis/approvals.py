@@ -12,11 +12,13 @@ import orjson
 from holdfast.redis.audit import digest
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
+from holdfast.redis.outbox import box_keys
 from holdfast.wire.approvals import ApprovalStatus, read_policy
 
-CHANGE_APPROVAL = Script.load("thread", "sha256", "audit", "approvals", "change_approval")
-VIEW_APPROVAL = Script.load("thread", "sha256", "audit", "approvals", "view_approval")
-ADOPT_APPROVAL = Script.load("thread", "sha256", "audit", "approvals", "adopt_approval")
+REQUESTS = ("sha256", "audit", "outbox", "approvals")  # the scripts that change a request are made of these
+CHANGE_APPROVAL = Script.load("thread", *REQUESTS, "change_approval")
+VIEW_APPROVAL = Script.load("thread", *REQUESTS, "view_approval")
+ADOPT_APPROVAL = Script.load("thread", *REQUESTS, "adopt_approval")
 
 PAGE = 500
 UNIT = "\x1f"
@@ -39,7 +41,8 @@ FIELDS = (
 class Act:
     """Something that was done to a request: `actor` is the pseudonym of who did it, `by` the name.
 
-    `digest` is that of what was said (`audit.digest`), `said` what the history tells of it, as JSON.
+    `digest` is that of what was said (`audit.digest`), `said` what the history tells of it, as JSON; `tell`
+    are the webhooks that are told of it.
     """
 
     kind: str
@@ -47,6 +50,7 @@ class Act:
     by: str = ""
     digest: str = ""
     said: str = ""
+    tell: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,7 @@ def ask(
     actor: str = "",
     *,
     answered: bool = False,
+    tell: Collection[str] = (),
 ) -> Asked:
     """A request as it is kept: `about` says whose it is, who asked, and in which run of which graph.
 
@@ -167,7 +172,7 @@ def ask(
         question=orjson.dumps(question).decode(),
         due=milliseconds(policy.expires_at),
         wake=milliseconds(earlier(policy.remind_at, policy.expires_at)),
-        act=Act("requested", actor, str(about["requester"]), digest(salt, question)),
+        act=Act("requested", actor, str(about["requester"]), digest(salt, question), tell=tell),
     )
 
 
@@ -187,6 +192,7 @@ def approval_keys(keys: Keys, thread_id: str, tenant: str) -> list[str]:
         keys.thread(feed),
         keys.events(feed),
         keys.timers(lane),
+        *box_keys(keys, thread_id),
     ]
 
 
@@ -284,7 +290,7 @@ async def note_view(client: Client, keys: Keys, approval: Approval, act: Act, no
     """Writes down that somebody has looked at a request, the first time; its revision stays what it is."""
     await client.run(
         VIEW_APPROVAL,
-        approval_keys(keys, approval.thread_id, approval.tenant),
+        [keys.thread(approval.thread_id), *approval_keys(keys, approval.thread_id, approval.tenant)],
         [approval.thread_id, approval.request_id, microseconds(now), orjson.dumps(act)],
     )
 

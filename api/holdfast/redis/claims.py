@@ -9,7 +9,7 @@ import orjson
 from redis.exceptions import ResponseError
 
 from holdfast.errors import Fenced
-from holdfast.redis.approvals import NO_REQUESTS, Requests, approval_keys
+from holdfast.redis.approvals import NO_REQUESTS, REQUESTS, Requests, approval_keys
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
 from holdfast.redis.lua import index_keys, schedule_keys
@@ -17,7 +17,7 @@ from holdfast.redis.records import Handback, Hold, timestamp_us
 
 CLAIM = Script.load("thread", "schedule", "claim")
 APPEND = Script.load("thread", "write", "append")
-FINISH = Script.load("thread", "sha256", "audit", "approvals", "schedule", "write", "finish")
+FINISH = Script.load("thread", *REQUESTS, "schedule", "write", "finish")
 SPEND = Script.load("spend")
 RENEW = Script.load("renew")
 RELEASE = Script.load("thread", "schedule", "release")
@@ -50,7 +50,8 @@ class Claim:
 class Outcome:
     """How a run ended and what its thread is then.
 
-    `after` is "", "rollback" (forget the run) or "delete" (the thread was made for this run).
+    `after` is "", "rollback" (forget the run) or "delete" (the thread was made for this run); `report` is
+    what webhooks are told of it beside the run, in JSON.
     """
 
     status: str
@@ -60,6 +61,7 @@ class Outcome:
     ttl_s: int
     after: str = ""
     requests: Requests = NO_REQUESTS
+    report: bytes = b""
 
 
 async def claim(
@@ -154,6 +156,7 @@ async def finish(
         claim.entry,
         *outcome_arguments(outcome, now, keep_s),
         *events,
+        outcome.report,
     ]
     try:
         reply = await client.run(FINISH, finish_keys(keys, claim), arguments)

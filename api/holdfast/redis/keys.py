@@ -91,6 +91,10 @@ class Keys:
         """Hash: a cron. That of a thread has an id of the thread's lane."""
         return self._thread("cron", cron_id)
 
+    def letters(self, thread_id: str) -> str:
+        """Hash: what webhooks are to be told of the thread, or could not be: `<id>`, `<id>:attempts`..."""
+        return self._thread("letters", thread_id)
+
     def every(self, kind: str) -> str:
         """Pattern of the keys of a kind."""
         return f"{self.prefix}:{{*}}:{kind}:*"
@@ -123,6 +127,14 @@ class Keys:
     def tokens(self, lane: int, tenant: str, subject: str) -> str:
         """String, until midnight UTC: the tokens that a caller has used today, by runs in the lane."""
         return f"{self._bases[lane]}tokens:{quote(tenant, safe='')}:{quote(subject, safe='')}"
+
+    def outbox(self, lane: int) -> str:
+        """Sorted set by due time (ms): letters to be delivered; also the channel that tells of new ones."""
+        return f"{self._bases[lane]}outbox"
+
+    def dead(self, lane: int) -> str:
+        """Sorted set by time (ms): letters that were given up."""
+        return f"{self._bases[lane]}dead"
 
     def threads(self, lane: int, tenant: str, owner: str = "") -> str:
         """Sorted set by time of creation (us): the threads of an owner or, without one, of the tenant."""

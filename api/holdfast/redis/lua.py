@@ -18,13 +18,12 @@ from holdfast.errors import (
     TooManyRuns,
 )
 from holdfast.events import dump
-from holdfast.redis.approvals import Ballot, approval_keys
+from holdfast.redis.approvals import REQUESTS, Ballot, approval_keys
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.crons import delete_of_thread
 from holdfast.redis.keys import Keys
 from holdfast.redis.records import Caller, metadata_fields, run_fields, timestamp_us
 
-REQUESTS = ("sha256", "audit", "approvals")
 CREATE_THREAD = Script.load("thread", "create_thread")
 READ_THREAD = Script.load("thread", "read_thread")
 READ_RUN = Script.load("thread", "read_run")
@@ -247,6 +246,7 @@ async def delete_thread(client: Client, keys: Keys, thread_id: str, tenant: str,
         *schedule_keys(keys, lane),
         keys.timers(lane),
         *approval_keys(keys, thread_id, tenant),
+        keys.dead(lane),
     ]
     while isinstance(left := await client.run(DELETE_THREAD, its_keys, [thread_id]), bytes):
         for cron_id in left.decode().split():

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from holdfast.wire.common import Body, CheckpointAddress, Few, JsonObject, Many, Metadata, Name, Uuid, Words
 
@@ -84,13 +84,6 @@ class RunCreateStateless(Body):
         if value is None or value == []:
             return ["values"]
         return [value] if isinstance(value, str) else value
-
-    @model_validator(mode="before")
-    @classmethod
-    def refuse_what_is_not_served(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("webhook"):
-            raise ValueError("webhook is not served yet: leave it out")
-        return data
 
     @property
     def effective_durability(self) -> Durability:

@@ -5,8 +5,9 @@ local FEED = 1000  -- events of a feed that are kept, about
 local FEED_S = 24 * 3600
 
 local function approvals_of(first)
-  return {hash = KEYS[first], open = KEYS[first + 1], closed = KEYS[first + 2], trail = KEYS[first + 3],
-    feed = KEYS[first + 4], log = KEYS[first + 5], timers = KEYS[first + 6]}
+  return {thread = KEYS[1], hash = KEYS[first], open = KEYS[first + 1], closed = KEYS[first + 2], trail = KEYS[first + 3],
+    feed = KEYS[first + 4], log = KEYS[first + 5], timers = KEYS[first + 6],
+    box = box_of(first + 7)}
 end
 
 local function timer(thread_id, request) return 'approval\31' .. thread_id .. '\31' .. request end
@@ -25,7 +26,7 @@ local function mark(thread, request, open)
 end
 
 -- Writes down what was done to a request: `act` is {kind, actor, by, digest, said}, where `actor` is the pseudonym and `by`
--- the name of who did it, `digest` that of what was said, and `said` what the history tells of it.
+-- the name of who did it, `digest` that of what was said, `said` what the history tells of it, `tell` the webhooks.
 local function record(approvals, thread_id, request, act, now_us)
   local kind, said = act.kind, act.said
   local at = string.format('%.0f', math.floor(now_us / 1000))
@@ -38,7 +39,7 @@ local function record(approvals, thread_id, request, act, now_us)
     'policy', tostring(card.version or ''), 'actor', act.actor, 'digest', act.digest})
 end
 
--- Writes it down, and tells it those who follow the tenant's approvals.
+-- Writes it down, and tells it those who follow the tenant's approvals, and the webhooks.
 local function note(approvals, thread_id, request, act, now_us)
   record(approvals, thread_id, request, act, now_us)
   local revision = redis.call('HINCRBY', approvals.hash, request .. ':revision', 1)
@@ -46,9 +47,13 @@ local function note(approvals, thread_id, request, act, now_us)
     .. cjson.encode(thread_id) .. ',"request_id":' .. cjson.encode(request) .. ',"revision":' .. revision .. '}')})
   redis.call('XTRIM', approvals.log, 'MAXLEN', '~', FEED)
   expire({approvals.feed, approvals.log}, FEED_S)
+  local id = redis.sha1hex(thread_id .. '\31' .. request .. '\31' .. revision)
+  post(approvals.box, approvals.thread, thread_id, id, 'approval.' .. act.kind, act.tell,
+    '"approval":{"thread_id":' .. cjson.encode(thread_id) .. ',"request_id":' .. cjson.encode(request) .. ',"by":' ..
+    cjson.encode(act.by) .. ',"said":' .. (act.said ~= '' and act.said or 'null') .. '}')
 end
 
-local function by_nobody(kind) return {kind = kind, actor = '', by = '', digest = '', said = ''} end
+local function by_nobody(kind) return {kind = kind, actor = '', by = '', digest = '', said = '', tell = {}} end
 
 -- When a request expires, and when the clock is to look at it (ms, '' = never).
 local function await_clock(approvals, thread_id, request, due, wake)

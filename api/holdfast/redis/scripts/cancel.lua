@@ -12,8 +12,10 @@ if held[1] ~= '' and held[2] == run then
   redis.call('SPUBLISH', cancels, run .. '\31' .. action)
   return 'asked'
 end
+local approvals = approvals_of(12)
+report(approvals.box, thread, ARGV[4], runs, run, 'interrupted', now_us, '{}')
 count_out(lane_of(8), runs, run, redis.call('HGET', thread, 'tenant'))
-drop(approvals_of(12), thread, ARGV[4], runs, order, queue, events, run, action, now_us)
+drop(approvals, thread, ARGV[4], runs, order, queue, events, run, action, now_us)
 if redis.call('ZREM', KEYS[7], 'run\31' .. ARGV[4] .. '\31' .. run) == 1 then
   redis.call('HINCRBY', thread, 'delayed', -1)
 end

@@ -31,6 +31,7 @@ else
   token = redis.call('HINCRBY', thread, 'epoch', 1) .. ':' .. ARGV[3]
   redis.call('HSET', thread, 'token', token, 'written', 0, 'active', run, 'entry', ARGV[2])
   redis.call('HSET', runs, run .. ':status', 'running', run .. ':updated_at', ARGV[4])
+  if attempt == 1 then redis.call('HSET', runs, run .. ':started_at', ARGV[4]) end
   emit(thread, events,
     {event(run, 'metadata', '', ARGV[4], '{"run_id":"' .. run .. '","attempt":' .. attempt .. '}')})
 end

@@ -1,5 +1,5 @@
 -- KEYS thread, threads of the owner, threads of the tenant, registry, cancels, queue, and all other keys of the thread,
---      the lane's schedule, timers, approvals
+--      the lane's schedule, timers, approvals, and last dead letters
 -- ARGV thread_id
 -- Returns the ids of its crons, one after the other, where it has some: they go first, and nothing is changed.
 -- A worker that still runs the thread finds its token gone: none of its writes is accepted any more.
@@ -27,7 +27,12 @@ if #line + tonumber(counted[2] or 0) > 0 then
   end
 end
 redis.call('ZREM', lane.waiting, ARGV[1])
-forget_approvals(approvals_of(17), ARGV[1], now_us)
+local approvals = approvals_of(17)
+local outbox, letters, dead = approvals.box.outbox, approvals.box.letters, KEYS[#KEYS]
+forget_approvals(approvals, ARGV[1], now_us)
+for _, field in ipairs(redis.call('HKEYS', letters)) do
+  if not string.find(field, ':', 1, true) then withdraw(outbox, dead, letters, ARGV[1], field) end
+end
 local gone = redis.call('DEL', KEYS[1])
 for i = 6, 11 do redis.call('DEL', KEYS[i]) end
 return gone

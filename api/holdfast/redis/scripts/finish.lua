@@ -3,7 +3,8 @@
 --      threads of the owner, threads of the tenant, registry, the lane's schedule, departed, approvals
 -- ARGV token, from, thread_id, run_id, entry, status, thread status, interrupts, error, now_us, ttl_s, keep_s,
 --      after ('' | 'rollback' = forget the run | 'delete' = the thread was made for this run only),
---      requests (JSON, see `redis.approvals.Requests`), event ...
+--      requests (JSON, see `redis.approvals.Requests`), event ..., and last what webhooks are told (JSON; '' when nobody
+--      is)
 -- Returns {'ok'} or, when a request that would now wait has been decided meanwhile, {'decided', id, decision, ...}.
 local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
 local lane = lane_of(11)
@@ -47,7 +48,7 @@ end
 if #decided > 1 then return decided end
 
 local list = {}
-for i = 15, #ARGV do list[#list + 1] = ARGV[i] end
+for i = 15, #ARGV - 1 do list[#list + 1] = ARGV[i] end
 local refused = write(thread, events, token, tonumber(from), list)
 if refused then return refused end
 
@@ -67,6 +68,7 @@ for _, gone in ipairs(requests.gone) do
   end
 end
 
+if ARGV[#ARGV] ~= '' then report(approvals.box, thread, thread_id, runs, run, status, now_us, ARGV[#ARGV]) end
 local known = redis.call('HMGET', thread, 'tenant', 'delayed')
 local tenant, later = known[1], tonumber(known[2] or 0) > 0
 discard(lane, entry)

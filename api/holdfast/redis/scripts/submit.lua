@@ -70,6 +70,7 @@ if strategy == 'interrupt' or strategy == 'rollback' then
       redis.call('HSET', runs, other .. ':cancel', strategy)
       redis.call('SPUBLISH', KEYS[8], other .. '\31' .. strategy)
     else
+      report(approvals.box, thread, thread_id, runs, other, 'interrupted', now_us, '{}')
       count_out(lane, runs, other, tenant)
       drop(approvals, thread, thread_id, runs, order, queue, events, other, strategy, now_us)
     end

@@ -77,6 +77,6 @@ end
 
 local function forget_run(runs, order, run)
   redis.call('ZREM', order, run)
-  redis.call('HDEL', runs, run, run .. ':status', run .. ':attempt', run .. ':failures', run .. ':cancel',
-    run .. ':updated_at', run .. ':error', run .. ':finished', run .. ':tokens')
+  redis.call('HDEL', runs, run, run .. ':status', run .. ':started_at', run .. ':attempt', run .. ':failures',
+    run .. ':cancel', run .. ':updated_at', run .. ':error', run .. ':finished', run .. ':tokens')
 end

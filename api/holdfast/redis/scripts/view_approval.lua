@@ -1,7 +1,7 @@
 -- Writes down that somebody has looked at a request, the first time.
--- KEYS approvals
+-- KEYS thread, approvals
 -- ARGV thread_id, request_id, now_us, act (JSON)
-local approvals = approvals_of(1)
+local approvals = approvals_of(2)
 local thread_id, request, now_us = unpack(ARGV, 1, 3)
 local act = cjson.decode(ARGV[4])
 if redis.call('HEXISTS', approvals.hash, request) == 0 then return 0 end
