@@ -1,9 +1,8 @@
 """A refund request as it is asked, and the answers to it as they may come back."""
 
-import hashlib
 import uuid
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -12,11 +11,11 @@ from graph.prompts import label, sentence
 from graph.state import UNDECIDED, Request
 from tools.errors import RefundRefused
 from tools.money import Money, parse_amount
-from tools.orders import Order
-from tools.refunds import Quote
+from tools.quotes import Quote
+from tools.requests import Asked
 
 POLICY_VERSION = 1
-_FAMILY = len("xxxxxxxx-xxxx-xxxx")
+REQUEST_IDS = uuid.UUID("5c1d3c5e-6f5b-4d5e-9c8e-2f6f1c0b7a31")
 
 
 class AnswerRefused(Exception):
@@ -105,23 +104,13 @@ def _lowered(edited: Arguments, request: Request) -> Money:
     return amount
 
 
-def mint(quote: Quote, *, tool_call_id: str, language: str, whole: bool, supersedes: str | None) -> Request:
-    request: Any = {
-        "request_id": str(uuid.uuid4()),
-        "tool_call_id": tool_call_id,
-        "status": UNDECIDED,
-        "language": language,
-        **figures(quote),
-        "reason": quote.reason,
-        "whole": whole,
-        "supersedes": supersedes,
-    }
-    return cast("Request", request)
-
-
-def figures(quote: Quote) -> dict[str, Any]:
-    """What an approval binds, and what is shown of it."""
+def shown(asked: Asked, status: str = UNDECIDED) -> Request:
+    """A request as the conversation shows it: what the shop wrote down when it was asked, and its status."""
+    quote = asked.quote
     return {
+        "request_id": asked.request_id,
+        "status": status,
+        "language": asked.language,
         "order_id": quote.order_id,
         "order_version": quote.order_version,
         "amount": quote.amount.amount,
@@ -129,46 +118,26 @@ def figures(quote: Quote) -> dict[str, Any]:
         "refunded": quote.refunded.amount,
         "currency": quote.amount.currency,
         "items": list(quote.items),
+        "reason": quote.reason,
         "payee": quote.payee,
         "payee_hash": quote.payee_hash,
+        "whole": asked.whole,
+        "tier": asked.tier,
+        "asked_at": asked.asked_at.isoformat(),
+        "expires_at": asked.expires_at.isoformat() if asked.expires_at else None,
+        "supersedes": asked.supersedes,
     }
 
 
-def same_figures(request: Request, order: Order) -> bool:
-    """Whether the order still stands as it was when this was asked."""
-    asked = (request["order_version"], request["paid"], request["refunded"], request["currency"])
-    return asked == (order.version, order.paid.amount, order.refunded.amount, order.paid.currency)
+def made_id(*parts: object) -> str:
+    """A request's id follows from what it is asked for: made again after a crash, it is the same request."""
+    return str(uuid.uuid5(REQUEST_IDS, repr(parts)))
 
 
-def quote_of(request: Request, amount: Money | None = None) -> Quote:
-    """The quote this request was asked with, or a lower amount of it."""
-    currency = request["currency"]
-    return Quote(
-        order_id=request["order_id"],
-        order_version=request["order_version"],
-        amount=amount or amount_of(request),
-        paid=Money(request["paid"], currency),
-        refunded=Money(request["refunded"], currency),
-        items=tuple(request["items"]),
-        reason=request["reason"],
-        payee=request["payee"],
-        payee_hash=request["payee_hash"],
-    )
-
-
-def family(request_id: str) -> str:
-    """What a request and those that superseded it because its figures moved have in common."""
-    return request_id[:_FAMILY]
-
-
-def successor(request: Request, **changed: Any) -> Request:
-    """The request that takes this one's place. Its id follows from the old id and the new figures: made again
-    after a crash, it is the same request; with other figures, another one."""
-    new: Any = {**request, **changed, "status": UNDECIDED, "supersedes": request["request_id"]}
-    bound = [new[name] for name in ("order_version", "amount", "refunded", "currency", "payee_hash")]
-    digest = hashlib.sha256(repr((request["request_id"], bound)).encode()).hexdigest()
-    new["request_id"] = f"{family(request['request_id'])}-8{digest[:3]}-{digest[3:15]}"
-    return cast("Request", new)
+def successor_id(asked: Asked, quote: Quote) -> str:
+    """The id of the request that takes this one's place with these figures."""
+    bound = (quote.order_version, quote.amount.amount, quote.refunded.amount, quote.payee_hash)
+    return made_id("successor", asked.request_id, *bound)
 
 
 def payload(request: Request, problem: str = "") -> dict[str, Any]:

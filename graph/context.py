@@ -54,15 +54,16 @@ def compose(messages: Sequence[AnyMessage], *, system: str, note: str, budget: i
     return opening + _question_last(_from_first_question(dialogue))
 
 
-def describe(facts: dict[str, Any], requests: dict[str, Request]) -> str:
+def describe(facts: Any, requests: dict[str, Request]) -> str:
     """What must be known when older turns are left out: the orders looked at, and how their refunds stand."""
     refunds = [
         {"order_id": r["order_id"], "amount": str(Money(r["amount"], r["currency"])), "status": r["status"]}
         for r in list(requests.values())[-REQUESTS_NOTED:]
     ]
-    if not facts and not refunds:
+    looked_up = list(facts.values()) if isinstance(facts, dict) else []
+    if not looked_up and not refunds:
         return ""
-    known = {"orders_looked_up_so_far": list(facts.values()), "refund_requests": refunds}
+    known = {"orders_looked_up_so_far": looked_up, "refund_requests": refunds}
     return f"{NOTE} {dumps(known)}"
 
 

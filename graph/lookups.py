@@ -17,7 +17,7 @@ from tools.errors import OrderNotFound
 from tools.logistics import Logistics, query_logistics
 from tools.money import Money
 from tools.orders import Order, list_orders, query_order
-from tools.refunds import Quote, quote_refund
+from tools.quotes import Quote, quote_refund
 
 REQUEST_REFUND = "request_refund"
 REQUEST_PERSON = "request_person"

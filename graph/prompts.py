@@ -85,9 +85,24 @@ SENTENCES: dict[str, dict[Language, str]] = {
         "en": "Order {order_id} has changed in the meantime, so nothing was refunded. It can now be refunded:"
         " {amount}. Please confirm again.",
     },
+    "dropped": {
+        "zh": "对话里有一笔退款申请，商店没有它的记录，已经移除，款项没有变动。需要退款请重新申请。",
+        "en": "A refund request in this conversation is not on the shop's record, so it was removed;"
+        " no money was moved. If you want a refund, please ask for it again.",
+    },
     "refused": {
         "zh": "订单 {order_id} 的退款无法办理：{why}",
         "en": "The refund for order {order_id} cannot be made: {why}",
+    },
+    "unseen": {
+        "zh": "暂时无法连接商店系统，以下内容未经核对；确认之后、退款之前会再核对。",
+        "en": "The shop's system cannot be reached, so these figures could not be checked;"
+        " they will be before any money moves.",
+    },
+    "shown_otherwise": {
+        "zh": "之前显示的内容与商店的记录不符，没有退款。以下是商店的记录，请重新确认。",
+        "en": "What was shown before is not what the shop has on record, so nothing was refunded."
+        " This is the record; please answer again.",
     },
     "answer_malformed": {
         "zh": "没有看懂这个答复，请选择同意、修改金额或拒绝。",

@@ -2,6 +2,7 @@
 
 ShopError
 ├── OrderNotFound
+├── RequestNotFound
 ├── ShopUnavailable
 │   └── LookupFailed
 └── RefundRefused
@@ -12,7 +13,9 @@ ShopError
     ├── AmountInvalid
     ├── AmountTooHigh
     ├── CurrencyMismatch
-    └── OrderChanged
+    ├── OrderChanged
+    ├── RequestDecided
+    └── RequestSuperseded
 """
 
 from typing import TYPE_CHECKING, ClassVar
@@ -53,6 +56,14 @@ class OrderNotFound(ShopError):
     def __init__(self, order_id: str) -> None:
         self.order_id = order_id
         super().__init__(order_id)
+
+
+class RequestNotFound(ShopError):
+    """Nobody was asked under this id, or another customer was, which reads exactly the same."""
+
+    code = "request_not_found"
+    english = "The shop has no such refund request on record. Please ask for the refund again."
+    chinese = "商店没有这笔退款申请的记录，请重新申请退款。"
 
 
 class ShopUnavailable(ShopError):
@@ -158,3 +169,19 @@ class OrderChanged(RefundRefused):
         "The order has changed since this refund was prepared, so nothing was refunded. Please ask again."
     )
     chinese = "订单在确认期间发生了变化，本次未退款，请重新申请。"
+
+
+class RequestDecided(RefundRefused):
+    """The request was decided already, so no other can take its place."""
+
+    code = "request_decided"
+    english = "This refund request has been decided already."
+    chinese = "这笔退款申请已经有了结果。"
+
+
+class RequestSuperseded(RefundRefused):
+    """Another request has taken this one's place, so a decision on it counts for nothing."""
+
+    code = "request_superseded"
+    english = "This refund was asked for anew in the meantime; nothing was refunded on the earlier request."
+    chinese = "这笔退款之后又重新提出了申请，原来的申请没有退款。"

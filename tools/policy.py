@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 
 from tools.errors import AlreadyRefunded, NotPaid, OrderCancelled, OutsideReturnWindow, RefundRefused
 
+CUSTOMER_CONFIRMS = "customer"  # the tier in which the customer's own yes is enough
+
 
 @dataclass(frozen=True, slots=True)
 class RefundPolicy:

@@ -15,7 +15,9 @@ from langgraph.types import Command, Interrupt, StateSnapshot
 from graph.agent import build
 from graph.demo import DemoModel, Say, Script, ScriptedCall
 from graph.workplace import Doors, Workplace
-from tools.refunds import Decision, LedgerEntry, apply_refund, list_refunds, quote_refund
+from tools.quotes import quote_refund
+from tools.refunds import Decision, LedgerEntry, apply_refund, list_refunds
+from tools.requests import ask_refund
 
 APPROVE = {"decisions": [{"type": "approve"}]}
 
@@ -109,8 +111,9 @@ class Dialogue:
         """Another conversation's refund, so that the order's figures move."""
         shop = self.workplace.shop
         quote = await quote_refund(shop, "demo", order_id, amount=amount)
+        asked = await ask_refund(shop, "demo", str(uuid4()), quote)
         decision = Decision("approve", ("demo",), datetime.now(UTC))
-        await apply_refund(shop, self.workplace.provider, "demo", str(uuid4()), quote, decision)
+        await apply_refund(shop, self.workplace.provider, "demo", asked.request_id, decision)
 
 
 def label_of(payload: Mapping[str, Any], kind: str) -> list[str]:

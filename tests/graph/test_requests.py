@@ -13,6 +13,7 @@ from graph.workplace import Workplace
 from tests.graph.dialogues import APPROVE, Dialogue, edit, label_of, reject
 from tools.money import Money
 from tools.payments import PaymentUnknown, Settlement, SimulatedProvider
+from tools.refunds import Decision, apply_refund
 from tools.shop import Shop
 
 
@@ -266,6 +267,41 @@ class Silent(SimulatedProvider):
         if len(self.keys) == 1:
             raise PaymentUnknown
         return await super().refund(key, payment_reference, amount)
+
+
+async def test_a_step_that_is_done_again_asks_for_the_same(dialogue: Dialogue, model: DemoModel) -> None:
+    """As after a crash between the shop's books and the checkpoint; here the figures have moved meanwhile."""
+    (request_id,) = await dialogue.request(model, o12345=None)
+    history = dialogue.graph.aget_state_history(dialogue.config())
+    before = [step.config async for step in history if step.next == ("tools",)][-1]
+    await dialogue.run(
+        None, {"configurable": {**before["configurable"], **dialogue.config()["configurable"]}}
+    )
+    assert list(await dialogue.asked()) == [request_id]
+    await dialogue.refund_elsewhere("12345", "1000")
+    await dialogue.run(
+        None, {"configurable": {**before["configurable"], **dialogue.config()["configurable"]}}
+    )
+    asked, payload = await dialogue.asked_once()
+    assert payload["policy"]["supersedes"] == request_id
+    assert payload["action_requests"][0]["args"]["amount"] == "4999.00"
+    assert asked != request_id
+
+
+async def test_what_became_of_it_later_is_told(workplace: Workplace, model: DemoModel) -> None:
+    provider = Silent()
+    dialogue = Dialogue(replace(workplace, provider=provider))
+    (request_id,) = await dialogue.request(model, o12345="100")
+    await dialogue.answer(request_id, APPROVE)
+    assert await dialogue.statuses() == {request_id: "unknown"}
+    decision = Decision("approve", ("demo",), datetime.now(UTC))
+    await apply_refund(workplace.shop, provider, "demo", request_id, decision)
+    await dialogue.say("谢谢")
+    await dialogue.say("你好")
+    assert await dialogue.statuses() == {request_id: "settled"}
+    unknown, settled = await dialogue.told(request_id)
+    assert ("没有确认" in unknown, "已办理" in settled) == (True, True)
+    assert provider.keys == [request_id] * 2
 
 
 async def test_an_unknown_outcome_is_told_as_such(workplace: Workplace, model: DemoModel) -> None:

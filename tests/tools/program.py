@@ -3,13 +3,13 @@
 import asyncio
 import os
 import sys
-import uuid
 
+from tests.tools.asking import asked
 from tests.tools.databases import Clock
 from tools.errors import AlreadyRefunded, AmountTooHigh, OrderChanged
 from tools.money import Money
 from tools.payments import Settlement, SimulatedProvider
-from tools.refunds import Decision, apply_refund, quote_refund
+from tools.refunds import Decision, apply_refund
 from tools.shop import Shop
 
 PART = "97.00"
@@ -31,8 +31,8 @@ async def drain(shop: Shop, order_id: str) -> None:
     got = 0
     while True:
         try:
-            quote = await quote_refund(shop, "demo", order_id, amount=PART)
-            await apply_refund(shop, SimulatedProvider(), "demo", uuid.uuid4().hex, quote, approved(shop))
+            request_id = (await asked(shop, order_id, PART)).request_id
+            await apply_refund(shop, SimulatedProvider(), "demo", request_id, approved(shop))
             got += 1
         except OrderChanged:
             continue
@@ -42,8 +42,8 @@ async def drain(shop: Shop, order_id: str) -> None:
 
 
 async def crash(shop: Shop, order_id: str) -> None:
-    quote = await quote_refund(shop, "demo", order_id, amount=PART)
-    await apply_refund(shop, Dying(), "demo", "crashed", quote, approved(shop))
+    await asked(shop, order_id, PART, request_id="crashed")
+    await apply_refund(shop, Dying(), "demo", "crashed", approved(shop))
 
 
 def approved(shop: Shop) -> Decision:

@@ -11,12 +11,13 @@ from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.sql import Executable
 
+from tests.tools.asking import asked
 from tests.tools.providers import Refusing, Silent
 from tools.errors import RefundRefused
 from tools.money import Money
 from tools.orders import query_order
 from tools.payments import PaymentProvider, SimulatedProvider
-from tools.refunds import Decision, apply_refund, quote_refund
+from tools.refunds import Decision, apply_refund
 from tools.shop import Shop
 from tools.shop.schema import order_items, orders, payments, refunds
 
@@ -166,9 +167,9 @@ async def refund_somehow(shop: Shop, order_id: str, amount: int, provider: Payme
     request_id = uuid.uuid4().hex
     if way == "plain SQL":
         return await run(shop, row_of(shop, request_id=request_id, amount=amount, order_id=order_id))
-    quote = await quote_refund(shop, "demo", order_id, amount=str(Money(amount, "CNY")))
+    await asked(shop, order_id, str(Money(amount, "CNY")), request_id=request_id)
     if way == "forge":
         await run(shop, row_of(shop, request_id=request_id + "f", amount=1, order_id=order_id))
     decision = Decision("reject" if way == "reject" else "approve", ("demo",), shop.clock())
-    await apply_refund(shop, provider, "demo", request_id, quote, decision)
+    await apply_refund(shop, provider, "demo", request_id, decision)
     return None

@@ -1,18 +1,18 @@
 import asyncio
 import sys
-import uuid
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from tests.tools.asking import asked
 from tests.tools.program import CRASHED, PART, approved, drain
 from tests.tools.providers import Bank
 from tools.errors import OrderChanged
 from tools.money import parse_amount
 from tools.orders import list_orders, query_order
-from tools.refunds import RefundStatus, apply_refund, find_refunds, list_refunds, quote_refund
+from tools.refunds import RefundStatus, apply_refund, find_refunds, list_refunds
 from tools.shop import Shop
 from tools.shop.engine import SETUP_LOCK
 
@@ -31,16 +31,16 @@ async def outcome(process: asyncio.subprocess.Process) -> tuple[int, str]:
     return process.returncode, output.decode().strip()
 
 
-async def test_one_quote_is_applied_once(shop: Shop) -> None:
+async def test_of_requests_for_the_same_figures_one_is_applied(shop: Shop) -> None:
     bank = Bank()
-    quote = await quote_refund(shop, "demo", "12345", amount="100")
+    requests = [await asked(shop, "12345", "100") for _ in range(50)]
     results = await asyncio.gather(
-        *(apply_refund(shop, bank, "demo", uuid.uuid4().hex, quote, approved(shop)) for _ in range(50)),
+        *(apply_refund(shop, bank, "demo", one.request_id, approved(shop)) for one in requests),
         return_exceptions=True,
     )
     assert sum(isinstance(result, OrderChanged) for result in results) == 49
     assert len(bank.moved) == 1
-    assert (await query_order(shop, "demo", "12345")).refunded == quote.amount
+    assert (await query_order(shop, "demo", "12345")).refunded == requests[0].quote.amount
 
 
 async def test_a_hundred_tasks_never_take_more_than_was_paid(
@@ -69,13 +69,13 @@ async def check_drained(shop: Shop) -> None:
 
 
 async def test_a_program_that_died_at_the_provider(url: str, shop: Shop) -> None:
-    quote = await quote_refund(shop, "demo", "12345", amount=PART)
+    part = parse_amount(PART, "CNY")
     assert await outcome(await start("crash", url, "12345")) == (CRASHED, "")
     assert (await find_refunds(shop, ["crashed"]))["crashed"].status is RefundStatus.SUBMITTED
     bank = Bank()
-    entry = await apply_refund(shop, bank, "demo", "crashed", quote, approved(shop))
-    assert (entry.status, entry.amount) == (RefundStatus.SETTLED, quote.amount)
-    assert bank.moved == {"crashed": quote.amount}
+    entry = await apply_refund(shop, bank, "demo", "crashed", approved(shop))
+    assert (entry.status, entry.amount) == (RefundStatus.SETTLED, part)
+    assert bank.moved == {"crashed": part}
     assert len(await list_refunds(shop, "demo", "12345")) == 1
 
 

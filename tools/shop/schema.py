@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Computed,
@@ -122,6 +123,38 @@ shipment_events = Table(
     Column("text", Text, nullable=False),
 )
 
+# What people were asked to decide on. Rows are never deleted and their facts never change (triggers). No
+# request is superseded twice, so those that took each other's place are a chain.
+refund_requests = Table(
+    "refund_requests",
+    metadata,
+    Column("request_id", String(128), primary_key=True),
+    Column("subject", String(200), nullable=False),
+    Column("order_id", String(32), nullable=False),
+    Column("order_version", Integer, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("paid", BigInteger, nullable=False),
+    Column("refunded", BigInteger, nullable=False),
+    Column("payee", Text, nullable=False),
+    Column("payee_hash", String(64), nullable=False),
+    Column("items", JSON, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("whole", Boolean, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("tier", String(32), nullable=False),
+    Column("asked_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    Column(
+        "supersedes",
+        ForeignKey("refund_requests.request_id", name="request_superseded"),
+        unique=True,
+    ),
+    ForeignKeyConstraint(["order_id", "currency"], ["orders.id", "orders.currency"], name="request_of_order"),
+    CheckConstraint("amount > 0 AND amount <= paid - refunded", name="request_amount"),
+    Index("refund_requests_by_order", "order_id"),
+)
+
 # The ledger. Rows are never deleted and their facts never change (triggers); `held` is what a row takes from
 # its order, and triggers keep orders.refunded equal to the sum of it.
 refunds = Table(
@@ -149,7 +182,10 @@ refunds = Table(
     Column("failure", Text),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    # Empty in rows of programs that did not write requests down yet.
+    Column("asked", ForeignKey("refund_requests.request_id", name="refund_of_request")),
     ForeignKeyConstraint(["order_id", "currency"], ["orders.id", "orders.currency"], name="refund_of_order"),
+    CheckConstraint("asked = request_id", name="asked_under_its_id"),
     CheckConstraint("amount > 0", name="refund_amount"),
     CheckConstraint(
         "status IN ('requested', 'submitted', 'settled', 'failed', 'unknown', 'rejected')",
@@ -192,6 +228,30 @@ TRACKING = (
     .where(shipments.c.order_id == bindparam("order_id"))
     .order_by(shipments.c.id, shipment_events.c.at.desc(), shipment_events.c.id.desc())
 )
+
+REQUEST = select(refund_requests).where(refund_requests.c.request_id == bindparam("request_id"))
+ADD_REQUEST = insert(refund_requests)
+DECIDED = select(refunds.c.request_id).where(refunds.c.request_id == bindparam("request_id"))
+SUPERSEDED = select(refund_requests.c.request_id).where(
+    refund_requests.c.supersedes == bindparam("request_id")
+)
+
+_named = (
+    select(refund_requests.c.request_id.label("origin"), refund_requests.c.request_id.label("at"))
+    .where(
+        refund_requests.c.request_id.in_(bindparam("request_ids", expanding=True)),
+        refund_requests.c.subject == bindparam("subject"),
+    )
+    .cte("chain", recursive=True)
+)
+_chain = _named.union_all(
+    select(_named.c.origin, refund_requests.c.request_id).where(refund_requests.c.supersedes == _named.c.at)
+)
+# Each of these requests (`origin`) and, as rows of their own, those that took its place.
+CHAIN = select(_chain.c.origin, refund_requests).join(
+    refund_requests, refund_requests.c.request_id == _chain.c["at"]
+)
+ORDERS = _orders_of_subject.where(orders.c.id.in_(bindparam("order_ids", expanding=True)))
 
 _ledger = select(
     refunds, customers.c.subject.label("subject"), payments.c.reference.label("payment_reference")

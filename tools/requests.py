@@ -1,0 +1,175 @@
+"""Refunds that people are asked about: written down when they are asked, never changed afterward.
+
+A request is what a person decides on. Nobody but this table says what was asked: a conversation remembers
+only ids. A request whose figures moved, or that is wished otherwise, is superseded by another one; a request
+is decided or superseded, never both, and at most one takes its place.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tools.errors import AmountInvalid, OrderNotFound, RequestDecided, RequestNotFound
+from tools.money import Money
+from tools.orders import OrderStatus, fetch_order
+from tools.policy import CUSTOMER_CONFIRMS
+from tools.quotes import Quote, payee_hash_of, storable
+from tools.shop import Shop
+from tools.shop.schema import ADD_REQUEST, CHAIN, DECIDED, ORDER_LOCKED, REQUEST, Record
+
+ID_LENGTH = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it was asked. `whole`: all that was left was wished for. `tier` is the policy's name for
+    who decides. After `expires_at` it is too late to approve."""
+
+    request_id: str
+    quote: Quote
+    whole: bool
+    language: str
+    tier: str
+    asked_at: datetime
+    expires_at: datetime | None
+    supersedes: str | None
+
+
+async def ask_refund(
+    shop: Shop,
+    subject: str,
+    request_id: str,
+    quote: Quote,
+    *,
+    whole: bool = False,
+    language: str = "en",
+    supersedes: str | None = None,
+) -> Asked:
+    """Write down a request for this quote: once a `request_id`, whose first facts stay, whatever comes later.
+
+    `supersedes` names a request of the same order whose place it takes, or the place of what took its place
+    already. Raises RequestDecided when that was decided meanwhile, RequestNotFound, OrderNotFound and
+    ShopUnavailable.
+    """
+    wish = {"whole": whole, "language": language, "supersedes": supersedes}
+    return asked_from(await shop.write(partial(add_request, shop.clock(), subject, request_id, quote, wish)))
+
+
+async def add_request(
+    now: datetime,
+    subject: str,
+    request_id: str,
+    quote: Quote,
+    wish: dict[str, Any],
+    connection: AsyncConnection,
+) -> Record:
+    """The request's row, written now unless it was there."""
+    if quote.amount.amount <= 0:
+        raise AmountInvalid
+    # Under the order's lock no request of it is decided or superseded meanwhile.
+    await fetch_order(connection, subject, quote.order_id, ORDER_LOCKED)
+    known = await fetch_request(connection, request_id)
+    if known is None:
+        values = request_values(now, subject, request_id, quote) | wish
+        if wish["supersedes"] is not None:
+            values["supersedes"] = await find_place(connection, subject, quote.order_id, wish["supersedes"])
+        await connection.execute(ADD_REQUEST, values)
+        known = await fetch_request(connection, request_id)
+    if known is None or known.subject != subject:
+        raise OrderNotFound(quote.order_id)
+    return known
+
+
+async def find_place(connection: AsyncConnection, subject: str, order_id: str, superseded: str) -> str:
+    """The end of the chain in which `superseded` stands, where one that takes its place comes in."""
+    asked = await require_request(connection, subject, superseded)
+    if asked.order_id != order_id:
+        raise RequestNotFound
+    chain = {"request_ids": [superseded], "subject": subject}
+    last = last_of((await connection.execute(CHAIN, chain)).all()) or asked
+    if (await connection.execute(DECIDED, {"request_id": last.request_id})).first():
+        raise RequestDecided
+    return str(last.request_id)
+
+
+async def fetch_request(connection: AsyncConnection, request_id: str) -> Record | None:
+    return (await connection.execute(REQUEST, {"request_id": request_id})).one_or_none()
+
+
+async def require_request(connection: AsyncConnection, subject: str, request_id: str) -> Record:
+    """The row of a request of this customer; raises RequestNotFound."""
+    row = await fetch_request(connection, request_id) if is_request_id(request_id) else None
+    if row is None or row.subject != subject:
+        raise RequestNotFound
+    return row
+
+
+def is_request_id(value: object) -> bool:
+    """Whether it could be one: what it is read from may hold anything."""
+    return isinstance(value, str) and 0 < len(value) <= ID_LENGTH and value.isprintable()
+
+
+def last_of(chain: Iterable[Record]) -> Record | None:
+    """Of requests that took each other's place, the one whose place nobody took."""
+    rows = list(chain)
+    superseded = {row.supersedes for row in rows}
+    return next((row for row in rows if row.request_id not in superseded), None)
+
+
+def stands_as_asked(order: Record, asked: Asked) -> bool:
+    """Whether the order is still what it was when this was asked; where its goods are does not matter."""
+    return (
+        order.status != OrderStatus.CANCELLED
+        and order.payment_reference is not None
+        and order.version == asked.quote.order_version
+        and order.currency == asked.quote.amount.currency
+        and asked.quote.amount.amount <= order.paid - order.refunded
+        and payee_hash_of(order) == asked.quote.payee_hash
+    )
+
+
+def request_values(now: datetime, subject: str, request_id: str, quote: Quote) -> dict[str, Any]:
+    return {
+        "request_id": request_id,
+        "subject": subject,
+        "order_id": quote.order_id,
+        "order_version": quote.order_version,
+        "amount": quote.amount.amount,
+        "paid": quote.paid.amount,
+        "refunded": quote.refunded.amount,
+        "currency": quote.amount.currency,
+        "items": [storable(name) for name in quote.items],
+        "reason": storable(quote.reason),
+        "payee": quote.payee,
+        "payee_hash": quote.payee_hash,
+        "tier": CUSTOMER_CONFIRMS,
+        "asked_at": now,
+        "expires_at": None,
+    }
+
+
+def asked_from(row: Record) -> Asked:
+    return Asked(
+        request_id=row.request_id,
+        quote=Quote(
+            order_id=row.order_id,
+            order_version=row.order_version,
+            amount=Money(row.amount, row.currency),
+            paid=Money(row.paid, row.currency),
+            refunded=Money(row.refunded, row.currency),
+            items=tuple(row.items),
+            reason=row.reason,
+            payee=row.payee,
+            payee_hash=row.payee_hash,
+        ),
+        whole=row.whole,
+        language=row.language,
+        tier=row.tier,
+        asked_at=row.asked_at,
+        expires_at=row.expires_at,
+        supersedes=row.supersedes,
+    )
