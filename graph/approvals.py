@@ -7,14 +7,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from graph.lookups import REQUEST_REFUND, major
-from graph.prompts import label, sentence
-from graph.state import UNDECIDED, Request
+from graph.prompts import label, sentence, word
+from graph.state import UNDECIDED, Request, Terms
 from tools.errors import RefundRefused
 from tools.money import Money, parse_amount
-from tools.quotes import Quote
+from tools.policy import OWNER, RefundPolicy, Tier
+from tools.quotes import UNSTATED, Quote
 from tools.requests import Asked
 
-POLICY_VERSION = 1
 REQUEST_IDS = uuid.UUID("5c1d3c5e-6f5b-4d5e-9c8e-2f6f1c0b7a31")
 
 
@@ -104,7 +104,7 @@ def _lowered(edited: Arguments, request: Request) -> Money:
     return amount
 
 
-def shown(asked: Asked, status: str = UNDECIDED) -> Request:
+def shown(policy: RefundPolicy, asked: Asked, status: str = UNDECIDED) -> Request:
     """A request as the conversation shows it: what the shop wrote down when it was asked, and its status."""
     quote = asked.quote
     return {
@@ -119,14 +119,34 @@ def shown(asked: Asked, status: str = UNDECIDED) -> Request:
         "currency": quote.amount.currency,
         "items": list(quote.items),
         "reason": quote.reason,
+        "reason_code": quote.reason_code,
         "payee": quote.payee,
         "payee_hash": quote.payee_hash,
-        "whole": asked.whole,
-        "tier": asked.tier,
-        "asked_at": asked.asked_at.isoformat(),
-        "expires_at": asked.expires_at.isoformat() if asked.expires_at else None,
+        "terms": terms(policy.tier(quote.tier), asked),
         "supersedes": asked.supersedes,
     }
+
+
+def terms(tier: Tier, asked: Asked) -> Terms:
+    remind_at = tier.remind_after and asked.asked_at + tier.remind_after
+    return {
+        "version": asked.policy_version,
+        "reason": asked.quote.because,
+        "roles": list(tier.roles),
+        "deciders": tier.deciders,
+        "exclude_requester": tier.exclude_requester,
+        "expires_at": asked.expires_at.isoformat() if asked.expires_at else None,
+        "remind_at": remind_at.isoformat() if remind_at else None,
+        "escalate_to": list(tier.escalate_to),
+    }
+
+
+def next_step(request: Request) -> str:
+    """What the customer is told to expect: to confirm it, or that the shop's people look at it first."""
+    key = "confirm"
+    if OWNER not in request["terms"]["roles"]:
+        key = "operator_first" if request["terms"]["deciders"] == 1 else "operators_first"
+    return sentence(key, request["language"], order_id=request["order_id"], amount=amount_of(request))
 
 
 def made_id(*parts: object) -> str:
@@ -136,7 +156,7 @@ def made_id(*parts: object) -> str:
 
 def successor_id(asked: Asked, quote: Quote) -> str:
     """The id of the request that takes this one's place with these figures."""
-    bound = (quote.order_version, quote.amount.amount, quote.refunded.amount, quote.payee_hash)
+    bound = (quote.order_version, quote.amount.amount, quote.refunded.amount, quote.payee_hash, quote.tier)
     return made_id("successor", asked.request_id, *bound)
 
 
@@ -169,12 +189,15 @@ def display(request: Request, problem: str) -> dict[str, Any]:
         ("paid", str(Money(request["paid"], currency)), "money"),
         ("refunded", str(Money(request["refunded"], currency)), "money"),
         ("payee", request["payee"], "text"),
+        ("decides", deciders_of(request), "text"),
     ]
     if problem:
         facts.append(("problem", problem, "notice"))
     quotes = [("items", item) for item in request["items"]]
     if request["reason"]:
         quotes.append(("reason", request["reason"]))
+    if request["reason_code"] != UNSTATED:
+        quotes.append(("reason_code", word(request["reason_code"], language)))
     return {
         "title": label("title", language, order_id=request["order_id"]),
         "facts": [
@@ -185,20 +208,22 @@ def display(request: Request, problem: str) -> dict[str, Any]:
     }
 
 
+def deciders_of(request: Request) -> str:
+    """Who decides and why, in words; of a reason that has none, its code."""
+    language, terms = request["language"], request["terms"]
+    who = ", ".join(label("owner", language) if role == OWNER else role for role in terms["roles"])
+    why = word(terms["reason"], language)
+    return label("deciders", language, who=who, count=terms["deciders"], why=why)
+
+
 def policy(request: Request) -> dict[str, Any]:
-    """The customer confirms; only the amount may be changed, and only downwards."""
-    amount = amount_of(request)
+    """Who decides by when; only the amount may be changed, and only downwards."""
+    amount, terms = amount_of(request), request["terms"]
     fixed = {name: {"const": request[name]} for name in ("order_id", "currency", "reason")}
     return {
         "request_id": request["request_id"],
-        "version": POLICY_VERSION,
-        "reason": "customer_confirms",
-        "roles": ["owner"],
-        "deciders": 1,
-        "exclude_requester": False,
-        "expires_at": None,
-        "remind_at": None,
-        "on_expiry": "reject",
+        **{name: value for name, value in terms.items() if name != "escalate_to"},
+        "on_expiry": {"escalate": terms["escalate_to"]} if terms["escalate_to"] else "reject",
         "edit_schema": {
             "type": "object",
             "properties": {

@@ -5,12 +5,12 @@ from typing import Any
 
 from langchain_core.messages import ToolCall, ToolMessage
 
-from graph.approvals import amount_of, made_id, shown
+from graph.approvals import amount_of, made_id, next_step, shown
 from graph.lookups import dumps, major
-from graph.prompts import sentence
 from graph.state import REFUSED, SUPERSEDED, Request, State, requests_in
 from graph.workplace import Workplace
 from tools.errors import RequestDecided, ShopError
+from tools.policy import OWNER
 from tools.quotes import Quote
 from tools.requests import Asked, ask_refund
 from tools.standings import find_standings
@@ -63,20 +63,18 @@ class Minting:
             asked = self._same(quote) or await self._mint(call, quote, message_id)
         except ShopError as error:
             return failed(call, error.code, error.sentence(self._language))
-        request = self.changed[asked.request_id] = shown(asked)
+        request = self.changed[asked.request_id] = shown(self._workplace.shop.policy, asked)
         message = ToolMessage(_waiting(request), tool_call_id=str(call["id"]), name=call["name"])
-        say = sentence("confirm", self._language, order_id=request["order_id"], amount=amount_of(request))
-        return Result(message, say)
+        return Result(message, next_step(request))
 
     def _same(self, quote: Quote) -> Asked | None:
-        wish = (quote.order_id, quote.amount)
-        return next((old for old in self._waiting if (old.quote.order_id, old.quote.amount) == wish), None)
+        return next((old for old in self._waiting if _gist(old.quote) == _gist(quote)), None)
 
     async def _mint(self, call: ToolCall, quote: Quote, message_id: str) -> Asked:
         old = next((old for old in self._earlier if old.quote.order_id == quote.order_id), None)
         # Made from what asks for it, so that a step that is done again asks for the same.
         request_id = made_id("asked", self._subject, self._thread_id, message_id, str(call["id"]))
-        whole = call["args"].get("amount") is None
+        whole = call["args"].get("amount") is None and not quote.pieces
         try:
             asked = await self._write(request_id, quote, whole, old.request_id if old else None)
         except RequestDecided:
@@ -85,7 +83,7 @@ class Minting:
         if old is not None and asked.supersedes == old.request_id:
             self._earlier.remove(old)
             self._waiting.remove(old)
-            self.changed[old.request_id] = shown(old, SUPERSEDED)
+            self.changed[old.request_id] = shown(self._workplace.shop.policy, old, SUPERSEDED)
         return asked
 
     async def _write(self, request_id: str, quote: Quote, whole: bool, supersedes: str | None) -> Asked:
@@ -100,11 +98,17 @@ class Minting:
         )
 
 
+def _gist(quote: Quote) -> tuple[object, ...]:
+    return quote.order_id, quote.amount, quote.pieces
+
+
 def _waiting(request: Request) -> str:
     return dumps(
         {
             "request_id": request["request_id"],
-            "status": "waiting_for_confirmation",
+            "status": "waiting_for_confirmation"
+            if OWNER in request["terms"]["roles"]
+            else "waiting_for_review",
             "order_id": request["order_id"],
             "amount": major(amount_of(request)),
             "currency": request["currency"],

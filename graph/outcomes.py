@@ -1,10 +1,12 @@
 """What became of a request, as the conversation hears it: always what the shop's books say."""
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from graph.approvals import Answer, made_id, shown, successor_id
+from graph.approvals import Answer, made_id, next_step, shown, successor_id
 from graph.callers import Deciders
 from graph.lookups import major
 from graph.prompts import sentence
@@ -12,12 +14,15 @@ from graph.state import REFUSED, SUPERSEDED, UNDECIDED, Request, State, remember
 from graph.workplace import Workplace
 from tools.errors import (
     AmountTooHigh,
+    DecidersMissing,
     OrderChanged,
     OrderNotFound,
     RefundRefused,
     RequestDecided,
+    RequestExpired,
     RequestSuperseded,
 )
+from tools.policy import RefundPolicy
 from tools.quotes import Quote, quote_refund
 from tools.refunds import Decision, LedgerEntry, RefundStatus, apply_refund
 from tools.requests import Asked, ask_refund
@@ -32,10 +37,12 @@ async def put_right(workplace: Workplace, subject: str, state: State, language: 
     """Everything that the conversation remembers of requests, as the shop's books have it."""
     held = remembered(state)
     standings = await find_standings(workplace.shop, subject, held)
-    updates = [_superseded(standing) for standing in standings.values()]
+    policy = workplace.shop.policy
+    updates = [_superseded(policy, standing) for standing in standings.values()]
+    # One for each that is current, its own where the conversation knows it already.
+    own = {found.current.request_id: found for found in sorted(standings.values(), key=_is_current)}
     updates += [
-        await stand(workplace, subject, standing, _status(held, standing))
-        for standing in {found.current.request_id: found for found in standings.values()}.values()
+        await stand(workplace, subject, standing, _status(held, standing)) for standing in own.values()
     ]
     unknown = held.keys() - standings.keys()
     if unknown or not isinstance(state["requests"], dict):
@@ -43,6 +50,10 @@ async def put_right(workplace: Workplace, subject: str, state: State, language: 
     told = joined(updates)
     news = {key: value for key, value in told["requests"].items() if value is None or held.get(key) != value}
     return {**told, "requests": news} if news or told["messages"] else {}
+
+
+def _is_current(standing: Standing) -> bool:
+    return standing.asked == standing.current
 
 
 def _status(held: dict[str, Request | None], standing: Standing) -> str:
@@ -53,26 +64,30 @@ def _status(held: dict[str, Request | None], standing: Standing) -> str:
 
 async def stand(workplace: Workplace, subject: str, standing: Standing, status: str) -> Update:
     """How a request stands that the conversation takes for `status`: told when that is news."""
-    asked, entry = standing.current, standing.entry
+    asked, entry, policy = standing.current, standing.entry, workplace.shop.policy
     if entry is not None:
         if entry.status == RefundStatus.SUBMITTED:
             entry = await _end(workplace, subject, entry)
-        update = outcome(asked, entry)
+        update = outcome(policy, asked, entry)
         if entry.status == status:
             del update["messages"]
     elif status == REFUSED:
-        update = _known(shown(asked, REFUSED))
-    elif standing.unchanged:
-        update = _known(shown(asked))
-    else:
+        update = _known(shown(policy, asked, REFUSED))
+    elif standing.expired:
+        update = _refused(policy, asked, RequestExpired())
+    elif not standing.unchanged:
         update = await ask_anew(workplace, subject, asked)
-    return {**update, **joined([_superseded(standing), update])}
+    elif _is_current(standing):
+        update = _known(shown(policy, asked))
+    else:
+        update = _replaced(policy, standing.asked, asked)
+    return {**update, **joined([_superseded(policy, standing), update])}
 
 
-def _superseded(standing: Standing) -> Update:
+def _superseded(policy: RefundPolicy, standing: Standing) -> Update:
     """The request itself, where another took its place."""
     asked = standing.asked
-    return {} if asked == standing.current else _known(shown(asked, SUPERSEDED))
+    return {} if _is_current(standing) else _known(shown(policy, asked, SUPERSEDED))
 
 
 async def _end(workplace: Workplace, subject: str, entry: LedgerEntry) -> LedgerEntry:
@@ -94,9 +109,11 @@ async def carry_out(
         return await _look_again(workplace, subject, asked)
     except OrderChanged:
         return await ask_anew(workplace, subject, asked)
+    except DecidersMissing as missing:
+        return await _ask_others(workplace, subject, asked, missing, who)
     except (RefundRefused, OrderNotFound) as refusal:
-        return _refused(asked, refusal)
-    return outcome(asked, entry)
+        return _refused(workplace.shop.policy, asked, refusal)
+    return outcome(workplace.shop.policy, asked, entry)
 
 
 async def ask_anew(workplace: Workplace, subject: str, asked: Asked) -> Update:
@@ -107,23 +124,45 @@ async def ask_anew(workplace: Workplace, subject: str, asked: Asked) -> Update:
     except RequestDecided:
         return await _look_again(workplace, subject, asked)
     except (RefundRefused, OrderNotFound) as refusal:
-        return _refused(asked, refusal)
-    text = sentence("changed", asked.language, order_id=asked.quote.order_id, amount=new.quote.amount)
-    update = _told(shown(asked, SUPERSEDED), text)
-    update["requests"][new.request_id] = shown(new)
-    return {**update, "request": shown(new), "problem": text}
+        return _refused(workplace.shop.policy, asked, refusal)
+    problem = sentence("changed", asked.language, order_id=asked.quote.order_id)
+    return _replaced(workplace.shop.policy, asked, new, problem)
+
+
+async def _ask_others(
+    workplace: Workplace, subject: str, asked: Asked, missing: DecidersMissing, who: Deciders
+) -> Update:
+    """Too few have decided, or not those whom the policy wants by now."""
+    problem = missing.sentence(asked.language)
+    if missing.tier == asked.quote.tier:
+        return await ask_again(workplace, subject, asked, problem, who)
+    quote = replace(asked.quote, tier=missing.tier, because=missing.reason)
+    try:
+        new = await _ask(workplace, subject, asked, successor_id(asked, quote), quote)
+    except RequestDecided:
+        return await _look_again(workplace, subject, asked)
+    return _replaced(workplace.shop.policy, asked, new, problem)
 
 
 async def ask_again(workplace: Workplace, subject: str, asked: Asked, problem: str, who: Deciders) -> Update:
     """Under its own id; a server that holds this very decision would give it again: under a new one."""
+    policy = workplace.shop.policy
     if not who.stamped:
-        return {"request": shown(asked), "problem": problem}
+        return {"request": shown(policy, asked), "problem": problem}
     try:
         new = await _ask(workplace, subject, asked, made_id("again", asked.request_id), asked.quote)
     except RequestDecided:
         return await _look_again(workplace, subject, asked)
-    requests = {asked.request_id: shown(asked, SUPERSEDED), new.request_id: shown(new)}
-    return {"request": shown(new), "requests": requests, "problem": problem}
+    requests = {asked.request_id: shown(policy, asked, SUPERSEDED), new.request_id: shown(policy, new)}
+    return {"request": shown(policy, new), "requests": requests, "problem": problem}
+
+
+def _replaced(policy: RefundPolicy, old: Asked, new: Asked, problem: str = "") -> Update:
+    """Another request has taken its place: the customer hears why, and what comes next."""
+    request = shown(policy, new)
+    update = _told(shown(policy, old, SUPERSEDED), f"{problem} {next_step(request)}".strip())
+    update["requests"][new.request_id] = request
+    return {**update, "request": request, "problem": problem}
 
 
 async def _look_again(workplace: Workplace, subject: str, asked: Asked) -> Update:
@@ -146,15 +185,18 @@ async def _ask(workplace: Workplace, subject: str, old: Asked, request_id: str, 
 
 async def _quote_now(workplace: Workplace, subject: str, asked: Asked) -> Quote:
     """All that is left where all was asked, else what is left of what was asked."""
-    wish = None if asked.whole else major(asked.quote.amount)
-    order_id, reason = asked.quote.order_id, asked.quote.reason
+    old = asked.quote
+    quote = partial(
+        quote_refund, workplace.shop, subject, old.order_id, reason=old.reason, reason_code=old.reason_code
+    )
+    by_amount = not asked.whole and not old.pieces
     try:
-        return await quote_refund(workplace.shop, subject, order_id, amount=wish, reason=reason)
+        return await quote(amount=major(old.amount) if by_amount else None, pieces=old.pieces)
     except AmountTooHigh:
-        return await quote_refund(workplace.shop, subject, order_id, reason=reason)
+        return await quote()
 
 
-def outcome(asked: Asked, entry: LedgerEntry) -> Update:
+def outcome(policy: RefundPolicy, asked: Asked, entry: LedgerEntry) -> Update:
     """What the ledger says, in the customer's language."""
     status = str(entry.status)
     text = sentence(
@@ -166,13 +208,13 @@ def outcome(asked: Asked, entry: LedgerEntry) -> Update:
     )
     if entry.message:
         text = f"{text} {sentence('message', asked.language, message=entry.message)}"
-    return _told({**shown(asked, status), "amount": entry.amount.amount}, text)
+    return _told({**shown(policy, asked, status), "amount": entry.amount.amount}, text)
 
 
-def _refused(asked: Asked, refusal: RefundRefused | OrderNotFound) -> Update:
+def _refused(policy: RefundPolicy, asked: Asked, refusal: RefundRefused | OrderNotFound) -> Update:
     why = refusal.sentence(asked.language)
     text = sentence("refused", asked.language, order_id=asked.quote.order_id, why=why)
-    return _told(shown(asked, REFUSED), text)
+    return _told(shown(policy, asked, REFUSED), text)
 
 
 def dropped(keys: list[str], language: str) -> Update:

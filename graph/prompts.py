@@ -6,7 +6,8 @@ SYSTEM = """You are the customer service agent of an online shop. The customer i
 You see their orders only.
 
 - Look things up with the tools before you state facts about an order. Never invent numbers, amounts or dates.
-- For a refund call request_refund. It moves no money: it prepares a request that a person has to confirm.
+- For a refund call request_refund, for all of an order, for an amount, or for items by their sku. It moves no
+  money: it prepares a request that the customer, or for larger sums the shop's people, have to confirm.
   Never say that money was refunded unless a message of the shop in this conversation says so.
 - Call request_person when the customer asks for a human being, or when you cannot help.
 - If something was already answered in this conversation, answer from it and call no tool.
@@ -58,6 +59,17 @@ SENTENCES: dict[str, dict[Language, str]] = {
         "zh": "订单 {order_id} 可以退款 {amount}，请确认后我再办理。",
         "en": "Order {order_id} can be refunded: {amount}. Please confirm, and I will have it done.",
     },
+    "operator_first": {
+        "zh": "订单 {order_id} 的退款 {amount} 需要先由客服人员审核，通过后会自动办理，结果会在这里告诉您。",
+        "en": "A colleague has to look at the refund of {amount} for order {order_id} first."
+        " Once it is approved it goes out by itself, and you will hear of it here.",
+    },
+    "operators_first": {
+        "zh": "订单 {order_id} 的退款 {amount} 需要先由两位客服人员审核，通过后会自动办理，"
+        "结果会在这里告诉您。",
+        "en": "Two colleagues have to look at the refund of {amount} for order {order_id} first."
+        " Once it is approved it goes out by itself, and you will hear of it here.",
+    },
     "settled": {
         "zh": "订单 {order_id} 的退款 {amount} 已办理，将退回 {payee}。",
         "en": "The refund of {amount} for order {order_id} has been made; it goes back to {payee}.",
@@ -81,9 +93,8 @@ SENTENCES: dict[str, dict[Language, str]] = {
     },
     "message": {"zh": "说明：“{message}”", "en": 'Message: "{message}"'},
     "changed": {
-        "zh": "订单 {order_id} 在确认期间发生了变化，刚才的申请没有退款。现在可以退 {amount}，请重新确认。",
-        "en": "Order {order_id} has changed in the meantime, so nothing was refunded. It can now be refunded:"
-        " {amount}. Please confirm again.",
+        "zh": "订单 {order_id} 在确认期间发生了变化，刚才的申请没有退款。",
+        "en": "Order {order_id} has changed in the meantime, so nothing was refunded on the earlier request.",
     },
     "dropped": {
         "zh": "对话里有一笔退款申请，商店没有它的记录，已经移除，款项没有变动。需要退款请重新申请。",
@@ -129,9 +140,23 @@ LABELS: dict[str, dict[Language, str]] = {
     "paid": {"zh": "实付金额", "en": "Paid"},
     "refunded": {"zh": "已退金额", "en": "Refunded before"},
     "payee": {"zh": "退回至", "en": "Goes back to"},
+    "decides": {"zh": "由谁决定", "en": "Who decides"},
+    "deciders": {"zh": "{who}，{count} 人（{why}）", "en": "{who}, {count} in number ({why})"},
+    "owner": {"zh": "顾客本人", "en": "the customer"},
+    "customer_confirms": {"zh": "顾客确认即可", "en": "the customer's own yes is enough"},
+    "above_customer_limit": {"zh": "超过顾客可自行确认的金额", "en": "more than a customer may confirm"},
+    "above_operator_limit": {"zh": "超过一名客服可批准的金额", "en": "more than one operator may approve"},
+    "repeated_refunds": {"zh": "近期退款次数较多", "en": "many refunds lately"},
     "problem": {"zh": "请注意", "en": "Please note"},
     "items": {"zh": "商品", "en": "Item"},
     "reason": {"zh": "申请原因", "en": "Reason given"},
+    "reason_code": {"zh": "原因类别", "en": "Kind of reason"},
+    "changed_mind": {"zh": "不想要了", "en": "changed their mind"},
+    "damaged": {"zh": "商品损坏", "en": "damaged"},
+    "wrong_item": {"zh": "发错商品", "en": "wrong item"},
+    "not_as_described": {"zh": "与描述不符", "en": "not as described"},
+    "missing_parts": {"zh": "缺少配件", "en": "parts are missing"},
+    "late": {"zh": "送达太晚", "en": "came too late"},
 }
 
 
@@ -141,6 +166,11 @@ def sentence(key: str, language: str, **fields: object) -> str:
 
 def label(key: str, language: str, **fields: object) -> str:
     return _in(LABELS[key], language).format(**fields)
+
+
+def word(code: str, language: str) -> str:
+    """A code of the policy in words; one that has none, as it is."""
+    return label(code, language) if code in LABELS else code
 
 
 def _in(texts: dict[Language, str], language: str) -> str:

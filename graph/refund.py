@@ -12,10 +12,10 @@ from graph.callers import caller, deciders
 from graph.languages import language_of_dialogue
 from graph.outcomes import GONE, Update, ask_again, carry_out, dropped, put_right, stand
 from graph.prompts import sentence
-from graph.state import UNDECIDED, Asking, Outcome, State, read_request, undecided
+from graph.state import UNDECIDED, Asking, Outcome, Request, State, read_request, undecided
 from graph.workplace import Doors, Workplace
 from tools.errors import ShopUnavailable
-from tools.requests import Asked, is_request_id
+from tools.requests import is_request_id
 from tools.standings import Standing, find_standings
 
 # A decision that was taken waits for the shop's database; when that stays away, the run is driven again.
@@ -96,9 +96,9 @@ class Refunds:
             return await stand(workplace, subject, standing, UNDECIDED)
         who = deciders(config, asked.request_id, subject)
         if who is None:
-            return {"request": shown(asked), "problem": ""}
+            return {"request": shown(workplace.shop.policy, asked), "problem": ""}
         try:
-            answer = _answer(state, asked)
+            answer = _answer(state, shown(workplace.shop.policy, asked))
         except AnswerRefused as refusal:
             return await ask_again(workplace, subject, asked, refusal.sentence, who)
         return await carry_out(workplace, subject, asked, answer, who)
@@ -121,11 +121,11 @@ class Refunds:
             return True
 
 
-def _answer(state: Asking, asked: Asked) -> Answer:
+def _answer(state: Asking, request: Request) -> Answer:
     """The answer to this request. One to something else that was shown in its place is none."""
-    if state["request"] != shown(asked):
-        raise AnswerRefused("shown_otherwise", asked.language)
-    return read_answer(state.get("answer"), shown(asked))
+    if state["request"] != request:
+        raise AnswerRefused("shown_otherwise", request["language"])
+    return read_answer(state.get("answer"), request)
 
 
 def _id_in(state: Asking) -> str | None:

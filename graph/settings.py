@@ -18,6 +18,7 @@ class Settings:
 
     data: Path = Path(".holdfast")
     shop_database_url: str | None = None
+    refund_policy: Path | None = None
     openai_api_key: str | None = None
     openai_base_url: str | None = None
     openai_model: str = DEFAULT_MODEL
@@ -49,6 +50,7 @@ class Settings:
         return cls(
             data=Path(env.get("HOLDFAST_DATA") or ".holdfast"),
             shop_database_url=env.get("SHOP_DATABASE_URL") or None,
+            refund_policy=Path(policy) if (policy := env.get("REFUND_POLICY")) else None,
             openai_api_key=env.get("OPENAI_API_KEY") or None,
             openai_base_url=env.get("OPENAI_BASE_URL") or None,
             openai_model=env.get("OPENAI_MODEL") or DEFAULT_MODEL,

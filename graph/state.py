@@ -22,6 +22,20 @@ MinorUnits = Annotated[int, Field(ge=0)]
 
 
 @with_config(strict=True)
+class Terms(TypedDict):
+    """Who decides, by the policy: as an approval's `policy` has it."""
+
+    version: int
+    reason: str
+    roles: list[str]
+    deciders: int
+    exclude_requester: bool
+    expires_at: str | None
+    remind_at: str | None
+    escalate_to: list[str]
+
+
+@with_config(strict=True)
 class Request(TypedDict):
     """A refund somebody has to answer for: the quote's figures (minor units) as they are asked.
     `status` is `undecided`, `superseded`, `refused`, or what the ledger says of it."""
@@ -37,12 +51,10 @@ class Request(TypedDict):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     items: list[str]
     reason: str
+    reason_code: str
     payee: str
     payee_hash: str
-    whole: bool
-    tier: str
-    asked_at: str
-    expires_at: str | None
+    terms: Terms
     supersedes: str | None
 
 

@@ -17,15 +17,25 @@ from typing import Any, Literal
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tools.errors import AmountInvalid, OrderChanged, OrderNotFound, RequestSuperseded, ShopUnavailable
+from tools.errors import (
+    AmountInvalid,
+    DecidersMissing,
+    OrderChanged,
+    OrderNotFound,
+    RequestExpired,
+    RequestSuperseded,
+    ShopUnavailable,
+)
 from tools.money import Money
 from tools.orders import fetch_order, read_order_id
 from tools.payments import PaymentProvider, PaymentRefused, PaymentUnknown
-from tools.quotes import storable
-from tools.requests import Asked, asked_from, require_request, stands_as_asked
+from tools.policy import Refused, are_enough, find_tier
+from tools.quotes import History, fetch_history, storable
+from tools.requests import Asked, asked_from, is_expired, require_request, stands_as_asked
 from tools.shop import Shop
 from tools.shop.schema import (
     ADD_REFUND,
+    CUSTOMER_LOCKED,
     ORDER_LOCKED,
     REFUND,
     REFUNDS,
@@ -87,10 +97,11 @@ async def apply_refund(
 
     What is refunded is what was written down when it was asked. A repeat returns the first entry whatever it
     says itself, after finishing what a crash or a silent provider left open. Raises, with nothing written:
-    RequestNotFound; RequestSuperseded; OrderChanged, when the order is no longer as it was asked;
-    OrderNotFound; ShopUnavailable, after which the same call is safe to make again.
+    RequestNotFound; RequestSuperseded; RequestExpired; OrderChanged, when the order is no longer as it was
+    asked; DecidersMissing, when by the policy as it is now others or more people have to decide, and what
+    else it refuses; OrderNotFound; ShopUnavailable, after which the same call is safe to make again.
     """
-    row = await shop.write(partial(open_entry, shop.clock(), subject, request_id, amount, decision))
+    row = await shop.write(partial(open_entry, shop, subject, request_id, amount, decision))
     if row.status in UNFINISHED:
         row = await finish(shop, provider, row)
     return entry_from(row)
@@ -113,7 +124,7 @@ async def list_refunds(shop: Shop, subject: str, order_id: str) -> list[LedgerEn
 
 
 async def open_entry(
-    now: datetime,
+    shop: Shop,
     subject: str,
     request_id: str,
     amount: Money | None,
@@ -122,7 +133,8 @@ async def open_entry(
 ) -> Record:
     """The request's row, written now unless it was there: the step that happens once."""
     asked = asked_from(await require_request(connection, subject, request_id))
-    # The lock comes before the look at the ledger: of two with one request_id the second must see the first.
+    # The locks come before the look at the ledger: of two with one request_id the second must see the first.
+    await connection.execute(CUSTOMER_LOCKED, {"subject": subject})
     order = await fetch_order(connection, subject, asked.quote.order_id, ORDER_LOCKED)
     known = await fetch_entry(connection, request_id)
     if known is None:
@@ -132,7 +144,9 @@ async def open_entry(
             amount = asked.quote.amount
         if decision.outcome == "approve":
             check_unchanged(order, asked, amount)
-        await add_entry(connection, entry_values(now, asked, amount, decision))
+            history = await fetch_history(connection, shop, subject, order)
+            check_deciders(shop, subject, asked, amount, decision, history)
+        await add_entry(connection, entry_values(shop.clock(), asked, amount, decision))
         known = await fetch_entry(connection, request_id)
     if known is None or known.subject != subject:
         raise OrderNotFound(asked.quote.order_id)
@@ -146,6 +160,19 @@ def check_unchanged(order: Record, asked: Asked, amount: Money) -> None:
         raise AmountInvalid
     if not stands_as_asked(order, asked):
         raise OrderChanged
+
+
+def check_deciders(
+    shop: Shop, subject: str, asked: Asked, amount: Money, decision: Decision, history: History
+) -> None:
+    """By the policy as it is now, for this amount and what was refunded since it was asked for."""
+    if is_expired(shop, asked, decision.at):
+        raise RequestExpired
+    verdict = find_tier(shop.policy, amount, history.spent, history.of_order, history.of_customer)
+    if isinstance(verdict, Refused):
+        raise verdict.why
+    if not are_enough(decision.by, subject, shop.policy.tier(asked.quote.tier), verdict.tier):
+        raise DecidersMissing(verdict.tier.deciders, verdict.tier.name, verdict.reason)
 
 
 async def add_entry(connection: AsyncConnection, values: dict[str, Any]) -> None:

@@ -16,8 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tools.errors import AmountInvalid, OrderNotFound, RequestDecided, RequestNotFound
 from tools.money import Money
 from tools.orders import OrderStatus, fetch_order
-from tools.policy import CUSTOMER_CONFIRMS
-from tools.quotes import Quote, payee_hash_of, storable
+from tools.quotes import Piece, Quote, payee_hash_of, storable
 from tools.shop import Shop
 from tools.shop.schema import ADD_REQUEST, CHAIN, DECIDED, ORDER_LOCKED, REQUEST, Record
 
@@ -26,14 +25,14 @@ ID_LENGTH = 128
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as it was asked. `whole`: all that was left was wished for. `tier` is the policy's name for
-    who decides. After `expires_at` it is too late to approve."""
+    """A request as it was asked, under the policy of this version. `whole`: all that was left was wished for.
+    After `expires_at` it is too late to approve, or those decide whom the policy escalates to."""
 
     request_id: str
     quote: Quote
     whole: bool
     language: str
-    tier: str
+    policy_version: int
     asked_at: datetime
     expires_at: datetime | None
     supersedes: str | None
@@ -55,17 +54,13 @@ async def ask_refund(
     already. Raises RequestDecided when that was decided meanwhile, RequestNotFound, OrderNotFound and
     ShopUnavailable.
     """
-    wish = {"whole": whole, "language": language, "supersedes": supersedes}
-    return asked_from(await shop.write(partial(add_request, shop.clock(), subject, request_id, quote, wish)))
+    values = request_values(shop, subject, request_id, quote)
+    values |= {"whole": whole, "language": language, "supersedes": supersedes}
+    return asked_from(await shop.write(partial(add_request, subject, request_id, quote, values)))
 
 
 async def add_request(
-    now: datetime,
-    subject: str,
-    request_id: str,
-    quote: Quote,
-    wish: dict[str, Any],
-    connection: AsyncConnection,
+    subject: str, request_id: str, quote: Quote, values: dict[str, Any], connection: AsyncConnection
 ) -> Record:
     """The request's row, written now unless it was there."""
     if quote.amount.amount <= 0:
@@ -74,10 +69,10 @@ async def add_request(
     await fetch_order(connection, subject, quote.order_id, ORDER_LOCKED)
     known = await fetch_request(connection, request_id)
     if known is None:
-        values = request_values(now, subject, request_id, quote) | wish
-        if wish["supersedes"] is not None:
-            values["supersedes"] = await find_place(connection, subject, quote.order_id, wish["supersedes"])
-        await connection.execute(ADD_REQUEST, values)
+        place = values["supersedes"]
+        if place is not None:
+            place = await find_place(connection, subject, quote.order_id, place)
+        await connection.execute(ADD_REQUEST, values | {"supersedes": place})
         known = await fetch_request(connection, request_id)
     if known is None or known.subject != subject:
         raise OrderNotFound(quote.order_id)
@@ -132,7 +127,14 @@ def stands_as_asked(order: Record, asked: Asked) -> bool:
     )
 
 
-def request_values(now: datetime, subject: str, request_id: str, quote: Quote) -> dict[str, Any]:
+def is_expired(shop: Shop, asked: Asked, at: datetime) -> bool:
+    """Whether it was too late at that time; what the policy escalates is not."""
+    late = asked.expires_at is not None and at > asked.expires_at
+    return late and not shop.policy.tier(asked.quote.tier).escalate_to
+
+
+def request_values(shop: Shop, subject: str, request_id: str, quote: Quote) -> dict[str, Any]:
+    now = shop.clock()
     return {
         "request_id": request_id,
         "subject": subject,
@@ -144,11 +146,15 @@ def request_values(now: datetime, subject: str, request_id: str, quote: Quote) -
         "currency": quote.amount.currency,
         "items": [storable(name) for name in quote.items],
         "reason": storable(quote.reason),
+        "reason_code": quote.reason_code,
+        "pieces": [[piece.sku, piece.quantity] for piece in quote.pieces] or None,
         "payee": quote.payee,
         "payee_hash": quote.payee_hash,
-        "tier": CUSTOMER_CONFIRMS,
+        "tier": quote.tier,
+        "because": quote.because,
+        "policy_version": shop.policy.version,
         "asked_at": now,
-        "expires_at": None,
+        "expires_at": now + shop.policy.tier(quote.tier).expires_after,
     }
 
 
@@ -162,13 +168,17 @@ def asked_from(row: Record) -> Asked:
             paid=Money(row.paid, row.currency),
             refunded=Money(row.refunded, row.currency),
             items=tuple(row.items),
+            pieces=tuple(Piece(sku, quantity) for sku, quantity in row.pieces or ()),
             reason=row.reason,
+            reason_code=row.reason_code,
             payee=row.payee,
             payee_hash=row.payee_hash,
+            tier=row.tier,
+            because=row.because,
         ),
         whole=row.whole,
         language=row.language,
-        tier=row.tier,
+        policy_version=row.policy_version,
         asked_at=row.asked_at,
         expires_at=row.expires_at,
         supersedes=row.supersedes,

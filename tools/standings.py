@@ -8,7 +8,7 @@ from operator import attrgetter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.refunds import LedgerEntry, entry_from
-from tools.requests import Asked, asked_from, is_request_id, last_of, stands_as_asked
+from tools.requests import Asked, asked_from, is_expired, is_request_id, last_of, stands_as_asked
 from tools.shop import Shop
 from tools.shop.schema import CHAIN, ORDERS, REFUNDS, Record
 
@@ -16,12 +16,14 @@ from tools.shop.schema import CHAIN, ORDERS, REFUNDS, Record
 @dataclass(frozen=True, slots=True)
 class Standing:
     """`asked` is the request itself; `current` the one that has taken its place, or itself. `entry` is the
-    ledger's about `current`, None while it is undecided; `unchanged`: its order is as it was asked."""
+    ledger's about `current`, None while it is undecided. `unchanged`: its order is as it was asked;
+    `expired`: it is too late to approve it."""
 
     asked: Asked
     current: Asked
     entry: LedgerEntry | None
     unchanged: bool
+    expired: bool
 
 
 async def find_standings(shop: Shop, subject: str, request_ids: Iterable[str]) -> dict[str, Standing]:
@@ -39,8 +41,13 @@ async def find_standings(shop: Shop, subject: str, request_ids: Iterable[str]) -
         if row is not None and row.order_id in orders:
             asked = asked_from(next(row for row in chains[origin] if row.request_id == origin))
             current = asked_from(row)
-            unchanged = stands_as_asked(orders[row.order_id], current)
-            standings[origin] = Standing(asked, current, entries.get(row.request_id), unchanged)
+            standings[origin] = Standing(
+                asked=asked,
+                current=current,
+                entry=entries.get(row.request_id),
+                unchanged=stands_as_asked(orders[row.order_id], current),
+                expired=is_expired(shop, current, shop.clock()),
+            )
     return standings
 
 

@@ -25,6 +25,7 @@ _REFUND_KINDS = {
     "rejected": "rejected",
     "refused": "refused",
     "superseded": "superseded",
+    "waiting_for_review": "review",
 }
 
 

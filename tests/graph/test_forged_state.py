@@ -126,10 +126,11 @@ WRONG_FIELDS: list[tuple[str, Any]] = [
     ("payee", "Visa •••• 0000"),
     ("payee_hash", "0"),
     ("language", ["zh"]),
-    ("tier", "none"),
+    ("reason_code", "late"),
+    ("terms", {}),
+    ("terms", ["owner"]),
     ("supersedes", 7),
     ("request_id", "another"),
-    ("expires_at", 0),
 ]
 
 

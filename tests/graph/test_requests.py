@@ -144,10 +144,10 @@ async def test_a_rejection_is_kept_with_its_message(dialogue: Dialogue, model: D
 
 async def test_who_decided_is_what_the_server_stamped(dialogue: Dialogue, model: DemoModel) -> None:
     (request_id,) = await dialogue.request(model, o12345=None)
-    stamp = {"request_id": request_id, "by": ["li", "mei"], "at": "2026-11-20T08:00:00+00:00"}
+    stamp = {"request_id": request_id, "by": ["demo", "li"], "at": "2026-11-20T08:00:00+00:00"}
     await dialogue.answer(request_id, APPROVE, holdfast_decision=stamp)
     (entry,) = await dialogue.ledger("12345")
-    assert (entry.decided_by, entry.decided_at) == (("li", "mei"), datetime(2026, 11, 20, 8, tzinfo=UTC))
+    assert (entry.decided_by, entry.decided_at) == (("demo", "li"), datetime(2026, 11, 20, 8, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("stamp", [None, {"request_id": "another", "by": ["mallory"], "at": "2026-11-20"}])
@@ -235,7 +235,7 @@ async def test_a_request_outlives_the_return_window(workplace: Workplace, model:
     async with Shop.open(workplace.settings.database_url, clock=lambda: now) as shop:
         dialogue = Dialogue(replace(workplace, shop=shop))
         (request_id,) = await dialogue.request(model, o12345=None)
-        now += timedelta(days=30)
+        now += timedelta(days=10)
         await dialogue.say("你好")
         assert list(await dialogue.asked()) == [request_id]
         await dialogue.answer(request_id, APPROVE)

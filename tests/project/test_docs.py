@@ -15,6 +15,7 @@ TARGETS = re.findall(r"^([a-z-]+):", MAKEFILE, re.M)
 AGENT_NAMES = {
     "data": "HOLDFAST_DATA",
     "shop_database_url": "SHOP_DATABASE_URL",
+    "refund_policy": "REFUND_POLICY",
     "openai_api_key": "OPENAI_API_KEY",
     "openai_base_url": "OPENAI_BASE_URL",
     "openai_model": "OPENAI_MODEL",

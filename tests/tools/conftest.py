@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import make_url
 
 from tests.tools.databases import Clock, create_database, passing_database, run_postgres, set_up
+from tests.tools.policies import LENIENT
 from tools.shop import Shop
 
 
@@ -64,6 +65,13 @@ def url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
 
 @pytest.fixture
 async def shop(url: str, clock: Clock) -> AsyncIterator[Shop]:
-    """The demo shop on SQLite and on Postgres, as old as the clock says."""
+    """The demo shop on SQLite and on Postgres, as old as the clock says, where anybody decides anything."""
+    async with Shop.open(url, clock=clock, policy=LENIENT) as shop:
+        yield shop
+
+
+@pytest.fixture
+async def strict_shop(url: str, clock: Clock) -> AsyncIterator[Shop]:
+    """The same with the policy that comes along."""
     async with Shop.open(url, clock=clock) as shop:
         yield shop

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, func, insert, select, text, update
@@ -11,6 +12,7 @@ from sqlalchemy.sql import Executable
 
 from tests.tools.asking import asked
 from tests.tools.databases import Clock
+from tests.tools.policies import LENIENT
 from tests.tools.test_ledger_guards import row_of, run
 from tools.errors import (
     AmountInvalid,
@@ -49,8 +51,9 @@ async def count(shop: Shop) -> int:
 async def test_what_was_asked_is_found_as_it_was_asked(shop: Shop, clock: Clock) -> None:
     quote = await quote_refund(shop, "demo", "12346", amount="100", reason="scratched\x00")
     request = await ask_refund(shop, "demo", "r1", quote, language="zh")
-    assert request == Asked("r1", quote, False, "zh", "customer", clock.now, None, None)
-    assert await stands(shop, "r1") == Standing(request, request, None, unchanged=True)
+    until = clock.now + timedelta(days=365)
+    assert request == Asked("r1", quote, False, "zh", LENIENT.version, clock.now, until, None)
+    assert await stands(shop, "r1") == Standing(request, request, None, unchanged=True, expired=False)
 
 
 async def test_asked_again_under_its_id_the_first_facts_stay(shop: Shop) -> None:
@@ -99,7 +102,7 @@ async def test_one_request_takes_the_place_of_another(shop: Shop) -> None:
     bank = PROVIDER
     first = await asked(shop, "12345", "100", request_id="r1")
     second = await asked(shop, "12345", "50", request_id="r2", supersedes="r1")
-    assert await stands(shop, "r1") == Standing(first, second, None, unchanged=True)
+    assert await stands(shop, "r1") == Standing(first, second, None, unchanged=True, expired=False)
     for decision in (APPROVED, REJECTED):
         with pytest.raises(RequestSuperseded):
             await apply_refund(shop, bank, "demo", "r1", decision)
@@ -176,6 +179,9 @@ WRONG: dict[str, Executable] = {
     "payee": update(refund_requests).values(payee_hash="another"),
     "order": update(refund_requests).values(order_version=2),
     "tier": update(refund_requests).values(tier="nobody"),
+    "why": update(refund_requests).values(because="nothing"),
+    "reason": update(refund_requests).values(reason_code="late"),
+    "policy": update(refund_requests).values(policy_version=8),
     "when": update(refund_requests).values(asked_at=text("NULL")),
     "until": update(refund_requests).values(expires_at=refund_requests.c.asked_at),
     "place": update(refund_requests).values(supersedes="r1"),
@@ -226,7 +232,7 @@ async def test_more_than_was_left_is_not_asked(shop: Shop) -> None:
 async def test_a_shop_of_the_version_before_goes_on(empty_url: str, clock: Clock) -> None:
     """Its rows stay, and its programs may still write theirs beside ours."""
     await asyncio.to_thread(upgrade, create_blocking_engine(read_url(empty_url)), "0001")
-    async with Shop.open(empty_url, clock=clock) as shop:
+    async with Shop.open(empty_url, clock=clock, policy=LENIENT) as shop:
         await shop.write(lambda connection: plant(connection, clock.now))
         await shop.migrate()
         assert [entry.status for entry in await list_refunds(shop, "demo", "12354")] == [RefundStatus.SETTLED]

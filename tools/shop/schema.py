@@ -26,7 +26,10 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
     bindparam,
+    case,
+    func,
     insert,
     select,
     update,
@@ -124,7 +127,9 @@ shipment_events = Table(
 )
 
 # What people were asked to decide on. Rows are never deleted and their facts never change (triggers). No
-# request is superseded twice, so those that took each other's place are a chain.
+# request is superseded twice, so those that took each other's place are a chain. `reason` is the customer's
+# words and `reason_code` the policy's for them; `pieces` are [sku, quantity] where items were asked for;
+# `because` is why it is this tier's to decide.
 refund_requests = Table(
     "refund_requests",
     metadata,
@@ -140,9 +145,13 @@ refund_requests = Table(
     Column("payee_hash", String(64), nullable=False),
     Column("items", JSON, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("reason_code", String(32), nullable=False, server_default="unstated"),
+    Column("pieces", JSON(none_as_null=True)),
     Column("whole", Boolean, nullable=False),
     Column("language", String(8), nullable=False),
     Column("tier", String(32), nullable=False),
+    Column("because", String(32), nullable=False, server_default="customer_confirms"),
+    Column("policy_version", Integer, nullable=False, server_default="1"),
     Column("asked_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime),
     Column(
@@ -206,6 +215,8 @@ _orders_of_subject = (
 )
 ORDER = _orders_of_subject.where(orders.c.id == bindparam("order_id"))
 ORDER_LOCKED = ORDER.with_for_update(of=orders)
+# Taken before any order: what one customer is refunded in a day is counted by one writer at a time.
+CUSTOMER_LOCKED = select(customers.c.id).where(customers.c.subject == bindparam("subject")).with_for_update()
 NEWEST_ORDERS = _orders_of_subject.order_by(orders.c.placed_at.desc(), orders.c.id.desc()).limit(
     bindparam("count", type_=Integer)
 )
@@ -272,6 +283,28 @@ SET_OUTCOME = (
         provider_reference=bindparam("reference"),
         failure=bindparam("why"),
         updated_at=bindparam("now"),
+    )
+)
+_repeated = refunds.c.created_at > bindparam("repeats_since")
+_of_order = and_(_repeated, refunds.c.order_id == bindparam("order_id"))
+_today = and_(refunds.c.created_at > bindparam("day_since"), refunds.c.currency == bindparam("currency"))
+# What was refunded to a customer before, for the policy; what was rejected or failed holds nothing.
+HISTORY = (
+    select(
+        func.coalesce(func.sum(case((_today, refunds.c.held), else_=0)), 0).label("spent"),
+        func.coalesce(func.sum(case((_of_order, 1), else_=0)), 0).label("of_order"),
+        func.coalesce(func.sum(case((_repeated, 1), else_=0)), 0).label("of_customer"),
+    )
+    .select_from(refunds.join(orders, refunds.c.order_id == orders.c.id).join(customers))
+    .where(customers.c.subject == bindparam("subject"), refunds.c.held > 0)
+)
+PIECES = (
+    select(refund_requests.c.pieces)
+    .join(refunds, refunds.c.asked == refund_requests.c.request_id)
+    .where(
+        refund_requests.c.order_id == bindparam("order_id"),
+        refund_requests.c.pieces.is_not(None),
+        refunds.c.held > 0,
     )
 )
 ANY_CUSTOMER = select(customers.c.id).limit(1)
