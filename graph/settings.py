@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 DEFAULT_MODEL = "gpt-4.1-mini"
 
@@ -17,9 +18,12 @@ class Settings:
     """Limits and addresses of the agent. Times are in seconds, sizes in approximate tokens or characters."""
 
     data: Path = Path(".holdfast")
-    shop_database_url: str | None = None
+    shop_database_url: str | None = field(default=None, repr=False)
     refund_policy: Path | None = None
-    openai_api_key: str | None = None
+    payment_provider: Literal["simulated", "stripe"] = "simulated"
+    stripe_api_key: str | None = field(default=None, repr=False)
+    stripe_api_base: str | None = None
+    openai_api_key: str | None = field(default=None, repr=False)
     openai_base_url: str | None = None
     openai_model: str = DEFAULT_MODEL
     context_tokens: int = 12_000
@@ -46,11 +50,14 @@ class Settings:
 
     @classmethod
     def read(cls, env: Mapping[str, str] = os.environ) -> "Settings":
-        """Raises SettingInvalid when a number is not a positive one."""
+        """Raises SettingInvalid when a number is not a positive one, or the payment provider is not there."""
         return cls(
             data=Path(env.get("HOLDFAST_DATA") or ".holdfast"),
             shop_database_url=env.get("SHOP_DATABASE_URL") or None,
             refund_policy=Path(policy) if (policy := env.get("REFUND_POLICY")) else None,
+            payment_provider=_provider(env),
+            stripe_api_key=env.get("STRIPE_API_KEY") or None,
+            stripe_api_base=env.get("STRIPE_API_BASE") or None,
             openai_api_key=env.get("OPENAI_API_KEY") or None,
             openai_base_url=env.get("OPENAI_BASE_URL") or None,
             openai_model=env.get("OPENAI_MODEL") or DEFAULT_MODEL,
@@ -63,6 +70,17 @@ class Settings:
             retry_wait_s=_positive(env, "AGENT_RETRY_WAIT_S", 10.0),
             answer_chars=int(_positive(env, "AGENT_ANSWER_CHARS", 8_000)),
         )
+
+
+def _provider(env: Mapping[str, str]) -> Literal["simulated", "stripe"]:
+    name = env.get("PAYMENT_PROVIDER") or "simulated"
+    if name == "simulated":
+        return "simulated"
+    if name != "stripe":
+        raise SettingInvalid(f"PAYMENT_PROVIDER must be simulated or stripe, not {name!r}.")
+    if not env.get("STRIPE_API_KEY"):
+        raise SettingInvalid("PAYMENT_PROVIDER=stripe needs STRIPE_API_KEY, the secret key of your account.")
+    return "stripe"
 
 
 def _positive(env: Mapping[str, str], name: str, default: float) -> float:

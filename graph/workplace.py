@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graph.models import Connect, connect_model
+from graph.payments import connect_provider
 from graph.settings import SettingInvalid, Settings
-from tools.payments import PaymentProvider, SimulatedProvider
+from tools.payments import PaymentProvider
 from tools.policy import SHIPPED_FILE, PolicyInvalid, read_policy
 from tools.shop import Shop
 
@@ -37,9 +38,10 @@ async def furnish(settings: Settings) -> Workplace:
         await shop.migrate()
         if settings.demo_shop:
             await shop.seed()
+        provider = await connect_provider(settings, opening)
         connect = await connect_model(settings, opening)
         resources = opening.pop_all()
-    return Workplace(settings, shop, SimulatedProvider(), connect, resources)
+    return Workplace(settings, shop, provider, connect, resources)
 
 
 def open_shop(settings: Settings) -> Shop:

@@ -11,8 +11,9 @@ from langgraph.types import Command
 from graph.demo import DemoModel, Say, Script, ScriptedCall
 from graph.workplace import Workplace
 from tests.graph.dialogues import APPROVE, Dialogue, edit, label_of, reject
+from tests.tools.providers import Instant
 from tools.money import Money
-from tools.payments import PaymentUnknown, Settlement, SimulatedProvider
+from tools.payments import PaymentUnknown, Settlement
 from tools.refunds import Decision, apply_refund
 from tools.shop import Shop
 
@@ -256,7 +257,7 @@ async def test_a_fork_from_before_the_payment_does_not_pay_twice(
     assert await dialogue.statuses() == {request_id: "settled"}
 
 
-class Silent(SimulatedProvider):
+class Silent(Instant):
     """Makes the refund and says nothing about it the first time."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from tests.tools.asking import asked
 from tests.tools.databases import Clock
-from tests.tools.providers import Bank, Refusing, Silent, Slow, Stopping
+from tests.tools.providers import Bank, Instant, Refusing, Silent, Slow, Stopping
 from tools.errors import (
     AlreadyRefunded,
     AmountInvalid,
@@ -21,7 +21,7 @@ from tools.errors import (
 )
 from tools.money import Money
 from tools.orders import OrderStatus, query_order
-from tools.payments import PaymentUnknown, SimulatedProvider
+from tools.payments import PaymentUnknown
 from tools.quotes import quote_refund
 from tools.refunds import Decision, RefundStatus, apply_refund, find_refunds, list_refunds
 from tools.shop import Shop
@@ -29,7 +29,7 @@ from tools.shop.schema import orders, payments, refunds
 
 APPROVED = Decision("approve", ("demo", "operator-zhou"), Clock().now, "fine")
 REJECTED = Decision("reject", ("operator-zhou",), Clock().now, "not this one")
-PROVIDER = SimulatedProvider()
+PROVIDER = Instant()
 
 
 async def figures(shop: Shop, order_id: str = "12345") -> tuple[int, int]:
@@ -110,7 +110,7 @@ async def test_the_ledger_keeps_the_facts_approved(shop: Shop) -> None:
     async with shop.read() as connection:
         row = (await connection.execute(refunds.select().where(refunds.c.request_id == "r1"))).one()
     assert (row.order_version, row.payee, row.payee_hash) == (1, quote.payee, quote.payee_hash)
-    assert (row.reason, row.provider, row.decided_by) == ("scratched", "simulated", list(APPROVED.by))
+    assert (row.reason, row.provider, row.decided_by) == ("scratched", "instant", list(APPROVED.by))
     assert row.asked == "r1"
 
 

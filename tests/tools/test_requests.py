@@ -13,6 +13,7 @@ from sqlalchemy.sql import Executable
 from tests.tools.asking import asked
 from tests.tools.databases import Clock
 from tests.tools.policies import LENIENT
+from tests.tools.providers import Instant
 from tests.tools.test_ledger_guards import row_of, run
 from tools.errors import (
     AmountInvalid,
@@ -23,7 +24,6 @@ from tools.errors import (
     RequestSuperseded,
 )
 from tools.money import Money
-from tools.payments import SimulatedProvider
 from tools.quotes import quote_refund
 from tools.refunds import Decision, RefundStatus, apply_refund, list_refunds
 from tools.requests import Asked, ask_refund
@@ -36,7 +36,7 @@ from tools.standings import Standing, find_standings
 
 APPROVED = Decision("approve", ("demo",), Clock().now)
 REJECTED = Decision("reject", ("demo",), Clock().now)
-PROVIDER = SimulatedProvider()
+PROVIDER = Instant()
 
 
 async def stands(shop: Shop, request_id: str, subject: str = "demo") -> Standing:

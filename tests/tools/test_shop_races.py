@@ -80,6 +80,17 @@ async def test_a_program_that_died_at_the_provider(url: str, shop: Shop) -> None
     assert len(await list_refunds(shop, "demo", "12345")) == 1
 
 
+async def test_a_program_killed_in_its_transaction_has_written_nothing(url: str, shop: Shop) -> None:
+    program = await start("hold", url, "12345")
+    assert program.stdout is not None
+    assert await asyncio.wait_for(program.stdout.readline(), 30) == b"written\n"
+    program.kill()
+    await program.wait()
+    assert await list_refunds(shop, "demo", "12345") == []
+    entry = await apply_refund(shop, Bank(), "demo", "held", approved(shop))
+    assert (entry.status, entry.amount) == (RefundStatus.SETTLED, parse_amount(PART, "CNY"))
+
+
 async def test_programs_that_set_up_one_empty_database_at_once(empty_url: str) -> None:
     programs = [await start("set-up", empty_url) for _ in range(2)]
     results = [await outcome(program) for program in programs]

@@ -1,6 +1,7 @@
 """The shop's database: one engine, and the only place that knows SQL."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from tools.shop.upgrade import upgrade
 T = TypeVar("T")
 
 WRITE_ATTEMPTS = 10
+RETRY_WAIT_S = 0.02
 
 
 def utc_now() -> datetime:
@@ -86,6 +88,8 @@ class Shop:
                     return await work(connection)
             except (DBAPIError, PoolExhausted) as error:
                 if is_retryable(error) and attempt < WRITE_ATTEMPTS:
+                    # Those who met in a deadlock would meet again, were they to come back at the same time.
+                    await asyncio.sleep(random.uniform(0, RETRY_WAIT_S * attempt))
                     attempt += 1
                     continue
                 if is_unavailable(error):

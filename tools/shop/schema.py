@@ -32,6 +32,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 
@@ -201,6 +202,12 @@ refunds = Table(
         name="refund_status",
     ),
     Index("refunds_by_order", "order_id", "created_at"),
+    Index(
+        "refunds_open",
+        "updated_at",
+        sqlite_where=text("status IN ('submitted', 'unknown')"),
+        postgresql_where=text("status IN ('submitted', 'unknown')"),
+    ),
 )
 
 _orders_of_subject = (
@@ -285,6 +292,19 @@ SET_OUTCOME = (
         updated_at=bindparam("now"),
     )
 )
+# What another has locked is being asked about already.
+OPEN_REFUNDS = (
+    _ledger.where(refunds.c.status.in_(["submitted", "unknown"]), refunds.c.updated_at < bindparam("before"))
+    .order_by(refunds.c.updated_at)
+    .limit(bindparam("count", type_=Integer))
+    .with_for_update(of=refunds, skip_locked=True)
+)
+TOUCH_REFUNDS = (
+    update(refunds)
+    .where(refunds.c.request_id.in_(bindparam("keys", expanding=True)))
+    .values(updated_at=bindparam("now"))
+)
+
 _repeated = refunds.c.created_at > bindparam("repeats_since")
 _of_order = and_(_repeated, refunds.c.order_id == bindparam("order_id"))
 _today = and_(refunds.c.created_at > bindparam("day_since"), refunds.c.currency == bindparam("currency"))
