@@ -12,6 +12,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from graph.languages import plain_text
 from graph.lookups import dumps
 from graph.state import Request
 from tools.money import Money
@@ -90,7 +91,7 @@ def _results_of(message: AIMessage, results: dict[str, ToolMessage]) -> Iterator
 
 def _as_question(message: BaseMessage) -> HumanMessage:
     """Whatever a client put in, system messages too, is the customer speaking; names break some servers."""
-    return HumanMessage(message.text or "[attachment]", id=message.id)
+    return HumanMessage(plain_text(message.text) or "[attachment]", id=message.id)
 
 
 def _shorten(message: BaseMessage, limit: int) -> BaseMessage:
