@@ -26,6 +26,7 @@ COPY --chmod=755 deploy/entrypoint.sh /usr/local/bin/with-secrets
 ENV PATH=/opt/holdfast/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    HOLDFAST_AUTH=keys \
     HOLDFAST_DATA=/var/lib/holdfast/data
 USER holdfast
 VOLUME /var/lib/holdfast

@@ -7,7 +7,7 @@ ARGS ?=
 
 BIN := .venv/bin
 STAMP := .venv/.installed
-CODE := api graph tools tests $(wildcard bench/*.py)
+CODE := api graph tools deploy tests $(wildcard bench/*.py)
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 
 # uv does not read pip's configuration: the index and the certificates that pip would use are handed on to it.
@@ -63,6 +63,10 @@ chaos: install ## kill, stop, flood and wear out the platform (ARGS="zombies --s
 fmt: install ## format the code and mend what can be mended
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+.PHONY: sbom
+sbom: install ## write dist/holdfast.cdx.json, the list of all that is passed on, with licenses
+	$(BIN)/python -m deploy.sbom $(ARGS)
 
 .PHONY: lock
 lock: $(BIN)/uv ## write both lock files anew from pyproject.toml (ARGS="--upgrade" for newer versions)

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from bench import measures, peer, rest, servers
+from bench import measures, peer, rest, servers, streams
 from bench.measures import APART, DEV, FULL, PEER, QUICK, Length, Row, Stages
 from bench.report import describe, machine, show
 from bench.rest import made
@@ -29,7 +29,9 @@ progress = Console(stderr=True, highlight=False)
 
 
 def main(
-    quick: Annotated[bool, typer.Option("--quick", help="About two minutes instead of about ten")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="About three minutes instead of about twelve")
+    ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too")] = None,
     peer_folder: Annotated[Path, typer.Option("--peer", help="Where the peer is installed")] = CACHE,
 ) -> None:
@@ -84,7 +86,7 @@ def measure(folder: Path, program: Path | None, length: Length) -> tuple[list[Ro
             started[PEER] = stack.enter_context(servers.langgraph_dev(made(folder / "peer"), program))
         null = stack.enter_context(servers.null(made(folder / "null")))
         stages, limits = measures.run_loads(started, null, length, progress.print)
-    progress.print("starts, memory, an idle worker")
+    progress.print("starts, memory, an idle worker, idle streams")
     rows = [
         *loaded_rows(stages),
         *resting_rows(folder, program, length),
@@ -101,6 +103,8 @@ def loaded_rows(stages: Stages) -> Iterator[Row]:
 def resting_rows(folder: Path, program: Path | None, length: Length) -> Iterator[Row]:
     yield from rest.start_rows(folder / "starts", program, length)
     yield rest.idle_row(made(folder / "idle"), length)
+    yield from streams.way_rows(made(folder / "way"), length)
+    yield from streams.idle_rows(made(folder / "streams"), length)
 
 
 def failures(stages: Stages) -> Iterator[tuple[str, int]]:

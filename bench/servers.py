@@ -49,18 +49,18 @@ def holdfast_dev(folder: Path, config: Path = BENCH) -> Iterator[Server]:
 
 
 @contextmanager
-def holdfast_apart(folder: Path, config: Path = BENCH) -> Iterator[Server]:
+def holdfast_apart(folder: Path, config: Path = BENCH, *, worker: bool = True) -> Iterator[Server]:
     """`holdfast serve` and `holdfast worker`, one each, on a Valkey set up like the embedded one."""
     port = free_port()
     with ExitStack() as stack:
-        (folder / "worker").mkdir()
         url = stack.enter_context(embedded(folder / "data"))
         serve = holdfast("serve", "--config", str(config), "--port", str(port))
-        worker = holdfast("worker", "--config", str(config))
         api = stack.enter_context(process(serve, folder, REDIS_URL=url))
-        work = stack.enter_context(process(worker, folder / "worker", REDIS_URL=url))
         # Valkey is the bench's own child here.
-        pids = {"serve": api.pid, "worker": work.pid, "valkey": valkey_pid(url)}
+        pids = {"serve": api.pid, "valkey": valkey_pid(url)}
+        if worker:
+            work = holdfast("worker", "--config", str(config))
+            pids["worker"] = stack.enter_context(process(work, folder / "worker", REDIS_URL=url)).pid
         yield Server(port, wait_ready(api, port, folder), pids, url)
 
 

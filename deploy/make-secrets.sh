@@ -15,6 +15,7 @@ keep postgres_password "$(random)"
 keep REDIS_URL "redis://:$(cat redis_password)@redis:6379/0"
 keep SHOP_DATABASE_URL "postgresql+psycopg://holdfast:$(cat postgres_password)@postgres:5432/shop"
 keep OPENAI_API_KEY "" # empty: the demo model answers
+keep HOLDFAST_JWT_SECRET "" # empty: no tokens are signed with a secret
 
 if [ ! -e tls_certificate ]; then
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -subj /CN=localhost \

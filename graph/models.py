@@ -122,8 +122,10 @@ async def _listen(
 def _judge(error: Exception, attempt: int, settings: Settings) -> tuple[Failure, float]:
     """What to call it and how long to wait; raises ModelFailed when another try is of no use."""
     kind: Failure = "busy" if isinstance(error, openai.RateLimitError) else "unreachable"
+    status = getattr(error, "status_code", None)  # and nothing of the message: a provider repeats what it got
     log.warning(
-        "The model did not answer.", extra={"attempt": attempt, "error": f"{type(error).__name__}: {error}"}
+        "The model did not answer.",
+        extra={"attempt": attempt, "error": type(error).__name__, "status": status},
     )
     final = isinstance(error, openai.APIStatusError) and error.status_code < 500
     if final and not isinstance(error, openai.RateLimitError | openai.ConflictError):

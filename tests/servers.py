@@ -9,18 +9,18 @@ import uuid
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 import uvicorn
-from langgraph_sdk import get_client
+from langgraph_sdk import Auth, get_client
 from langgraph_sdk.client import LangGraphClient
 
 from holdfast.app import create_app
-from holdfast.auth import DevAuthenticator
+from holdfast.auth import DevAuthenticator, SignIn, open_sign_in
 from holdfast.core.platform import Platform, open_platform
 from holdfast.project import load_project
 from holdfast.redis.embedded import embedded
@@ -45,6 +45,7 @@ class Live:
     url: str
     platform: Platform
     authenticator: DevAuthenticator
+    sign_in: SignIn
     worker: Worker | None
     clients: list[LangGraphClient] = field(default_factory=list)
 
@@ -69,28 +70,46 @@ class Live:
 
 @asynccontextmanager
 async def live(
-    redis_url: str, *, config: Path = SERVED, worker: bool = True, **settings: object
+    redis_url: str,
+    *,
+    config: Path = SERVED,
+    worker: bool = True,
+    rules: Auth | None = None,
+    **settings: object,
 ) -> AsyncIterator[Live]:
-    """API and worker under a key prefix of their own."""
+    """API and worker under a key prefix of their own; `rules` as if langgraph.json named them."""
     chosen = Settings.model_validate({"prefix": f"t{uuid.uuid4().hex[:8]}", "lease_s": 1, **settings})
-    async with open_platform(chosen, load_project(config), redis_url) as platform:
+    project = load_project(config)
+    if rules:
+        project = replace(project, auth=rules)
+    async with open_platform(chosen, project, redis_url) as platform:
         authenticator = await DevAuthenticator.open(chosen, platform.client, platform.keys)
         async with (
-            listening(platform, authenticator) as url,
+            open_sign_in(chosen, project, platform.client, platform.keys) as sign_in,
+            listening(platform, sign_in) as url,
             running_worker(platform) if worker else nullcontext() as working,
         ):
-            running = Live(url, platform, authenticator, working)
+            running = Live(url, platform, authenticator, sign_in, working)
             yield running
             await running.close_clients()
 
 
 @asynccontextmanager
-async def listening(platform: Platform, authenticator: DevAuthenticator) -> AsyncIterator[str]:
+async def replicated(redis_url: str) -> AsyncIterator[tuple[Live, Live]]:
+    """Two servers of one installation."""
+    async with live(redis_url) as one, live(redis_url, prefix=one.platform.keys.prefix) as other:
+        yield one, other
+
+
+@asynccontextmanager
+async def listening(platform: Platform, sign_in: SignIn) -> AsyncIterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as bound:
         # asyncio does so only for sockets that name their protocol: without it, each answer takes 40 ms.
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        app = create_app(platform, authenticator)
-        config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+        app = create_app(platform, sign_in)
+        config = uvicorn.Config(
+            app, log_config=None, lifespan="off", timeout_graceful_shutdown=1, proxy_headers=False
+        )
         server = uvicorn.Server(config)
         server.capture_signals = unchanged  # type: ignore[method-assign]
         task = asyncio.create_task(server.serve(sockets=[bound]))

@@ -1,7 +1,6 @@
 """The ASGI application, built of its parts."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,15 +9,29 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from holdfast import __version__
-from holdfast.auth import DevAuthenticator
+from holdfast.auth import DevAuthenticator, SignIn
+from holdfast.core.checkup import Checkup
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError, TooMany, Unavailable
-from holdfast.routes import assistants, base, chat, dev, protocol, runs, stateless, system, threads, ui
+from holdfast.routes import (
+    assistants,
+    base,
+    chat,
+    dev,
+    protocol,
+    runs,
+    stateless,
+    subjects,
+    system,
+    thread_stream,
+    threads,
+    ui,
+)
+from holdfast.routes.door import Door
 from holdfast.routes.sse import Ticker
-
-logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 1
 EXPOSED = [
@@ -26,6 +39,7 @@ EXPOSED = [
     "Location",
     "X-Pagination-Next",
     "X-Pagination-Total",
+    "X-Request-ID",
     "X-Run-Status",
 ]
 NAMES = {
@@ -37,17 +51,23 @@ NAMES = {
 }
 
 
-def create_app(platform: Platform, authenticator: DevAuthenticator) -> FastAPI:
-    app = FastAPI(
+class Application(FastAPI):
+    """FastAPI behind the door."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Door(super().build_middleware_stack())
+
+
+def create_app(platform: Platform, sign_in: SignIn) -> FastAPI:
+    app = Application(
         title="Holdfast",
         version=__version__,
         summary="A LangGraph agent server on plain Redis",
-        docs_url=None,
-        redoc_url=None,
+        openapi_url=None,  # served by routes/system.py, to callers that are known
         middleware=[
             Middleware(
                 CORSMiddleware,
-                allow_origins=["*"],
+                allow_origins=platform.settings.cors_origins,
                 allow_methods=["*"],
                 allow_headers=["*"],
                 expose_headers=EXPOSED,
@@ -61,21 +81,25 @@ def create_app(platform: Platform, authenticator: DevAuthenticator) -> FastAPI:
         },
     )
     app.state.platform = platform
-    app.state.authenticator = authenticator
+    app.state.sign_in = sign_in
     app.state.background = set()
-    app.state.ticker = Ticker()
+    app.state.ticker = Ticker(platform.settings.send_timeout_s)
+    app.state.checkup = Checkup(platform.project.hooks.check)
     app.state.stopping = False  # told to stop: no longer ready
     app.state.closing = asyncio.Event()  # answers that are under way are about to be cut
-    for module in (system, assistants, threads, runs, stateless, protocol, chat, dev, ui):
+    for module in (system, assistants, threads, thread_stream, runs, stateless, protocol, chat, subjects, ui):
         app.include_router(module.routes)
+    app.include_router(system.reference)
+    if isinstance(sign_in.own, DevAuthenticator):
+        app.include_router(dev.routes)
     return app
 
 
 async def answer_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HoldfastError):
         raise error
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, Unavailable | TooMany) else None
-    return base.answer({"detail": error.detail, "code": error.code}, error.status, headers)
+    later = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, Unavailable | TooMany) else {}
+    return base.answer({"detail": error.detail, "code": error.code}, error.status, {**error.headers, **later})
 
 
 async def answer_invalid(_request: Request, error: Exception) -> Response:
@@ -106,6 +130,6 @@ async def answer_http_error(_request: Request, error: Exception) -> Response:
     return base.answer({"detail": error.detail}, error.status_code, dict(error.headers or {}))
 
 
-async def answer_unexpected(request: Request, error: Exception) -> Response:
-    logger.error("unexpected error", extra={"path": request.url.path, "error": type(error).__name__})
+async def answer_unexpected(_request: Request, _error: Exception) -> Response:
+    """What is told of it; the door logs it."""
     return base.answer({"detail": "An internal error occurred", "code": "internal_error"}, 500)

@@ -3,7 +3,10 @@
 HoldfastError
 ├── BadRequest 400
 ├── Unauthorized 401
+│   └── InvalidToken
 ├── Forbidden 403
+│   └── ScopeMissing
+├── Refused           (by the project's own rules: status and sentence are theirs)
 ├── NotFound 404
 │   ├── ThreadNotFound
 │   ├── RunNotFound
@@ -22,14 +25,24 @@ HoldfastError
 └── StartError        (one sentence for the terminal, exit code 2)
 """
 
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
 from typing import ClassVar
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+def challenge(scheme: str) -> Mapping[str, str]:
+    return MappingProxyType({"WWW-Authenticate": scheme})
 
 
 class HoldfastError(Exception):
     """Something went wrong."""
 
-    status: ClassVar[int] = 500
+    status: int = 500
     code: ClassVar[str] = "internal_error"
+    headers: Mapping[str, str] = NO_HEADERS
 
     def __init__(self, detail: str | None = None) -> None:
         self.detail = detail or (type(self).__doc__ or "").strip()
@@ -48,6 +61,14 @@ class Unauthorized(HoldfastError):
 
     status = 401
     code = "unauthorized"
+    headers = challenge('Bearer realm="holdfast"')
+
+
+class InvalidToken(Unauthorized):
+    """The token is not valid: get a new one."""
+
+    code = "invalid_token"
+    headers = challenge('Bearer realm="holdfast", error="invalid_token"')
 
 
 class Forbidden(HoldfastError):
@@ -55,6 +76,27 @@ class Forbidden(HoldfastError):
 
     status = 403
     code = "forbidden"
+
+
+class ScopeMissing(Forbidden):
+    """This API key may read and not write: use one that was created with --scope write."""
+
+    code = "insufficient_scope"
+    headers = challenge('Bearer realm="holdfast", error="insufficient_scope", scope="write"')
+
+
+class Refused(HoldfastError):
+    """The project's own rules refuse this."""
+
+    code = "refused"
+
+    def __init__(
+        self, status: int, detail: str | None = None, headers: Mapping[str, str] = NO_HEADERS
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        asked = Unauthorized.headers if status == HTTPStatus.UNAUTHORIZED else NO_HEADERS
+        self.headers = {**asked, **headers}
 
 
 class NotFound(HoldfastError):

@@ -25,6 +25,8 @@ from langchain_core.messages import (
 )
 from langgraph.types import Interrupt
 
+from holdfast.redaction import Chunks, Redactor
+
 SEPARATOR = b"\x1f"
 KEPT = b"\x1d"
 
@@ -181,11 +183,13 @@ class Speech(NamedTuple):
 class Encoder:
     """Turns the chunks of one attempt at a run into events, in the modes that the run asked for."""
 
-    def __init__(self, run_id: str, modes: list[str]) -> None:
+    def __init__(self, run_id: str, modes: list[str], redactor: Redactor | None = None) -> None:
         self.run_id = run_id
         self.modes = frozenset(modes)
         self.seen_values = False
         self.finished_nodes: list[str] = []
+        self._redactor = redactor
+        self._chunks = Chunks(redactor) if redactor else None
         self._whole: dict[str, BaseMessage] = {}
         self._step: dict[str, Speech] = {}
 
@@ -195,23 +199,35 @@ class Encoder:
         return sorted({"values", "updates", *(LANGGRAPH_MODES[mode] for mode in self.modes)})
 
     def event(self, mode: str, data: Any, namespace: str = "", reference: bytes = b"") -> Event:
-        return Event(self.run_id, mode, namespace, now_ms(), dump(data), reference)
+        text = dump(data)
+        if self._redactor:
+            text = self._redactor.json(text)
+            reference = reference and self._redactor.json(reference)
+        return Event(self.run_id, mode, namespace, now_ms(), text, reference)
 
     def encode(self, mode: str, chunk: Any, namespace: str = "", reference: bytes = b"") -> Iterator[Event]:
         self._watch(mode, chunk, namespace)
         if mode == "updates" and "updates" not in self.modes:
             return
         if mode == "messages":
-            if "messages-tuple" in self.modes:
-                yield self.event("messages", chunk, namespace)
-            if "messages" in self.modes:
-                # Their names bear no namespace, even with subgraphs: clients match them whole.
-                for name, data in self._accumulate(*chunk):
-                    yield self.event(name, data)
-        elif mode in ("checkpoints", "debug"):
+            for told in self._chunks.take(chunk, namespace) if self._chunks else (chunk,):
+                yield from self._tell(told, namespace)
+            return
+        if mode == "values" and not namespace and self._chunks:
+            for of, told in self._chunks.rest():
+                yield from self._tell(told, of)
+        if mode in ("checkpoints", "debug"):
             yield self.event(mode, DESCRIBE[mode](chunk), namespace)
         else:
             yield self.event(mode, chunk, namespace, reference)
+
+    def _tell(self, told: tuple[BaseMessage, dict[str, Any]], namespace: str) -> Iterator[Event]:
+        if "messages-tuple" in self.modes:
+            yield self.event("messages", told, namespace)
+        if "messages" in self.modes:
+            # Their names bear no namespace, even with subgraphs: clients match them whole.
+            for name, data in self._accumulate(*told):
+                yield self.event(name, data)
 
     def _watch(self, mode: str, chunk: Any, namespace: str) -> None:
         """Remembers what a run that is cut off has to tell."""

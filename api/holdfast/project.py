@@ -5,16 +5,19 @@ import inspect
 import logging
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
+from langgraph_sdk import Auth
+from pydantic import ValidationError
 
 from holdfast.errors import AssistantNotFound, StartError
 
@@ -84,11 +87,25 @@ def compiled(graph_id: str, graph: Any) -> Pregel[Any, Any, Any, Any]:
 
 
 @dataclass(frozen=True)
+class Hooks:
+    """What the platform may ask of a project beside its graphs; a project need not have any of it.
+
+    `erase` takes a person's data out of what the project itself keeps and says how much of each kind. `check`
+    raises RuntimeError, with a sentence, while the project's own business cannot work.
+    """
+
+    erase: Callable[[str], Awaitable[dict[str, int]]] | None = None
+    check: Callable[[], Awaitable[None]] | None = None
+
+
+@dataclass(frozen=True)
 class Project:
     folder: Path
     graphs: dict[str, GraphSpec]
     ttl_minutes: float | None
     env_file: Path | None
+    auth: Auth | None = None
+    hooks: Hooks = Hooks()
 
     @property
     def first_graph(self) -> GraphSpec:
@@ -139,7 +156,8 @@ def load_project(path: Path) -> Project:
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     graphs = {name: load_graph(folder, name, entry) for name, entry in config["graphs"].items()}
-    return Project(folder, graphs, ttl_minutes, env_file(path))
+    auth = load_auth(folder, config.get("auth"))
+    return Project(folder, graphs, ttl_minutes, env_file(path), auth, load_hooks(path, folder, config))
 
 
 def read_ttl(path: Path, config: Any) -> float | None:
@@ -157,34 +175,79 @@ def read_ttl(path: Path, config: Any) -> float | None:
     return minutes
 
 
+def load_auth(folder: Path, entry: Any) -> Auth | None:
+    """The `langgraph_sdk.Auth` that `auth.path` names. Raises `StartError`."""
+    path = entry.get("path") if isinstance(entry, dict) else entry
+    if not path:
+        return None
+    target = load_target(folder, '"auth"', path)
+    if not isinstance(target, Auth):
+        raise StartError(f'"auth": {path} is a {type(target).__name__}: it must be a langgraph_sdk.Auth.')
+    return target
+
+
 def load_graph(folder: Path, name: str, entry: Any) -> GraphSpec:
     described = entry if isinstance(entry, dict) else {"path": entry}
-    source, _, attribute = str(described.get("path") or described.get("graph") or "").rpartition(":")
-    if not source or not attribute:
-        raise StartError(
-            f'Graph {name!r} must be named as "./file.py:variable" or "package.module:variable".'
-        )
-    module = module_name(folder, name, source)
-    try:
-        target = getattr(importlib.import_module(module), attribute)
-    except AttributeError:
-        raise StartError(f"Graph {name!r}: {source} has no variable {attribute!r}.") from None
-    except Exception as error:  # whatever the project's own code raises on import
-        raise StartError(
-            f"Graph {name!r}: importing {source} failed with {type(error).__name__}: {error}."
-        ) from error
+    target = load_target(folder, f"Graph {name!r}", described.get("path") or described.get("graph"))
     if not callable(target) and not isinstance(target, Pregel | StateGraph):
         compiled(name, target)
     return GraphSpec(name, target, described.get("description"))
 
 
-def module_name(folder: Path, graph: str, source: str) -> str:
+def load_hooks(path: Path, folder: Path, config: Any) -> Hooks:
+    """The module that `holdfast.hooks` names; no hooks without it. Raises `StartError`."""
+    own = config.get("holdfast") or {}
+    source = own.get("hooks", "") if isinstance(own, dict) else None
+    if not isinstance(source, str):
+        raise StartError(f'{path}: "holdfast" must be an object, as in {{"hooks": "package.module"}}.')
+    if not source:
+        return Hooks()
+    module = imported(folder, "The hooks", source)
+    found = {field.name: getattr(module, field.name, None) for field in fields(Hooks)}
+    for name, hook in found.items():
+        if hook is not None and not inspect.iscoroutinefunction(hook):
+            raise StartError(f"The hooks: {name} in {source} must be an async function.")
+    return Hooks(**found)
+
+
+def load_target(folder: Path, what: str, path: Any) -> Any:
+    """A variable of the project's own code. Raises `StartError`."""
+    source, _, attribute = str(path or "").rpartition(":")
+    if not source or not attribute:
+        raise StartError(f'{what} must be named as "./file.py:variable" or "package.module:variable".')
+    module = imported(folder, what, source)
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        raise StartError(f"{what}: {source} has no variable {attribute!r}.") from None
+
+
+def imported(folder: Path, what: str, source: str) -> ModuleType:
+    """The module of a "./file.py" in the project's folder, or of a dotted name. Raises `StartError`."""
+    module = module_name(folder, what, source)
+    try:
+        return importlib.import_module(module)
+    except Exception as error:  # whatever the project's own code raises on import
+        raise StartError(
+            f"{what}: importing {source} failed with {type(error).__name__}: {reason(error)}."
+        ) from error
+
+
+def reason(error: Exception) -> str:
+    """The message of an exception. Pydantic's would repeat what was wrong, which may be a key."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
+
+
+def module_name(folder: Path, what: str, source: str) -> str:
     if not source.endswith(".py"):
         return source
     file = (folder / source).resolve()
     if not file.is_file():
-        raise StartError(f"Graph {graph!r}: the file {source} does not exist.")
+        raise StartError(f"{what}: the file {source} does not exist.")
     try:
         return ".".join(file.relative_to(folder).with_suffix("").parts)
     except ValueError:
-        raise StartError(f"Graph {graph!r}: {source} lies outside the folder of langgraph.json.") from None
+        raise StartError(f"{what}: {source} lies outside the folder of langgraph.json.") from None

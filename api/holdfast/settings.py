@@ -21,6 +21,8 @@ def split_names(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
+Origins = Annotated[tuple[Origin, ...], BeforeValidator(split_names)]
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -32,17 +34,68 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    redis_url: str | None = Field(None, description="Redis or Valkey server; `dev` starts its own without it")
+    redis_url: str | None = Field(
+        None, repr=False, description="Redis or Valkey server; `dev` starts its own without it"
+    )
     checkpointer: Literal["holdfast", "langgraph-checkpoint-redis"] = Field(
         "holdfast", description="Which checkpointer keeps the state of threads"
     )
     data: Path = Field(Path(".holdfast"), description="Folder of the embedded server's data")
     prefix: str = Field("holdfast", pattern=r"^[A-Za-z0-9_.-]+$", description="First part of every Redis key")
     lanes: int = Field(1, ge=1, le=1024, description="Shards of threads; 16 or more on a cluster")
-    auth: Literal["dev"] = Field("dev", description="How callers are known; `dev` works on loopback only")
+    auth: Literal["dev", "jwt", "spiffe", "gateway", "keys", "project"] = Field(
+        "dev", description="How callers are known: see security.md; `dev` works on loopback only"
+    )
     dev_subject: str = Field("demo", description="Who calls without a token under `HOLDFAST_AUTH=dev`")
     dev_roles: Names = Field(("operator",), description="The roles of that caller, separated by commas")
     staff_roles: Names = Field(("operator",), description="Roles that may use every thread of their tenant")
+    admin_roles: Names = Field((), description="Roles that may erase a person of their tenant")
+    default_tenant: str | None = Field(
+        None,
+        min_length=1,
+        description="Tenant of callers whose sign-in names none; without it they are refused",
+    )
+    jwt_issuer: str | None = Field(None, description="Who must have issued a token (`iss`)")
+    jwt_audience: str | None = Field(None, description="Whom a token must be meant for (`aud`)")
+    jwt_strict_audience: bool = Field(
+        True, description="Refuse tokens that are meant for others too, and `aud` as a list"
+    )
+    jwt_secret: str | None = Field(
+        None, repr=False, description="Secret that tokens are signed with, 32 bytes or more"
+    )
+    jwt_jwks_url: str | None = Field(
+        None, description="Address of the issuer's key set; `https`, or loopback"
+    )
+    jwt_jwks_file: Path | None = Field(None, description="The key set as a file")
+    jwt_refresh_s: Seconds = Field(300.0, ge=1, description="Seconds between two readings of a key set")
+    jwt_algorithms: Names = Field(
+        (),
+        description="Signatures that count; else HS256 for a secret, and RS256, PS256, ES256, EdDSA for keys",
+    )
+    jwt_types: Names = Field(
+        ("JWT", "at+jwt"), description="What a token's `typ` may be; `absent` allows tokens without one"
+    )
+    jwt_max_lifetime_s: Seconds = Field(
+        86_400.0, description="Longest time from a token's `iat` to its `exp`"
+    )
+    jwt_leeway_s: float = Field(5.0, ge=0, le=300, description="Seconds that clocks may differ")
+    jwt_roles_claim: str = Field(
+        "roles", description="Claim with the roles, such as `realm_access.roles`; a list, or words in a text"
+    )
+    jwt_tenant_claim: str = Field("tenant", description="Claim with the tenant")
+    spiffe_trust_domain: str | None = Field(None, description="Trust domain whose workloads may call")
+    spiffe_bundle: Path | None = Field(None, description="The trust domain's bundle of JWT keys, as a file")
+    spiffe_audience: str | None = Field(None, description="Whom a JWT-SVID must be meant for (`aud`)")
+    gateway_addresses: Names = Field(
+        (), description="Addresses or networks (CIDR) of the gateways that may say who is calling"
+    )
+    gateway_subject_header: str = Field(
+        "X-Forwarded-User", description="Header in which a gateway says who is calling"
+    )
+    gateway_tenant_header: str = Field("X-Forwarded-Tenant", description="Header with the caller's tenant")
+    gateway_roles_header: str = Field(
+        "X-Forwarded-Groups", description="Header with the caller's roles, separated by commas"
+    )
     lease_s: Seconds = Field(4.0, ge=0.5, description="Seconds until a silent worker's runs pass to another")
     concurrency: int = Field(200, ge=1, description="Runs that one worker has at once")
     max_attempts: int = Field(
@@ -57,9 +110,24 @@ class Settings(BaseModel):
     )
     max_runs_of_tenant: int = Field(10_000, ge=1, description="The same for the runs of one tenant")
     events_keep_s: int = Field(600, ge=1, description="Seconds that a run's events are kept after its end")
+    send_timeout_s: Seconds = Field(
+        30.0, description="Seconds that a client may take nothing of its answer before it is cut"
+    )
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body")
+    redact: Literal["off", "cards", "emails", "cards,emails"] = Field(
+        "off", description="What is taken out of events before they are logged and streamed"
+    )
+    cors_origins: Origins = Field(
+        ("*",),
+        description="Pages that may call from a browser, as `https://host`, separated by commas; `*` is any",
+    )
     allow_eviction: bool = Field(False, description="Start on a Redis that may evict what it keeps")
     log_format: Literal["text", "json"] = Field("text", description="How log lines are written")
+    log_errors: Literal["types", "full"] = Field(
+        "types",
+        description="What log lines say of an exception: its type and place or, for development, all of it",
+    )
+    access_log: Literal["on", "off"] = Field("off", description="Whether each request is logged")
 
 
 OWN_NAMES = {"redis_url": "REDIS_URL", "checkpointer": "CHECKPOINTER"}
@@ -87,4 +155,5 @@ def read_settings(environment: Mapping[str, str] | None = None, env_file: Path |
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0])
-        raise StartError(f"{variable(field)}={values[field]!r} does not fit: {first['msg']}.") from error
+        given_value = f"={values[field]!r}" if Settings.model_fields[field].repr else ""
+        raise StartError(f"{variable(field)}{given_value} does not fit: {first['msg']}.") from error

@@ -7,27 +7,36 @@ import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import partial
 
 from redis.exceptions import RedisError
+from structlog.contextvars import bind_contextvars
 
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError
 from holdfast.execute import Attempt, Limits
-from holdfast.redis import claims
+from holdfast.redis import claims, consumers
 from holdfast.redis.claims import Claim
 from holdfast.redis.client import cancel, insist
 from holdfast.redis.leases import Leases
 from holdfast.redis.log import Log
 from holdfast.redis.queue import Entry, Queue, open_queue
+from holdfast.redis.sweep import sweep
 
 logger = logging.getLogger(__name__)
 
 BATCH = 100
 LATER_S = 0.5
 RETRY_S = 0.5
+SWEEP_S = 2.0
+
+# A worker that lives is heard of every few seconds, unless it is full. Those that died leave their names
+# behind, which cost a hundred bytes each: they are looked for rarely.
+SILENT_S = 300.0
+FORGET_S = 60.0
 
 # What is left to do after the grace time, each: to hand runs back, and to end what does not want to end.
 LAST_S = 2.0
@@ -61,15 +70,16 @@ class Worker:
         """Works until `stop` is called and the runs in hand have ended or were handed back."""
         lanes = range(self._platform.keys.lanes)
         async with self._leases.running():
-            for lane in lanes:
-                await self._platform.hub.listen(self._platform.keys.cancels(lane), self._hear_cancel)
-            sources = [asyncio.create_task(self._fetch(lane), name=f"fetch {lane}") for lane in lanes]
-            sources += [asyncio.create_task(self._start_later(lane), name=f"later {lane}") for lane in lanes]
-            sources += [asyncio.create_task(self._reclaim(lane), name=f"reclaim {lane}") for lane in lanes]
+            sources = [
+                asyncio.create_task(work(lane), name=f"{work.__name__} {lane}")
+                for work in (self._fetch, self._start_later, self._reclaim, self._forget_dead, self._sweep)
+                for lane in lanes
+            ]
             await self._stopping.wait()
             await cancel(*sources, reason="the worker is stopping")
             await asyncio.gather(*sources, return_exceptions=True)
             await self._drain()
+            await wait({asyncio.create_task(self._leave(lane)) for lane in lanes}, LAST_S)
 
     def stop(self) -> None:
         """Claims nothing more, and asks each run in hand to stop at its next step and go on elsewhere."""
@@ -98,6 +108,8 @@ class Worker:
         return self._platform.settings.concurrency - len(self._tasks)
 
     async def _fetch(self, lane: int) -> None:
+        # First, so that each run can be cancelled at once; it waits for as long as Redis is away.
+        await self._platform.hub.listen(self._platform.keys.cancels(lane), self._hear_cancel)
         while True:
             while self._free() <= 0:
                 self._freed.clear()
@@ -110,10 +122,10 @@ class Worker:
                 await asyncio.sleep(RETRY_S)
 
     async def _reclaim(self, lane: int) -> None:
-        """Takes over what a dead worker left. Jittered, so that workers do not all come at once."""
+        """Takes over what a dead worker left."""
         lease_s = self._platform.settings.lease_s
         while True:
-            await asyncio.sleep(lease_s / 4 * (0.75 + secrets.randbelow(500) / 1000))
+            await asyncio.sleep(jittered(lease_s / 4))
             try:
                 if self._free() > 0:
                     await self._start(await self._queue.reclaim(lane, min(self._free(), BATCH)))
@@ -127,18 +139,43 @@ class Worker:
         """Puts the runs in line whose time has come."""
         platform = self._platform
         while True:
-            await asyncio.sleep(LATER_S * (0.75 + secrets.randbelow(500) / 1000))
+            await asyncio.sleep(jittered(LATER_S))
             try:
                 while await claims.start_due(platform.client, platform.keys, lane, BATCH) == BATCH:
                     pass
             except (RedisError, HoldfastError) as error:
                 logger.warning("later runs cannot be read", extra={"error": type(error).__name__})
 
+    async def _forget_dead(self, lane: int) -> None:
+        """Takes the names of dead workers out of the queue."""
+        platform = self._platform
+        while True:
+            await asyncio.sleep(jittered(FORGET_S))
+            with suppress(RedisError, HoldfastError):  # the others complain of it
+                await consumers.forget_silent(platform.client, platform.keys, lane, SILENT_S)
+
+    async def _leave(self, lane: int) -> None:
+        with suppress(RedisError, HoldfastError):  # another worker will do it
+            await consumers.forget(self._platform.client, self._platform.keys, lane, self.name)
+
+    async def _sweep(self, lane: int) -> None:
+        """Takes what has expired off the lane's lists, a step at a time, for ever."""
+        platform = self._platform
+        while True:
+            try:
+                async for _ in sweep(platform.client, platform.keys, lane):
+                    await asyncio.sleep(jittered(SWEEP_S))
+            except (RedisError, HoldfastError) as error:
+                logger.warning("expired threads cannot be looked for", extra={"error": type(error).__name__})
+                await asyncio.sleep(SWEEP_S)
+
     async def _start(self, entries: list[Entry]) -> None:
         for entry in entries:
-            task = asyncio.create_task(self._work(entry), name=f"thread {entry.thread_id}")
+            context = copy_context()  # so that what `_work` binds is still there in `_done`
+            name = f"thread {entry.thread_id}"
+            task = asyncio.create_task(self._work(entry), name=name, context=context)
             self._tasks.add(task)
-            task.add_done_callback(self._done)
+            task.add_done_callback(self._done, context=context)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -151,6 +188,7 @@ class Worker:
 
     async def _work(self, entry: Entry) -> None:
         taken = time.monotonic()
+        bind_contextvars(thread_id=entry.thread_id)
         claim = await self._claim(entry)
         if claim is None or (not self._stopping.is_set() and await self._ended(claim, taken)):
             return
@@ -160,6 +198,7 @@ class Worker:
     async def _ended(self, claim: Claim, taken: float) -> bool:
         """Works on a run; False when it is to go on elsewhere."""
         platform = self._platform
+        bind_contextvars(run_id=claim.run_id, **asked_in(claim))
         log = Log(platform.client, platform.keys, claim)
         attempt = Attempt(
             claim,
@@ -167,6 +206,7 @@ class Worker:
             lambda graph: platform.saver(claim.request["graph_id"], graph, claim.token),
             log,
             limits(platform),
+            platform.redactor,
         )
         self._attempts[claim.token] = attempt
         self._leases.hold(claim, taken)
@@ -175,7 +215,18 @@ class Worker:
         finally:
             self._leases.let_go(claim)
             self._attempts.pop(claim.token, None)
-        return ending == "ended" or await log.ended()
+        ended = ending == "ended" or await log.ended()
+        if ended and claim.request["kwargs"].get("on_completion") == "delete":
+            await self._forget_checkpoints(claim.thread_id)
+        return ended
+
+    async def _forget_checkpoints(self, thread_id: str) -> None:
+        """A thread that was there for one run takes only what is in its own keys with it."""
+        platform = self._platform
+        if not platform.foreign_checkpointer:
+            return
+        if not await insist(partial(platform.client.call, "EXISTS", platform.keys.thread(thread_id))):
+            await platform.checkpointer.adelete_thread(thread_id)
 
     async def _claim(self, entry: Entry) -> Claim | None:
         """None when nothing is left to run, or Redis was away until the entry may be another worker's."""
@@ -194,13 +245,24 @@ class Worker:
             async with asyncio.timeout(self._platform.settings.lease_s / 2):
                 return await insist(claim)
         except TimeoutError:
-            logger.warning("run not begun", extra={"thread_id": entry.thread_id})
+            logger.warning("run not begun")
             return None
 
     async def _hand_back(self, claim: Claim) -> None:
         await insist(
             partial(claims.release, self._platform.client, self._platform.keys, claim, datetime.now(UTC))
         )
+
+
+def jittered(seconds: float) -> float:
+    """About so long, so that workers do not all come at once."""
+    return seconds * (0.75 + secrets.randbelow(500) / 1000)
+
+
+def asked_in(claim: Claim) -> dict[str, str]:
+    """The id of the HTTP request that asked for a run, for its log lines."""
+    request_id = claim.request.get("http_request_id")
+    return {"request_id": request_id} if request_id else {}
 
 
 async def wait(tasks: set[asyncio.Task[None]], timeout_s: float) -> None:

@@ -82,6 +82,19 @@ async def test_an_answer_comes_with_an_update(server: Live) -> None:
     assert values["log"] == ["noted", "did yes"]
 
 
+async def test_a_question_may_hold_any_object(server: Live) -> None:
+    sdk = server.sdk()
+    thread_id = (await sdk.threads.create())["thread_id"]
+    asked: Json = await sdk.runs.wait(thread_id, "exact", input={})
+    [interrupt] = asked["__interrupt__"]
+    thread: Json = await sdk.threads.get(thread_id)
+    [[shown]] = thread["interrupts"].values()
+    assert interrupt["value"] == shown["value"]
+    assert (shown["value"]["amount"], shown["value"]["from"]["content"]) == ("1.50", "hi")
+    values: Json = await sdk.runs.wait(thread_id, "exact", command={"resume": "yes"})
+    assert values["log"] == ["did yes"]
+
+
 async def test_new_input_abandons_the_question(server: Live) -> None:
     sdk = server.sdk()
     thread_id, [old] = await paused(sdk)

@@ -240,6 +240,24 @@ async def test_a_foreign_thread_is_as_silent_as_a_missing_one(server: Live) -> N
         await ann.delete(f"/threads/{thread_id}")
 
 
+async def test_a_thread_that_somebody_else_makes_again_is_silent(server: Live) -> None:
+    async with server.http("eve") as eve, server.http("ann") as ann:
+        thread_id = new_id()
+        assert (await eve.post("/threads", json={"thread_id": thread_id})).status_code == 200
+        async with watching(eve, thread_id) as stolen, watching(ann, thread_id) as own:
+            assert (await eve.delete(f"/threads/{thread_id}")).status_code == 204
+            await start(ann, thread_id, "echo", said("a secret"))
+            await own.until_phases("running", "completed")
+            await start(ann, thread_id, "echo", said("another"))
+            await own.until_phases("running", "completed", "running", "completed")
+            assert (await ann.delete(f"/threads/{thread_id}")).status_code == 204
+            await start(eve, thread_id, "echo", said("mine again"))
+            await stolen.until_phases("running", "completed")
+        messages = [message["content"] for values in stolen.of("values") for message in values["messages"]]
+        assert set(messages) == {"mine again", "echo: mine again"}
+        await eve.delete(f"/threads/{thread_id}")
+
+
 # what is malformed
 
 

@@ -108,6 +108,17 @@ async def test_what_no_checkpoint_holds_is_kept_in_the_log(server: Live) -> None
         assert not any(await references(server, thread_id))
 
 
+async def test_a_run_that_takes_its_thread_with_it_leaves_its_values_in_the_log(server: Live) -> None:
+    async with server.http() as http:
+        body = {"assistant_id": "steps", "input": {}, "stream_mode": "values"}
+        reply = await http.post("/runs/stream", json=body)
+        thread_id = reply.headers["content-location"].split("/")[2]
+        assert (await http.get(f"/threads/{thread_id}")).status_code == 404
+    found = await references(server, thread_id)
+    assert found
+    assert not any(found)
+
+
 async def test_who_joins_while_the_run_works_gets_its_last_values(server: Live) -> None:
     sdk = server.sdk()
     thread_id = (await sdk.threads.create())["thread_id"]

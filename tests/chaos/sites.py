@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from uuid_utils.compat import uuid7
 
-from holdfast.core import assistants, runs
+from holdfast.core import assistants
 from holdfast.core.platform import Platform, open_platform
+from holdfast.core.requests import kwargs
 from holdfast.errors import Unavailable
 from holdfast.project import load_project
 from holdfast.redis import lua
@@ -76,7 +77,7 @@ class Site:
             "created_at": now.isoformat(),
             "caller": CALLER.subject,
             "roles": list(CALLER.roles),
-            "kwargs": runs.kwargs(asked),
+            "kwargs": kwargs(asked),
         }
         submission = lua.Submission(thread_id, run_id, request, CALLER, now, create=True, metadata=of_graph)
         await insist(lambda: lua.submit(self.platform.client, self.platform.keys, submission))

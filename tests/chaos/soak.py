@@ -1,7 +1,6 @@
 """Many short runs: neither the processes nor the server may hold on to anything."""
 
 import asyncio
-import sys
 import time
 import uuid
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Any
 import httpx
 
 from tests.chaos.fleets import fleet
+from tests.chaos.holdings import private_mb
 from tests.chaos.sites import Report, Site, site
-from tests.chaos.zygote import Child, Zygote
+from tests.chaos.zygote import Zygote
 from tests.waiting import wait_until
 
 CLIENTS = 16
@@ -30,10 +30,10 @@ async def soak(zygote: Zygote, folder: Path, share: float) -> Report:
         before = await names(place)
         started = time.monotonic()
         await drive(running.url, round(runs * WARM_UP))
-        warm = [memory_mb(child) for child in processes]
+        warm = [private_mb(child) for child in processes]
         await drive(running.url, runs - round(runs * WARM_UP))
         seconds = time.monotonic() - started
-        grown = [memory_mb(child) - at for child, at in zip(processes, warm, strict=True)]
+        grown = [private_mb(child) - at for child, at in zip(processes, warm, strict=True)]
         await settle(place)
         left = await names(place) - before
     for name, mb in zip(("API", "worker"), grown, strict=True):
@@ -83,13 +83,6 @@ async def settle(place: Site) -> None:
 
 
 async def names(place: Site) -> set[str]:
-    return {name.decode() async for name in place.platform.client.redis.scan_iter(count=1000)}
-
-
-def memory_mb(child: Child) -> float:
-    """What the process holds for itself; what it shares with the one it was forked from does not count."""
-    if not sys.platform.startswith("linux"):
-        return 0.0
-    rollup = Path(f"/proc/{child.pid}/smaps_rollup").read_text()
-    kept = [line for line in rollup.splitlines() if line.startswith(("Private_Dirty", "Private_Clean"))]
-    return sum(int(line.split()[1]) for line in kept) / 1024
+    """The keys that there are, without the place up to which workers have looked for expired threads."""
+    found = {name.decode() async for name in place.platform.client.redis.scan_iter(count=1000)}
+    return found - {place.platform.keys.sweep(0)}

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from tests.chaos.truth import Step, disorder, overlaps, percentile, read_notes
+from tests.chaos.truth import Step, disorder, miscounted, overlaps, percentile, read_notes
 
 FIRST = Step("t", "r", 0, 0, 1, 7, start=100, end=200, whole=True)
 SECOND = replace(FIRST, at=1, start=250, end=300)
@@ -39,6 +39,15 @@ def test_notes_are_read(tmp_path: Path) -> None:
     )
     assert read_notes(notes) == [FIRST, replace(SECOND, whole=False)]
     assert read_notes(tmp_path / "none") == []
+
+
+def test_events_that_are_lost_doubled_or_out_of_order_are_seen() -> None:
+    assert miscounted([0, 1, 2], 3) == []
+    assert miscounted([0, 2], 3) == ["1 events lost: [1]"]
+    assert miscounted([], 2) == ["2 events lost: [0, 1]"]
+    assert miscounted([0, 1, 1, 2], 3) == ["1 events doubled: [1]"]
+    assert miscounted([0, 2, 1], 3) == ["events out of order"]
+    assert miscounted([0, 1, 2, 0], 3) == ["1 events doubled: [0]"]
 
 
 def test_percentiles() -> None:

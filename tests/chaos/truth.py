@@ -1,6 +1,6 @@
 """What really happened, from the notes of the steps; and what the engine kept, held against it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -130,6 +130,19 @@ async def wrong_events(platform: Platform, thread_id: str, run_ids: Sequence[str
                 ended.append(event.run_id)
     if ended != list(run_ids):
         problems.append(f"ends of {thread_id}: {len(ended)} of {len(run_ids)}, or out of order")
+    return problems
+
+
+def miscounted(numbers: Sequence[int], count: int) -> list[str]:
+    """What a reader lost, had twice or had out of order of the numbers up to `count`."""
+    seen = Counter(numbers)
+    problems = []
+    if lost := [number for number in range(count) if number not in seen]:
+        problems.append(f"{len(lost)} events lost: {lost[:5]}")
+    if doubled := [number for number, times in seen.items() if times > 1]:
+        problems.append(f"{len(doubled)} events doubled: {doubled[:5]}")
+    if list(dict.fromkeys(numbers)) != sorted(seen):
+        problems.append("events out of order")
     return problems
 
 

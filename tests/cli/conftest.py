@@ -2,16 +2,23 @@
 
 import asyncio
 import io
+import logging
+import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from holdfast.cli import main
 from holdfast.cli.chat import converse
 from holdfast.cli.chat_screen import Screen
+from holdfast.redis import embedded as embedding
+from tests.servers import clean_environment
 
 Line = str | Callable[[], str]
+Run = Callable[..., str]
 
 
 class Terminal:
@@ -52,3 +59,38 @@ async def talk(
     terminal = Terminal(*lines)
     await asyncio.to_thread(lambda: converse(terminal.screen, url, assistant, thread, new=new, token=token))
     return terminal.shown
+
+
+@pytest.fixture
+def restored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A process of its own in miniature: what a start changes for good is put back."""
+    handlers, modules = logging.getLogger().handlers[:], set(sys.modules)
+    for name in os.environ.keys() - clean_environment().keys():
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOLDFAST_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(embedding, "LOCK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    yield
+    logging.getLogger().handlers[:] = handlers
+    for name in [name for name in sys.modules.keys() - modules if name.startswith("broken_")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a command that cannot start, and gives its sentence."""
+
+    def run(*arguments: str, **environment: str) -> str:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("sys.argv", ["holdfast", *arguments])
+        with pytest.raises(SystemExit) as exit:
+            main()
+        assert exit.value.code == 2
+        output = capsys.readouterr()
+        assert output.out == ""
+        [line] = [line for line in output.err.splitlines() if "warning" not in line]
+        assert line.startswith("holdfast: ")
+        return line.removeprefix("holdfast: ")
+
+    return run

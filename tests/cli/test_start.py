@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import resource
 import signal
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator
@@ -14,6 +15,7 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
+from holdfast.cli.processes import listening
 from tests.servers import free_port, holdfast, live, wait_ready
 from tests.waiting import wait_until
 
@@ -55,6 +57,15 @@ def data(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "data"
     for pid in valkeys(tmp_path / "data"):
         os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def few_files() -> Iterator[int]:
+    """A soft limit of open files that is as low as on many systems; gives the hard one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    yield hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def gone(data: Path) -> None:
@@ -138,3 +149,8 @@ async def test_dev_uses_the_redis_it_is_given_and_hands_its_runs_back(
         await other.sdk().runs.join(thread_id, run_id)
         await other.sdk().threads.delete(thread_id)
     assert notes.read_text().split() == ["0", "1", "2"]
+
+
+def test_an_api_process_may_have_as_many_callers_as_the_system_allows(few_files: int) -> None:
+    with listening("127.0.0.1", 0):
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (few_files, few_files)

@@ -42,6 +42,7 @@ class Engine:
             "multitask_strategy": strategy,
             "decisions": more.pop("decisions", {}),
         }
+        request["resume"] = dict.fromkeys(more.get("answers", ()), "yes")
         asked = lua.Submission(
             self.thread_id,
             run_id,

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Container
 from contextlib import AsyncExitStack, aclosing
 
 import pytest
@@ -56,18 +57,18 @@ async def test_a_hub_that_was_left_by_all_its_readers_takes_new_ones(
     engine: Engine, redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where nothing is followed, the server answers the hub's ping in another form."""
+    others = await connections(engine)
     async with Hub(engine.client, engine.keys, redis_url).running() as hub:
         async with hub.follow(engine.thread_id):
             pass
 
         async def left() -> bool:
-            return bool(await connections(engine, "sunsubscribe"))
+            return "sunsubscribe" in (await connections(engine, others)).values()
 
         await wait_until(left, "the hub follows nothing")
-        [own] = await connections(engine, "sunsubscribe")
 
         async def asked() -> bool:
-            return own in await connections(engine, "ping")
+            return "ping" in (await connections(engine, others)).values()
 
         await wait_until(asked, "the hub asks whether its connection lives")
         async with asyncio.timeout(2), hub.follow(engine.thread_id):
@@ -75,6 +76,26 @@ async def test_a_hub_that_was_left_by_all_its_readers_takes_new_ones(
     assert not caplog.records
 
 
-async def connections(engine: Engine, command: str) -> set[str]:
-    """The ids of the connections whose last command was this."""
-    return {one["id"] for one in await engine.client.redis.client_list() if one["cmd"] == command}
+async def connections(engine: Engine, others: Container[str] = ()) -> dict[str, str]:
+    """The last command of each connection, by its id, without those of `others`."""
+    found = await engine.client.redis.client_list()
+    return {one["id"]: one["cmd"] for one in found if one["id"] not in others}
+
+
+async def test_a_connection_may_end_while_it_is_told_something(engine: Engine, redis_url: str) -> None:
+    async with (
+        Hub(engine.client, engine.keys, redis_url).running() as hub,
+        hub.follow(engine.thread_id),
+    ):
+
+        async def connected() -> bool:
+            return bool(hub._pubsub and hub._pubsub.connection and hub._pubsub.connection.is_connected)
+
+        for turns in range(8):
+            await wait_until(connected, "the hub is connected")
+            joining = asyncio.create_task(hub.join(str(uuid.uuid4())))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if hub._pubsub and hub._pubsub.connection:
+                await hub._pubsub.connection.disconnect(nowait=True)
+            await asyncio.wait_for(joining, 10)

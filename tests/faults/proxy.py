@@ -19,6 +19,8 @@ class Proxy:
     delay_s: float = 0.0
     black_hole: bool = False
     refusing: bool = False
+    swallows_from: bytes = b""
+    """The first connection on which this is asked dies, and with it the whole network."""
     losing: bool = False
     """The first reply to each script is lost, together with its connection."""
     lost: set[bytes] = field(default_factory=set)
@@ -60,6 +62,8 @@ class Link:
     async def up(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while data := await source.read(CHUNK):
             self.asked = data
+            if self._proxy.swallows_from and self._proxy.swallows_from in data:
+                self._proxy.swallow()
             await self._pass(data, sink)
 
     async def down(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

@@ -1,6 +1,7 @@
 """Processes that are told to stop: what is under way goes on elsewhere, and nothing holds up the exit."""
 
 import asyncio
+import os
 import signal
 import time
 from asyncio.subprocess import Process
@@ -15,12 +16,13 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
-from tests.faults.conftest import STUCK, noted, reached
-from tests.faults.proxy import proxied
+from tests.faults.conftest import STUCK, Valkey, noted, reached
+from tests.faults.proxy import Proxy, proxied
 from tests.servers import SERVED, Live, free_port, holdfast, live, wait_ready
 from tests.waiting import wait_until
 
 STEP_S = 1.2
+THREADS = min(32, (os.cpu_count() or 1) + 4)  # as many as an executor has
 
 
 @dataclass
@@ -159,12 +161,35 @@ async def test_an_api_process_that_stops_loses_nobody(replicas: Replicas, tmp_pa
     await sdk.aclose()
 
 
+async def listen(sdk: LangGraphClient, thread_id: str, last_event_id: str | None = None) -> list[Any]:
+    """The thread's events up to the end of a run."""
+    found: list[Any] = []
+    async for part in await sdk.threads.join_stream(thread_id, last_event_id=last_event_id):
+        found.append((part.event, part.data, part.id))
+        if isinstance(part.data, dict) and part.data.get("status") == "run_done":
+            break
+    return found
+
+
+async def test_who_follows_a_thread_goes_on_elsewhere(replicas: Replicas, tmp_path: Path) -> None:
+    sdk = get_client(url=replicas.door)
+    thread_id = (await sdk.threads.create())["thread_id"]
+    heard = asyncio.create_task(listen(sdk, thread_id, "-"))
+    await sdk.runs.create(thread_id, "steps", input={"delay": STEP_S})
+    await reached(tmp_path / "notes", 1)
+    parts = await stopped_under(replicas, heard)
+    assert [len(data["log"]) for event, data, _ in parts if event == "values"] == [0, 1, 2, 3]
+    assert parts == await listen(sdk, thread_id, "-")
+    await sdk.aclose()
+
+
 async def test_a_worker_does_not_wait_for_what_never_ends(redis_url: str, tmp_path: Path) -> None:
     async with live(redis_url, config=STUCK, worker=False) as api:
         sdk, keys = api.sdk(), api.platform.keys
         environment = {"REDIS_URL": redis_url, "HOLDFAST_PREFIX": keys.prefix, "HOLDFAST_GRACE_S": "0.5"}
         async with holdfast("worker", "--config", str(STUCK), **environment) as process:
-            runs = [await begin_stuck(sdk, graph, tmp_path / graph) for graph in ("thread", "stubborn")]
+            graphs = ("stubborn", *["thread"] * THREADS)
+            runs = [await begin_stuck(sdk, name, tmp_path / f"{i}") for i, name in enumerate(graphs)]
             process.send_signal(signal.SIGTERM)
             told = time.monotonic()
             assert await asyncio.wait_for(process.wait(), 15) == 0
@@ -173,6 +198,24 @@ async def test_a_worker_does_not_wait_for_what_never_ends(redis_url: str, tmp_pa
             assert (await sdk.runs.get(thread_id, run_id))["status"] == "pending"
             failures = await api.platform.client.call("HGET", keys.runs(thread_id), f"{run_id}:failures")
             assert int(failures) == 0, "no attempt is burnt"
+
+
+@pytest.mark.parametrize("asked", ["INFO", "HSETNX", "XGROUP", "SSUBSCRIBE", "XREADGROUP"])
+async def test_a_worker_that_starts_without_redis_can_be_stopped(
+    valkey: Valkey, proxy: Proxy, asked: str
+) -> None:
+    """Redis is there until the worker asks it for this, and then never again."""
+    proxy.swallows_from = asked.encode()
+    async with holdfast("worker", "--config", str(STUCK), REDIS_URL=proxy.url) as process:
+
+        async def swallowed() -> bool:
+            return proxy.black_hole
+
+        await wait_until(swallowed, f"the worker has come to {asked}", 30)
+        process.send_signal(signal.SIGTERM)
+        told = time.monotonic()
+        assert await asyncio.wait_for(process.wait(), 20) == 0
+        assert time.monotonic() - told < 12
 
 
 async def begin_stuck(sdk: LangGraphClient, graph: str, notes: Path) -> tuple[str, str]:

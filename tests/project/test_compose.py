@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from holdfast.settings import Settings
 from tests.gates import ROOT
 from tests.nginx import make_secrets
 
@@ -41,6 +42,26 @@ def test_the_replicas_that_nginx_knows_are_services_on_their_port() -> None:
     assert [name for name, _ in replicas] == ["api1", "api2"]
     for name, port in replicas:
         assert SERVICES[name]["command"][-1] == port
+
+
+def test_nobody_calls_without_signing_in() -> None:
+    """The image and the stack listen on every address, so neither may let everybody in."""
+    (by_image,) = re.findall(r"HOLDFAST_AUTH=(\w+)", (ROOT / "Dockerfile").read_text())
+    for name in OURS:
+        by_stack = SERVICES[name]["environment"]["HOLDFAST_AUTH"]
+        assert re.fullmatch(r"\$\{HOLDFAST_AUTH:-(\w+)\}", by_stack)[1] == by_image == "keys"  # type: ignore[index]
+
+
+def test_all_that_nginx_may_be_told_of_a_caller_is_kept_out() -> None:
+    """Whoever turns the gateway mode on behind this nginx finds its headers emptied."""
+    settings = Settings.model_validate({})
+    configuration = (ROOT / "deploy" / "nginx.conf").read_text()
+    for header in (
+        settings.gateway_subject_header,
+        settings.gateway_tenant_header,
+        settings.gateway_roles_header,
+    ):
+        assert f'proxy_set_header {header} "";' in configuration
 
 
 def test_redis_keeps_what_it_is_given() -> None:

@@ -16,6 +16,7 @@ IDENTITY = [
     "X-Forwarded-User",
     "X-Forwarded-Email",
     "X-Forwarded-Groups",
+    "X-Forwarded-Tenant",
     "X-Forwarded-Preferred-Username",
     "X-Forwarded-Access-Token",
     "X-Forwarded-Client-Cert",

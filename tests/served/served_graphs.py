@@ -4,12 +4,13 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
 from langchain_core.language_models import GenericFakeChatModel
-from langchain_core.messages import AIMessage, AnyMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.channels import UntrackedValue
 from langgraph.config import get_stream_writer
@@ -53,6 +54,11 @@ async def reply(state: Talk) -> dict[str, Any]:
 
 async def question(state: Talk) -> dict[str, Any]:
     return {"answer": interrupt({"question": "go on?"})}
+
+
+async def exact_question(state: Talk) -> dict[str, Any]:
+    """Its payload is nothing that JSON has a form for."""
+    return {"answer": interrupt({"amount": Decimal("1.50"), "from": HumanMessage("hi", id="h")})}
 
 
 async def effect(state: Talk, config: RunnableConfig) -> dict[str, Any]:
@@ -215,6 +221,8 @@ poison = chain(poison=poison_worker)
 block = chain(block=block_loop)
 slow_talk = chain(first=step, talk=talk_slowly)
 whoami = chain(tell=tell_user)
+exact = chain(question=exact_question, effect=effect)
+slow_ask = chain(first=step, question=question)
 twice = chain(question=question, again=question, effect=effect)
 pair = questions()
 half = mixed()

@@ -46,6 +46,17 @@ async def test_a_plain_question_is_shown_as_quoted_and_answered(browser: Browser
         await wait_until(answered, "the answer has arrived")
 
 
+async def test_a_question_that_was_written_over_is_gone(browser: Browser, server: Live) -> None:
+    sdk = server.sdk()
+    async with window(browser, f"{server.url}/ui?assistant=ask", locale="en-US") as chat:
+        await chat.say("hello")
+        await expect(chat.card).to_have_count(1)
+        said: Any = {"answer": "by hand", "messages": [{"role": "assistant", "content": "It was decided."}]}
+        await sdk.threads.update_state(await chat.thread_id(), said, as_node="question")
+        await chat.sees("It was decided.")
+        await expect(chat.card).to_have_count(0)
+
+
 async def test_several_approvals_are_cards_of_their_own(browser: Browser, server: Live) -> None:
     sdk = server.sdk()
     async with window(browser, f"{server.url}/ui?assistant=desk", locale="en-US") as chat:

@@ -20,7 +20,7 @@ from tools.shop.engine import (
     is_unavailable,
     lock_set_up,
 )
-from tools.shop.schema import ANY_CUSTOMER
+from tools.shop.schema import ANSWER, ANY_CUSTOMER
 from tools.shop.seed import plant
 from tools.shop.upgrade import upgrade
 
@@ -75,6 +75,11 @@ class Shop:
                 raise LookupFailed from error
             raise
 
+    async def ping(self) -> None:
+        """Raises LookupFailed when the database does not answer."""
+        async with self.read() as connection:
+            await connection.execute(ANSWER)
+
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Run `work` in one transaction, from the start again after a deadlock or a serialization failure.
 
@@ -89,7 +94,7 @@ class Shop:
             except (DBAPIError, PoolExhausted) as error:
                 if is_retryable(error) and attempt < WRITE_ATTEMPTS:
                     # Those who met in a deadlock would meet again, were they to come back at the same time.
-                    await asyncio.sleep(random.uniform(0, RETRY_WAIT_S * attempt))
+                    await asyncio.sleep(random.uniform(0, RETRY_WAIT_S * attempt))  # noqa: S311
                     attempt += 1
                     continue
                 if is_unavailable(error):

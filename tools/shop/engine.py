@@ -39,6 +39,7 @@ def create_engine(url: str) -> AsyncEngine:
     return create_async_engine(
         parsed,
         pool_pre_ping=True,
+        hide_parameters=True,  # in the messages of exceptions, which may be logged and told
         pool_timeout=POOL_TIMEOUT_S,
         connect_args={} if "connect_timeout" in parsed.query else {"connect_timeout": CONNECT_TIMEOUT_S},
     )
@@ -47,7 +48,12 @@ def create_engine(url: str) -> AsyncEngine:
 def create_sqlite_engine(url: URL) -> AsyncEngine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, pool_timeout=POOL_TIMEOUT_S, connect_args={"timeout": BUSY_TIMEOUT_S})
+    engine = create_async_engine(
+        url,
+        pool_timeout=POOL_TIMEOUT_S,
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_TIMEOUT_S},
+    )
     listen_to_sqlite(engine.sync_engine)
     return engine
 
@@ -77,7 +83,8 @@ def prepare_sqlite(connection: Any, entry: ConnectionPoolEntry) -> None:
     # The driver's own BEGIN comes too late and is never IMMEDIATE; begin_sqlite says it instead.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    # secure_delete: what is erased is overwritten in the file too.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -107,12 +107,11 @@ class RedisSaver(BlockingSaver):
         """The same saver for one run: its writes are accepted as long as the thread's fence holds `token`."""
         run = copy.copy(self)
         run.token, run.newest_put = token, ""
-        run._known = Known(KNOWN)
-        run._writing = {}
+        run._known, run._writing = Known(KNOWN), {}
         return run
 
     def revoke(self) -> None:
-        self.token = "revoked"  # no claim's token looks like this
+        self.token = "revoked"  # noqa: S105 - no claim's token looks like this
 
     # writing
 
@@ -278,8 +277,7 @@ class RedisSaver(BlockingSaver):
         """
         wanted = (config or {}).get("configurable", {})
         older = Address.of(before).checkpoint_id if before else ""
-        left = limit if limit is not None else -1
-        if left == 0:
+        if (left := -1 if limit is None else limit) == 0:
             return
         async for found in self._found(wanted, older, PAGE if left < 0 or filter else min(left, PAGE)):
             if filter and any(found.metadata.get(key) != value for key, value in filter.items()):

@@ -3,14 +3,14 @@
 import sys
 
 from holdfast.cli.commands import app
-from holdfast.errors import StartError
+from holdfast.errors import HoldfastError
 
 
 def main() -> None:
-    """Runs a command; what cannot start says why in one sentence and exits with 2."""
+    """Runs a command; what cannot start or be done says why in one sentence and exits with 2."""
     try:
         app()
-    except StartError as error:
+    except HoldfastError as error:
         sys.stderr.write(f"holdfast: {' '.join(error.detail.split())}\n")
         sys.exit(2)
 

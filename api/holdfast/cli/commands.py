@@ -1,5 +1,6 @@
 """The commands and their options."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,8 @@ import typer
 from rich.console import Console
 
 from holdfast.cli import chat as conversation
-from holdfast.cli import processes
+from holdfast.cli import erasing, keys, processes, threads
+from holdfast.cli.operators import TENANT, Tenant, Yes, operate
 from holdfast.project import load_project
 
 app = typer.Typer(
@@ -17,6 +19,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(keys.app, name="keys")
+app.add_typer(threads.app, name="threads")
 
 Config = Annotated[Path, typer.Option(help="The project's langgraph.json")]
 Host = Annotated[str, typer.Option(help="Address to listen on")]
@@ -55,6 +60,17 @@ def check(config: Config = CONFIG) -> None:
         console.print(f"graph {graph_id}: assistant {spec.assistant_id}")
     kept = f"for {project.ttl_minutes:g} minutes" if project.ttl_minutes else "until they are deleted"
     console.print(f"threads are kept {kept} after their last change")
+
+
+@app.command()
+def erase(
+    subject: Annotated[str, typer.Argument(help="Whom to forget, as tokens name them")],
+    tenant: Tenant = TENANT,
+    yes: Yes = False,
+    config: Config = CONFIG,
+) -> None:
+    """Erase a person: every trace in Redis, and what the project keeps."""
+    operate(config, partial(erasing.erase_person, subject, tenant, yes))
 
 
 @app.command()

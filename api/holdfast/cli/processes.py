@@ -4,11 +4,12 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,17 @@ from rich.console import Console
 
 from holdfast import __version__
 from holdfast.app import create_app
-from holdfast.auth import DevAuthenticator, check_address
+from holdfast.auth import check_address, open_sign_in
 from holdfast.cli.server import listen, on_signals
 from holdfast.core.platform import Platform, open_platform
 from holdfast.errors import StartError
 from holdfast.project import env_file, load_project, read_project
 from holdfast.redis.checks import check_installation, check_server, check_url, shown
-from holdfast.redis.client import connect
+from holdfast.redis.client import cancel, connect
 from holdfast.redis.embedded import embedded
 from holdfast.redis.keys import Keys
 from holdfast.settings import Settings, read_settings
-from holdfast.telemetry import configure_logging
+from holdfast.telemetry import configure_logging, guarded, log_loop_error, log_requests
 from holdfast.worker import running_worker
 
 # What still runs so long after the work of a process (a node that ignores its cancel, a thread) is left.
@@ -50,13 +51,15 @@ def prepare(config: Path) -> Settings:
         if value is not None:
             os.environ.setdefault(name, str(value))
     settings = read_settings()
-    configure_logging(settings.log_format)
+    configure_logging(settings.log_format, settings.log_errors)
+    log_requests(settings.access_log == "on")
     return settings
 
 
 def run(process: Callable[..., Coroutine[Any, Any, None]], config: Path, *args: Any) -> None:
     settings = prepare(config)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with guarded(settings.log_errors), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.get_loop().set_exception_handler(log_loop_error)
         executor = ThreadPoolExecutor(thread_name_prefix=THREADS)
         runner.get_loop().set_default_executor(executor)
         runner.run(process(settings, config, *args))
@@ -92,28 +95,45 @@ async def dev(settings: Settings, config: Path, host: str, port: int) -> None:
             platform, server = await stack.enter_async_context(opened(settings, config, url))
             where = shown(url) if settings.redis_url else f"embedded, data in {settings.data}"
             await stack.enter_async_context(running_worker(platform))
-            app = await build(platform)
+            app = await stack.enter_async_context(build(platform))
             announce(bound, platform, redis=f"{server}, {where}", runs="in this process")
-            await listen(app, bound, settings.grace_s, notice_s=0)
+            await listen(app, bound, settings.grace_s, settings.send_timeout_s, notice_s=0)
 
 
 async def serve(settings: Settings, config: Path, host: str, port: int) -> None:
     check_address(settings, host)
     with listening(host, port) as bound:
-        async with opened(settings, config, required(settings)) as (platform, server):
-            app = await build(platform)
+        async with (
+            opened(settings, config, required(settings)) as (platform, server),
+            build(platform) as app,
+        ):
             redis = f"{server}, {shown(platform.redis_url)}"
             announce(bound, platform, redis=redis, runs="by `holdfast worker`")
-            await listen(app, bound, settings.grace_s)
+            await listen(app, bound, settings.grace_s, settings.send_timeout_s)
 
 
 async def work(settings: Settings, config: Path) -> None:
-    async with opened(settings, config, required(settings)) as (platform, server):
-        stopping = asyncio.Event()
-        on_signals(lambda _signal: stopping.set())
-        async with running_worker(platform) as worker:
-            console.print(f"Holdfast {__version__} worker [bold]{worker.name}[/] on {server}")
-            await stopping.wait()
+    """A signal ends a worker at its work, and breaks off one that is still starting: Redis may be away."""
+    started, stopping = asyncio.Event(), asyncio.Event()
+    on_signals(lambda _signal: stopping.set())
+    working = asyncio.create_task(at_work(settings, config, started, stopping), name="worker process")
+    told = asyncio.create_task(stopping.wait(), name="signals")
+    await asyncio.wait([working, told], return_when=asyncio.FIRST_COMPLETED)
+    if not started.is_set():
+        await cancel(working, reason="told to stop")
+    told.cancel("the worker has ended")
+    with suppress(asyncio.CancelledError):
+        await working
+
+
+async def at_work(settings: Settings, config: Path, started: asyncio.Event, stopping: asyncio.Event) -> None:
+    async with (
+        opened(settings, config, required(settings)) as (platform, server),
+        running_worker(platform) as worker,
+    ):
+        started.set()
+        console.print(f"Holdfast {__version__} worker [bold]{worker.name}[/] on {server}")
+        await stopping.wait()
 
 
 def required(settings: Settings) -> str:
@@ -138,13 +158,15 @@ async def opened(settings: Settings, config: Path, url: str) -> AsyncIterator[tu
         yield platform, server
 
 
-async def build(platform: Platform) -> FastAPI:
-    authenticator = await DevAuthenticator.open(platform.settings, platform.client, platform.keys)
-    return create_app(platform, authenticator)
+@asynccontextmanager
+async def build(platform: Platform) -> AsyncIterator[FastAPI]:
+    async with open_sign_in(platform.settings, platform.project, platform.client, platform.keys) as sign_in:
+        yield create_app(platform, sign_in)
 
 
 def listening(host: str, port: int) -> socket.socket:
     """A socket on the address, before anything else is started. Raises `StartError`."""
+    allow_open_files()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -158,6 +180,13 @@ def listening(host: str, port: int) -> socket.socket:
             "another with --port."
         ) from error
     return bound
+
+
+def allow_open_files() -> None:
+    """Takes as many as this user may have: each caller is one, and the soft limit is often 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError):  # macOS names a limit that it does not take
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def announce(bound: socket.socket, platform: Platform, *, redis: str, runs: str) -> None:

@@ -4,18 +4,31 @@ import asyncio
 import math
 import signal
 import socket
+import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 # Between "not ready" and the end of listening: a load balancer that asks for `/readyz` learns of it first.
 NOTICE_S = 1.0
 CUT_S = 0.05
-# A connection that is closed stays until its client has taken what was written, or takes nothing for so long.
-LINGER_S = 30.0
 CLOSE = (b"connection", b"close")
+LOOK_EVERY = 10  # ticks of 0.1 s
+RESET = struct.pack("ii", 1, 0)
+
+# What is kept of an answer beyond the buffers of the kernel, of one client that does not take it, about.
+KEPT_BYTES = 16 * 1024
+
+
+class Protocol(HttpToolsProtocol):
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=KEPT_BYTES)
 
 
 class Server(uvicorn.Server):
@@ -25,20 +38,22 @@ class Server(uvicorn.Server):
     requests end, and gives up on those that take longer than the grace time.
     """
 
-    def __init__(self, app: FastAPI, grace_s: float) -> None:
+    def __init__(self, app: FastAPI, grace_s: float, send_timeout_s: float) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                http=Protocol,
                 log_config=None,
                 access_log=False,
+                # Who is calling may hang on the address of the connection: no header may change it.
+                proxy_headers=False,
                 lifespan="off",
                 timeout_graceful_shutdown=math.ceil(grace_s),
                 server_header=False,
             )
         )
         self._app = app
-        self._lingering: dict[object, int] = {}
-        self._looked_at = 0.0
+        self._deaf = Deaf(send_timeout_s)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -58,21 +73,9 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
-        now = asyncio.get_running_loop().time()
-        if now - self._looked_at > LINGER_S:
-            self._looked_at = now
-            self._abort_lingering()
+        if counter % LOOK_EVERY == 0:
+            self._deaf.cut([connection.transport for connection in self.server_state.connections])
         return await super().on_tick(counter)
-
-    def _abort_lingering(self) -> None:
-        found: dict[object, int] = {}
-        for connection in list(self.server_state.connections):
-            transport = connection.transport
-            if transport.is_closing():
-                found[connection] = left = transport.get_write_buffer_size()
-                if self._lingering.get(connection) == left:
-                    transport.abort()
-        self._lingering = found
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.state.closing.set()
@@ -95,9 +98,40 @@ class Server(uvicorn.Server):
             await asyncio.sleep(CUT_S)
 
 
-async def listen(app: FastAPI, bound: socket.socket, grace_s: float, notice_s: float = NOTICE_S) -> None:
+class Deaf:
+    """Ends connections that are to be closed and whose clients take nothing.
+
+    To close one does not do: that waits, without end, until its client has taken what is on its way.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._waiting: dict[Any, tuple[int, float]] = {}  # bytes on their way, and since when none was taken
+
+    def cut(self, transports: list[Any]) -> None:
+        now, before = time.monotonic(), self._waiting
+        self._waiting = {}
+        for transport in transports:
+            if size := transport.get_write_buffer_size():
+                had, since = before.get(transport, (size, now))
+                self._waiting[transport] = size, now if size < had else since
+        for transport, (_, since) in self._waiting.items():
+            if transport.is_closing() and now - since > self._timeout_s:
+                reset(transport)
+
+
+def reset(transport: Any) -> None:
+    """Ends a connection so that the kernel, too, drops what it has still to send."""
+    connection = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    transport.abort()
+
+
+async def listen(
+    app: FastAPI, bound: socket.socket, grace_s: float, send_timeout_s: float, notice_s: float = NOTICE_S
+) -> None:
     """Serves until a signal comes. Ctrl-C is a person's, who has not to wait for a load balancer."""
-    server = Server(app, grace_s)
+    server = Server(app, grace_s, send_timeout_s)
     on_signals(lambda number: server.stop(notice_s if number == signal.SIGTERM else 0))
     await server.serve(sockets=[bound])
 

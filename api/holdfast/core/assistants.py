@@ -15,9 +15,13 @@ from pydantic.errors import PydanticUserError
 from holdfast.core.platform import Graph, Platform
 from holdfast.errors import AssistantNotFound, Invalid
 from holdfast.project import GraphSpec
+from holdfast.redis.records import Caller
 from holdfast.wire.assistants import AssistantFilter, AssistantSearch
 
 logger = logging.getLogger(__name__)
+
+METADATA = {"created_by": "system"}
+ADMITTED = {"graph_id", "metadata", "limit", "offset"}  # what the project's rules see of a search
 
 
 def is_uuid(text: str) -> bool:
@@ -57,7 +61,7 @@ def describe(platform: Platform, spec: GraphSpec) -> dict[str, Any]:
         "graph_id": spec.graph_id,
         "config": {},
         "context": {},
-        "metadata": {"created_by": "system"},
+        "metadata": dict(METADATA),
         "name": spec.graph_id,
         "created_at": platform.started_at.isoformat(),
         "updated_at": platform.started_at.isoformat(),
@@ -66,20 +70,37 @@ def describe(platform: Platform, spec: GraphSpec) -> dict[str, Any]:
     }
 
 
-def matching(platform: Platform, wanted: AssistantFilter) -> list[dict[str, Any]]:
+async def read(platform: Platform, caller: Caller, assistant_id: str) -> GraphSpec:
+    """As `by_id`, for a caller whom the project's rules let read it."""
+    spec = by_id(platform, assistant_id)
+    value: dict[str, Any] = {"assistant_id": spec.assistant_id, "metadata": {}}
+    caller = await platform.rules.admit(caller, "assistants", "read", value)
+    if not caller.meets(METADATA):
+        raise AssistantNotFound
+    return spec
+
+
+async def matching(platform: Platform, caller: Caller, wanted: AssistantFilter) -> list[dict[str, Any]]:
+    """The assistants that are asked for; the project's rules may narrow that by more `metadata`."""
+    value = {"graph_id": None, "metadata": {}, **wanted.model_dump(include=ADMITTED, exclude_none=True)}
+    caller = await platform.rules.admit(caller, "assistants", "search", value)
+    if not caller.meets(METADATA):
+        return []
     found = [describe(platform, spec) for spec in platform.project.graphs.values()]
     return [
         one
         for one in found
         if (wanted.graph_id is None or one["graph_id"] == wanted.graph_id)
         and (wanted.name is None or wanted.name.lower() in one["name"].lower())
-        and all(one["metadata"].get(key) == value for key, value in (wanted.metadata or {}).items())
+        and all(one["metadata"].get(key) == value for key, value in (value["metadata"] or {}).items())
     ]
 
 
-def search(platform: Platform, wanted: AssistantSearch) -> tuple[list[dict[str, Any]], int]:
+async def search(
+    platform: Platform, caller: Caller, wanted: AssistantSearch
+) -> tuple[list[dict[str, Any]], int]:
     """A page of assistants, and how many there are."""
-    found = matching(platform, wanted)
+    found = await matching(platform, caller, wanted)
     found.sort(key=lambda one: str(one[wanted.sort_by or "created_at"]), reverse=wanted.sort_order != "asc")
     page = found[wanted.offset : wanted.offset + wanted.limit]
     if wanted.select:
@@ -115,7 +136,7 @@ def schema(spec: GraphSpec, make: Callable[[], dict[str, Any] | None]) -> dict[s
     try:
         return make()
     except (PydanticUserError, TypeError, ValueError) as error:
-        logger.info("a graph has no schema", extra={"graph_id": spec.graph_id, "reason": str(error)[:200]})
+        logger.info("a graph has no schema", extra={"graph_id": spec.graph_id}, exc_info=error)
         return None
 
 

@@ -340,7 +340,7 @@ async def read_checkpoints(platform: Platform, thread: ThreadRecord, run_id: str
         last = own[0] if own else await graph.aget_state(address)
         start = own[-1].parent_config if own else last.config
         before = (await graph.aget_state(start)).values if start else {}
-    account.state = replace(NO_VALUES, data=dump(last.values))
+    account.state = replace(NO_VALUES, data=platform.told(dump(last.values)))
     account.heard = message_ids(last.values) - message_ids(before)
     account.asked = {approval_id(Pending(one.id, one.value)) for one in last.interrupts}
 

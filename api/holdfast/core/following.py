@@ -1,6 +1,6 @@
 """A run as it is followed: its events from a place in the log on, and what they come to."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,24 @@ from holdfast.redis.lua import Place
 from holdfast.redis.stream import START as START
 from holdfast.redis.stream import Reader, Stored, parse_place
 
+# What is sent at once, about: so much of it is kept for a client that does not read, until it is cut.
+PIECE_BYTES = 16 * 1024
+
 EMPTY: dict[str, Any] = {"status": ""}
 NO_VALUES = Event("", "values", "", 0, b"{}")
+
+
+def pieces(frames: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes, joined as far as `PIECE_BYTES` go."""
+    piece, size = [], 0
+    for frame in frames:
+        piece.append(frame)
+        size += len(frame)
+        if size >= PIECE_BYTES:
+            yield b"".join(piece)
+            piece, size = [], 0
+    if piece:
+        yield b"".join(piece)
 
 
 @dataclass(slots=True)
@@ -64,15 +80,19 @@ class Followed:
             yield batch
 
     def shows(self, mode: str) -> bool:
-        """Whether a client that asked for these modes sees an event of that mode."""
-        if mode in ALWAYS:
-            return True
-        if mode == "messages":
-            return "messages-tuple" in self.modes
-        return mode.partition("/")[0] in self.modes
+        return is_shown(mode, self.modes)
 
     async def close(self) -> None:
         await self.platform.hub.leave(self.thread_id, self.reader)
+
+
+def is_shown(mode: str, asked: frozenset[str]) -> bool:
+    """Whether a client that asked for these modes sees an event of that mode."""
+    if mode in ALWAYS:
+        return True
+    if mode == "messages":
+        return "messages-tuple" in asked
+    return mode.partition("/")[0] in asked
 
 
 @dataclass(frozen=True, slots=True)

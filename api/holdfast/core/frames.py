@@ -65,7 +65,7 @@ class Rendering:
 
     def __init__(self) -> None:
         self.graph_name: str | None = None
-        self._run = ""
+        self._run: str | None = None
         self._error = ""
         self._children: dict[tuple[str, ...], None] = {}
         self._telling: dict[tuple[str, str], Growing] = {}
@@ -74,8 +74,8 @@ class Rendering:
     def frames(self, event: Event) -> list[Frame]:
         if event.mode == "metadata":
             return self._begin(event)
-        if event.run_id != self._run:  # one that was dropped before it started
-            return []
+        if event.run_id != self._run:
+            return list(self._outside(event))
         namespace = event.namespace.split("|") if event.namespace else []
         match event.mode:
             case "values":
@@ -96,6 +96,17 @@ class Rendering:
             case _:
                 return []
         return [*self._discover(namespace), *found]
+
+    def _outside(self, event: Event) -> Iterator[Frame]:
+        """What happened to the thread between runs; the end of a run that never started is none of it."""
+        if event.mode == "state_update":
+            yield Frame("values", [], orjson.loads(event.data)["state"]["values"])
+        elif event.mode == "standing":
+            told = orjson.loads(event.data)
+            yield from map(requested, told["interrupts"])
+            yield lifecycle(
+                "interrupted" if told["status"] == "interrupted" else "completed", self.graph_name
+            )
 
     def _begin(self, event: Event) -> list[Frame]:
         cut_off = [self._give_up(key, LOST) for key in list(self._telling)]

@@ -4,12 +4,15 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from langgraph.pregel import Pregel
 
+from holdfast.auth.rules import Rules
 from holdfast.checkpoint import HOLDFAST, RedisSaver, RunSaver, open_checkpointer
 from holdfast.project import Project
+from holdfast.redaction import Redactor, choose_redactor
 from holdfast.redis.client import Client, connect
 from holdfast.redis.keys import Keys
 from holdfast.redis.stream import Hub
@@ -22,6 +25,7 @@ Graph = Pregel[Any, Any, Any, Any]
 class Platform:
     settings: Settings
     project: Project
+    rules: Rules
     redis_url: str
     keys: Keys
     client: Client
@@ -29,6 +33,14 @@ class Platform:
     checkpointer: RunSaver
     started_at: datetime
     _savers: dict[str, RunSaver] = field(default_factory=dict)
+
+    @cached_property
+    def redactor(self) -> Redactor | None:
+        return choose_redactor(self.settings.redact)
+
+    def told(self, data: bytes) -> bytes:
+        """JSON from a checkpoint or a record as the log tells it, where it stands in for the log."""
+        return self.redactor.json(data) if self.redactor else data
 
     @property
     def foreign_checkpointer(self) -> bool:
@@ -55,7 +67,8 @@ async def open_platform(settings: Settings, project: Project, redis_url: str) ->
             open_checkpointer(settings.checkpointer, client, keys, ttl_s=0 if own else project.ttl_s)
         )
         started_at = await installed_at(client, keys)
-        yield Platform(settings, project, redis_url, keys, client, hub, checkpointer, started_at)
+        rules = Rules(project.auth)
+        yield Platform(settings, project, rules, redis_url, keys, client, hub, checkpointer, started_at)
 
 
 async def installed_at(client: Client, keys: Keys) -> datetime:

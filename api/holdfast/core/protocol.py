@@ -9,7 +9,7 @@ import orjson
 from pydantic import ValidationError
 
 from holdfast.core import approvals, runs, threads
-from holdfast.core.following import START
+from holdfast.core.following import START, pieces
 from holdfast.core.frames import FRAMES, Frame, Rendering, lifecycle, numbered, requested, through
 from holdfast.core.platform import Platform
 from holdfast.core.replay import complete
@@ -18,7 +18,7 @@ from holdfast.events import PROTOCOL_MODES, dump, now_ms
 from holdfast.redis import lua
 from holdfast.redis.client import insist
 from holdfast.redis.lua import Place
-from holdfast.redis.records import FOLLOWED, Caller, RunRecord, ThreadRecord, read_run, run_fields
+from holdfast.redis.records import FOLLOWED, Caller, ThreadRecord
 from holdfast.redis.stream import Reader, Span, Stored
 from holdfast.wire.protocol import Command, EventsRequest, InputRespond
 from holdfast.wire.runs import RunCreate
@@ -89,7 +89,7 @@ async def submit(platform: Platform, caller: Caller, thread_id: str, run: RunCre
     followed = {"stream_mode": [*PROTOCOL_MODES], "stream_subgraphs": True, "stream_resumable": True}
     created = await runs.create(platform, caller, thread_id, run.model_copy(update=followed))
     with suppress(ThreadNotFound):  # it went together with its run, which had ended already
-        await mark(platform, caller, thread_id)
+        await mark(platform, created.caller, thread_id)
     return created
 
 
@@ -102,7 +102,7 @@ async def respond(platform: Platform, caller: Caller, thread_id: str, params: An
     asked = InputRespond.model_validate(params)
     thread = await threads.find(platform, caller, thread_id)
     answers = {one.interrupt_id: one.response for one in asked.responses}
-    await check_waiting(platform, thread, answers)
+    check_waiting(thread, answers)
     created = await submit(
         platform,
         caller,
@@ -119,33 +119,12 @@ async def respond(platform: Platform, caller: Caller, thread_id: str, params: An
     return {}, created.place
 
 
-async def check_waiting(platform: Platform, thread: ThreadRecord, answers: Answer) -> None:
+def check_waiting(thread: ThreadRecord, answers: Answer) -> None:
+    """Raises `NothingPending` for what waits no more; says by whom it was answered where that is known."""
     waiting = approvals.pending(thread)
-    ids = {one.interrupt_id for one in waiting}
-    if thread.status == "busy":
-        ids -= await being_answered(platform, thread.thread_id)
-    for interrupt_id in answers.keys() - ids:
-        approvals.check_gone(thread, interrupt_id, waiting)  # knows who decided it
+    for interrupt_id in answers.keys() - {one.interrupt_id for one in waiting}:
+        approvals.check_gone(thread, interrupt_id, waiting)
         raise NothingPending(f"Interrupt {interrupt_id} is not waiting for an answer.")
-
-
-async def being_answered(platform: Platform, thread_id: str) -> set[str]:
-    """The plain interrupts that runs in line, or at work, bring an answer to."""
-    return {
-        interrupt_id
-        for record in await in_line(platform, thread_id)
-        for interrupt_id in record.request.get("resume") or ()
-    }
-
-
-async def in_line(platform: Platform, thread_id: str) -> list[RunRecord]:
-    client, keys = platform.client, platform.keys
-    ids = [run_id.decode() for run_id in await client.call("LRANGE", keys.queue(thread_id), 0, -1)]
-    found = [
-        read_run(thread_id, run_id, await client.call("HMGET", keys.runs(thread_id), *run_fields(run_id)))
-        for run_id in ids
-    ]
-    return [record for record in found if record]
 
 
 # frames
@@ -223,15 +202,18 @@ class Follower:
         async for batch in self.platform.hub.events(self.thread_id, self.reader, self._after):
             if batch[0].place.seq <= self._last:
                 yield self._start_anew()
+            if any(stored.event.begins for stored in batch):
+                self._record = None  # it may have been deleted and made again, by somebody else
             record = self._record or await insist(self._find)
-            if record and (text := await self._go_on(record, batch)):
-                yield text
+            if record:
+                async for text in self._go_on(record, batch):
+                    yield text
 
     async def _find(self) -> ThreadRecord | None:
         with suppress(ThreadNotFound):
             record = await threads.find(self.platform, self.caller, self.thread_id)
             if not record.followed:
-                await mark(self.platform, self.caller, self.thread_id)
+                await mark(self.platform, self.caller.on(record), self.thread_id)
             self._record, self._rendering.graph_name = record, record.graph_id
         return self._record
 
@@ -249,14 +231,16 @@ class Follower:
         self._rendering, self._record, self._last, self.since = Rendering(), None, 0, 0
         return told
 
-    async def _go_on(self, record: ThreadRecord, batch: list[Stored]) -> bytes:
+    async def _go_on(self, record: ThreadRecord, batch: list[Stored]) -> AsyncIterator[bytes]:
         if self.asked.covers("values", []):
             batch = await complete(self.platform, self.thread_id, batch)
-        first, told = batch[0].place.seq, b""
+        first = batch[0].place.seq
         if first > self._last + 1:  # the log went while this reader was cut off from it
             self.since = max(self.since, through(self._last))
-            told = await self._catch_up(record, first, at_rest=False)
-        return told + b"".join(self._render(batch))
+            if told := await self._catch_up(record, first, at_rest=False):
+                yield told
+        for text in pieces(self._render(batch)):
+            yield text
 
     def _render(self, batch: list[Stored]) -> Iterator[bytes]:
         for stored in batch:
@@ -284,9 +268,10 @@ class Follower:
         frames = []
         if self.asked.covers("values", []):
             values = await threads.values(self.platform, record) or {}
-            frames.append(Frame("values", [], orjson.Fragment(dump(values))))
+            frames.append(Frame("values", [], orjson.Fragment(self.platform.told(dump(values)))))
         if at_rest:
-            frames += [requested(one) for several in record.interrupts.values() for one in several]
+            waiting = orjson.loads(self.platform.told(dump(record.interrupts)))
+            frames += [requested(one) for several in waiting.values() for one in several]
             frames += self._standing(record)
         return frames
 
@@ -295,6 +280,6 @@ class Follower:
             case "interrupted":
                 return [lifecycle("interrupted", record.graph_id)]
             case "error":
-                error = (record.error or {}).get("message", "")
-                return [lifecycle("failed", record.graph_id, error=error)]
+                error = orjson.loads(self.platform.told(dump(record.error or {})))
+                return [lifecycle("failed", record.graph_id, error=error.get("message", ""))]
         return []

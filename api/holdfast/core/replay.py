@@ -39,7 +39,7 @@ async def fetch(platform: Platform, thread_id: str, event: Event) -> Event:
         return replace(event, mode=GONE, data=b"null")
     if "interrupts" in reference:
         values = {**values, "__interrupt__": reference["interrupts"]}
-    return replace(event, data=dump(values))
+    return replace(event, data=platform.told(dump(values)))
 
 
 async def read_values(

@@ -10,11 +10,13 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import orjson
+from structlog.contextvars import bind_contextvars, get_contextvars
 from uuid_utils.compat import uuid7
 
 from holdfast.core import approvals, assistants, threads
 from holdfast.core.following import START, Followed, Result, result, with_interrupts
 from holdfast.core.platform import Platform
+from holdfast.core.requests import about, admit, kwargs
 from holdfast.errors import BadRequest, Conflict, Invalid, RunNotFound, ThreadNotFound
 from holdfast.events import dump
 from holdfast.project import GraphSpec
@@ -25,14 +27,16 @@ from holdfast.wire.runs import RunCreate, RunCreateStateless
 
 STATELESS = UUID("1d4d8c0a-6d5c-5b0e-9a37-2f0d4f3b7c55")  # any constant will do: it sets these ids apart
 LONGEST_KEY = 255
-# What only the server may say; taken out of what clients send.
-RESERVED = ("__", "langgraph_auth_", "langgraph_request_id", "holdfast_")
 
 
 @dataclass(slots=True)
 class Created:
-    """A run that was put in line, or that an earlier request under the same Idempotency-Key has made."""
+    """A run that was put in line, or that an earlier request under the same Idempotency-Key has made.
 
+    `caller` has been admitted to the run: what goes with it, as its end with the client, needs no leave.
+    """
+
+    caller: Caller
     record: RunRecord
     place: Place
     resumable: bool
@@ -82,8 +86,9 @@ def read_once(caller: Caller, thread_id: str, asked: RunCreateStateless, key: st
         return None
     if not 0 < len(key) <= LONGEST_KEY:
         raise Invalid(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
-    owner = sha256("\0".join((caller.tenant, caller.subject, thread_id, key)).encode())
-    return lua.Once(owner.hexdigest(), sha256(dump(asked.model_dump(exclude_unset=True))).hexdigest())
+    name = sha256("\0".join((caller.tenant, caller.subject, thread_id, key)).encode())
+    once = f"{caller.digest}.{name.hexdigest()}"
+    return lua.Once(once, sha256(dump(asked.model_dump(exclude_unset=True))).hexdigest())
 
 
 async def made_before(platform: Platform, caller: Caller, thread_id: str, run_id: str) -> Created:
@@ -92,7 +97,7 @@ async def made_before(platform: Platform, caller: Caller, thread_id: str, run_id
     except RunNotFound:
         raise Conflict("The run that was made under this Idempotency-Key has ended and is gone.") from None
     asked = record.request["kwargs"]
-    return Created(record, START, bool(asked["resumable"]), frozenset(asked["stream_mode"]))
+    return Created(caller, record, START, bool(asked["resumable"]), frozenset(asked["stream_mode"]))
 
 
 async def submit(
@@ -107,11 +112,14 @@ async def submit(
     spec = assistants.find(platform, asked.assistant_id)
     if once:  # an answer that was taken would read as one that comes too late
         await lua.check_once(platform.client, platform.keys, thread_id, once)
-    answers = await read_answers(platform, caller, thread_id, asked, create_thread=create_thread)
     request = new_request(thread_id, asked, spec, caller)
+    caller = await admit(platform, caller, request, asked, create_thread=create_thread)
+    request["metadata"] |= of_graph(spec)
+    answers = await read_answers(platform, caller, thread_id, asked, create_thread=create_thread)
     if answers is not None:
         request |= {"resume": answers.resume, "decisions": answers.decisions}
     run_id, now = request["run_id"], datetime.fromisoformat(request["created_at"])
+    bind_contextvars(thread_id=thread_id, run_id=run_id)
     submission = lua.Submission(
         thread_id,
         run_id,
@@ -120,13 +128,14 @@ async def submit(
         now,
         create=create_thread,
         metadata=of_graph(spec),
+        answers=list(answers.resume) if answers and is_strict(asked) else (),
         delay_ms=round((asked.after_seconds or 0) * 1000),
         most=Most(platform.settings.max_runs, platform.settings.max_runs_of_tenant),
         once=once,
     )
     place = await lua.submit(platform.client, platform.keys, submission)
     record = RunRecord(run_id, thread_id, request, "pending", now, now, 0, "")
-    return Created(record, place, asked.stream_resumable, frozenset(asked.stream_mode))
+    return Created(caller, record, place, asked.stream_resumable, frozenset(asked.stream_mode))
 
 
 def of_graph(spec: GraphSpec) -> dict[str, str]:
@@ -140,13 +149,19 @@ def new_request(thread_id: str, asked: RunCreateStateless, spec: GraphSpec, call
         "run_id": str(uuid7()),
         "thread_id": thread_id,
         **of_graph(spec),
-        "metadata": {"created_by": "system", **(asked.metadata or {}), **of_graph(spec)},
+        "metadata": {"created_by": "system", **(asked.metadata or {})},
         "multitask_strategy": getattr(asked, "multitask_strategy", "enqueue"),
         "created_at": datetime.now(UTC).isoformat(),
         "caller": caller.subject,
         "roles": list(caller.roles),
+        "user": dict(caller.user),
+        "http_request_id": get_contextvars().get("request_id"),
         "kwargs": kwargs(asked),
     }
+
+
+def is_strict(asked: RunCreateStateless) -> bool:
+    return isinstance(asked, RunCreate) and asked.strict_resume
 
 
 async def read_answers(
@@ -154,7 +169,7 @@ async def read_answers(
 ) -> approvals.Answers | None:
     if asked.command is None or not asked.command.resumes:
         return None
-    strict = getattr(asked, "strict_resume", False)
+    strict = is_strict(asked)
     try:
         thread = await threads.find(platform, caller, thread_id)
     except ThreadNotFound:
@@ -162,39 +177,6 @@ async def read_answers(
             raise
         return approvals.Answers()
     return approvals.read_resume(thread, asked.command.resume, caller, strict=strict)
-
-
-def kwargs(asked: RunCreateStateless) -> dict[str, Any]:
-    """What the client asked for, in the form of a Run's `kwargs`."""
-    config = asked.config.model_dump(exclude_none=True) if asked.config else {}
-    if config.get("configurable") and asked.context:
-        raise BadRequest("Send either config.configurable or context: the one is a mirror of the other.")
-    configurable = clean(config.get("configurable") or asked.context or {})
-    checkpoint_id = getattr(asked, "checkpoint_id", None)
-    if checkpoint := getattr(asked, "checkpoint", None):
-        checkpoint_id = checkpoint_id or checkpoint.checkpoint_id
-        configurable["checkpoint_ns"] = checkpoint.checkpoint_ns
-    if checkpoint_id:
-        configurable["checkpoint_id"] = checkpoint_id
-    config["configurable"] = configurable
-    config["metadata"] = clean(config.get("metadata") or {})
-    return {
-        "input": asked.input,
-        "command": asked.command.model_dump(exclude_unset=True) if asked.command else None,
-        "config": config,
-        "context": clean(asked.context or {}),
-        "stream_mode": asked.stream_mode,
-        "stream_subgraphs": asked.stream_subgraphs,
-        "interrupt_before": asked.interrupt_before,
-        "interrupt_after": asked.interrupt_after,
-        "resumable": asked.stream_resumable,
-        "on_completion": asked.on_completion,
-        "durability": asked.effective_durability,
-    }
-
-
-def clean(given: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in given.items() if not key.startswith(RESERVED)}
 
 
 # following
@@ -252,6 +234,7 @@ async def follow(
     platform: Platform, caller: Caller, thread_id: str, run_id: str, *, after: Place | None = START
 ) -> tuple[RunRecord, Followed]:
     """Follows a run that exists, from a place in the log; None is the place it has reached now."""
+    caller = await threads.admit(platform, caller, thread_id, "read", about(thread_id, run_id))
     reader = await platform.hub.join(thread_id)
     try:
         record = await get(platform, caller, thread_id, run_id)
@@ -280,9 +263,9 @@ async def join(platform: Platform, caller: Caller, thread_id: str, run_id: str) 
         return await result(followed)
     await followed.close()
     if record.error:
-        return Result(b'{"__error__":' + record.error.encode() + b"}", record.status)
+        return Result(b'{"__error__":' + platform.told(record.error.encode()) + b"}", record.status)
     thread = await threads.find(platform, caller, thread_id)
-    return Result(dump(await final_values(platform, thread)), record.status)
+    return Result(platform.told(dump(await final_values(platform, thread))), record.status)
 
 
 async def final_values(platform: Platform, thread: ThreadRecord) -> Any:
@@ -296,13 +279,9 @@ async def final_values(platform: Platform, thread: ThreadRecord) -> Any:
 
 
 async def get(platform: Platform, caller: Caller, thread_id: str, run_id: str) -> RunRecord:
-    thread, values = await asyncio.gather(
-        platform.client.call("HMGET", platform.keys.thread(thread_id), "tenant", "owner"),
-        platform.client.call("HMGET", platform.keys.runs(thread_id), *run_fields(run_id)),
-    )
-    tenant, owner = ((part or b"").decode() for part in thread)
-    seen = tenant == caller.tenant and caller.owner_filter in ("", owner)
-    record = read_run(thread_id, run_id, values) if seen else None
+    caller = await threads.admit(platform, caller, thread_id, "read", about(thread_id, run_id))
+    values = await lua.read_run(platform.client, platform.keys, thread_id, run_id, caller)
+    record = read_run(thread_id, run_id, values)
     if record is None:
         raise RunNotFound(f"Run with ID {run_id} not found")
     return record
@@ -312,7 +291,7 @@ async def list_runs(
     platform: Platform, caller: Caller, thread_id: str, *, limit: int, offset: int, status: str | None
 ) -> tuple[list[RunRecord], int]:
     """A page of the thread's runs, newest first, and how many there are."""
-    await threads.find(platform, caller, thread_id)
+    await threads.find(platform, caller, thread_id, "search", metadata={}, limit=limit, offset=offset)
     ids = [
         id.decode()
         for id in await platform.client.call("ZREVRANGEBYLEX", platform.keys.run_order(thread_id), "+", "-")
@@ -339,6 +318,8 @@ async def cancel(
 
     Raises `RunNotFound` for a run that has ended.
     """
+    asked = about(thread_id, run_id, action=action)
+    caller = await threads.admit(platform, caller, thread_id, "update", asked)
     record, followed = await follow(platform, caller, thread_id, run_id, after=None)
     try:
         await lua.cancel(platform.client, platform.keys, thread_id, run_id, action, datetime.now(UTC))
@@ -359,6 +340,7 @@ async def stop(platform: Platform, caller: Caller, thread_id: str, run_id: str) 
 
 async def delete(platform: Platform, caller: Caller, thread_id: str, run_id: str) -> None:
     """Deletes a run; one that is active is cancelled first."""
+    caller = await threads.admit(platform, caller, thread_id, "delete", about(thread_id, run_id))
     if (await get(platform, caller, thread_id, run_id)).active:
         with suppress(RunNotFound):  # it ended just now
             await cancel(platform, caller, thread_id, run_id, action="interrupt", wait=True)

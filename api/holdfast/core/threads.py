@@ -3,18 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
 from langgraph.types import StateSnapshot
 from uuid_utils.compat import uuid7
 
+from holdfast.auth.rules import Action
+from holdfast.core import approvals
 from holdfast.core.platform import Platform
 from holdfast.core.states import EMPTY_STATE, describe_interrupt, describe_state
 from holdfast.errors import BadRequest, Fenced, HoldfastError, ThreadBusy, ThreadExists, ThreadNotFound
+from holdfast.events import dump
 from holdfast.redis import lua
 from holdfast.redis.records import Caller, ThreadRecord, metadata_fields, read_thread, timestamp_us
 from holdfast.wire.common import CheckpointAddress
@@ -28,6 +31,7 @@ from holdfast.wire.threads import (
 )
 
 Graph = Pregel[Any, Any, Any, Any]
+Wanted = TypeVar("Wanted", bound=ThreadFilter)
 PAGE = 200  # records read at once while searching
 AT_ONCE = 8  # states loaded at once for a page of threads
 
@@ -36,19 +40,39 @@ def missing(thread_id: str) -> ThreadNotFound:
     return ThreadNotFound(f"Thread with ID {thread_id} not found")
 
 
-async def find(platform: Platform, caller: Caller, thread_id: str) -> ThreadRecord:
-    """The thread's record. Raises `ThreadNotFound`, also when it is somebody else's."""
-    stored = await platform.client.call("HGETALL", platform.keys.thread(thread_id))
-    if not stored:
-        raise missing(thread_id)
-    thread = read_thread(thread_id, stored)
-    if not caller.may_use(thread):
+async def find(
+    platform: Platform, caller: Caller, thread_id: str, action: Action = "read", **value: Any
+) -> ThreadRecord:
+    """The thread's record, for a caller who may do this to it.
+
+    Raises `ThreadNotFound`, also when it is somebody else's, and what the project's rules raise.
+    """
+    caller = await platform.rules.admit(caller, "threads", action, {"thread_id": thread_id, **value})
+    return await read_record(platform, caller, thread_id)
+
+
+async def read_record(platform: Platform, caller: Caller, thread_id: str) -> ThreadRecord:
+    """As `find`, for a caller whom the project's rules have admitted."""
+    stored = await lua.read_thread(platform.client, platform.keys, thread_id, caller)
+    thread = read_thread(thread_id, stored) if stored else None
+    if thread is None or not caller.may_use(thread):
         raise missing(thread_id)
     return thread
 
 
+async def admit(
+    platform: Platform, caller: Caller, thread_id: str, action: Action, value: dict[str, Any]
+) -> Caller:
+    """As `find`, for what a script does: the rest of the question, whose the thread is, it asks itself."""
+    caller = await platform.rules.admit(caller, "threads", action, value)
+    return caller.on(await find(platform, caller, thread_id)) if caller.conditions else caller
+
+
 async def create(platform: Platform, caller: Caller, asked: ThreadCreate) -> ThreadRecord:
     thread_id = asked.thread_id or str(uuid7())
+    metadata = asked.metadata or {}
+    value: dict[str, Any] = {"thread_id": thread_id, "metadata": metadata, "if_exists": asked.if_exists}
+    caller = await platform.rules.admit(caller, "threads", "create", value)
     try:
         await lua.create_thread(
             platform.client,
@@ -56,7 +80,7 @@ async def create(platform: Platform, caller: Caller, asked: ThreadCreate) -> Thr
             thread_id,
             caller,
             now=datetime.now(UTC),
-            metadata=asked.metadata or {},
+            metadata=value["metadata"] or {},
             ttl_minutes=asked.ttl.ttl if asked.ttl else None,
             default_ttl_s=platform.project.ttl_s,
         )
@@ -67,11 +91,13 @@ async def create(platform: Platform, caller: Caller, asked: ThreadCreate) -> Thr
             return await find(platform, caller, thread_id)
         except ThreadNotFound:
             raise ThreadExists(f"Thread with ID {thread_id} already exists") from None
-    return await find(platform, caller, thread_id)
+    return await find(platform, replace(caller, conditions=(), within=caller.subject), thread_id)
 
 
 async def patch(platform: Platform, caller: Caller, thread_id: str, asked: ThreadPatch) -> None:
-    fields = [*metadata_fields(asked.metadata or {}), "updated_at", timestamp_us(datetime.now(UTC))]
+    value: dict[str, Any] = {"thread_id": thread_id, "metadata": asked.metadata or {}}
+    caller = await admit(platform, caller, thread_id, "update", value)
+    fields = [*metadata_fields(value["metadata"] or {}), "updated_at", timestamp_us(datetime.now(UTC))]
     if asked.ttl:
         fields += ("ttl", str(asked.ttl.ttl))
     await lua.update_thread(platform.client, platform.keys, thread_id, caller, fields)
@@ -79,7 +105,7 @@ async def patch(platform: Platform, caller: Caller, thread_id: str, asked: Threa
 
 async def delete(platform: Platform, caller: Caller, thread_id: str) -> None:
     """Deletes the thread and all that belongs to it, also while a run is active."""
-    thread = await find(platform, caller, thread_id)
+    thread = await find(platform, caller, thread_id, "delete")
     await lua.delete_thread(platform.client, platform.keys, thread_id, thread.tenant, thread.owner)
     if platform.foreign_checkpointer:
         await platform.checkpointer.adelete_thread(thread_id)
@@ -127,6 +153,7 @@ async def search(
     platform: Platform, caller: Caller, wanted: ThreadSearch
 ) -> tuple[list[dict[str, Any]], int]:
     """A page of threads, and how many there are in all."""
+    caller, wanted = await admit_search(platform, caller, wanted)
     found = [thread async for thread in matching(platform, caller, wanted)]
     found.sort(key=lambda thread: getattr(thread, wanted.sort_by), reverse=wanted.sort_order == "desc")
     page = found[wanted.offset : wanted.offset + wanted.limit]
@@ -149,7 +176,16 @@ async def describe_all(platform: Platform, page: Iterable[ThreadRecord]) -> list
     return list(await asyncio.gather(*map(one, page)))
 
 
+async def admit_search(platform: Platform, caller: Caller, wanted: Wanted) -> tuple[Caller, Wanted]:
+    """The project's rules may narrow a search by more `metadata` too."""
+    value = wanted.model_dump(exclude_none=True, exclude={"select", "sort_by", "sort_order"})
+    value.setdefault("metadata", {})
+    caller = await platform.rules.admit(caller, "threads", "search", value)
+    return caller, wanted.model_copy(update={"metadata": value["metadata"]})
+
+
 async def count(platform: Platform, caller: Caller, wanted: ThreadFilter) -> int:
+    caller, wanted = await admit_search(platform, caller, wanted)
     return len([thread async for thread in matching(platform, caller, wanted)])
 
 
@@ -183,15 +219,15 @@ async def visible(platform: Platform, caller: Caller, ids: list[str] | None) -> 
         else:
             names = [thread_id for thread_id in dict.fromkeys(ids) if platform.keys.lane(thread_id) == lane]
         for start in range(0, len(names), PAGE):
-            for thread in await load(platform, index, names[start : start + PAGE]):
+            for thread in await load(platform, caller, index, names[start : start + PAGE]):
                 if caller.may_use(thread):
                     yield thread
 
 
-async def load(platform: Platform, index: str, ids: list[str]) -> list[ThreadRecord]:
+async def load(platform: Platform, caller: Caller, index: str, ids: list[str]) -> list[ThreadRecord]:
     """Reads records; what has expired meanwhile is taken off the index."""
     stored = await asyncio.gather(
-        *(platform.client.call("HGETALL", platform.keys.thread(thread_id)) for thread_id in ids)
+        *(lua.read_thread(platform.client, platform.keys, thread_id, caller) for thread_id in ids)
     )
     gone = [thread_id for thread_id, fields in zip(ids, stored, strict=True) if not fields]
     if gone:
@@ -265,25 +301,17 @@ async def update_state(
     platform: Platform, caller: Caller, thread_id: str, asked: StateUpdate
 ) -> dict[str, Any]:
     """Writes values as if a node had returned them. Raises `ThreadBusy` while a run is active."""
-    thread = await find(platform, caller, thread_id)
+    thread = await find(platform, caller, thread_id, "update")
     if thread.status == "busy":
         raise ThreadBusy
     at = asked.checkpoint or CheckpointAddress()
     config = address(thread_id, asked.checkpoint_id or at.checkpoint_id, at.checkpoint_ns)
     async with opened(platform, thread) as graph:
-        try:
-            written = await graph.aupdate_state(config, asked.values, as_node=asked.as_node)
-            found = await graph.aget_state(address(thread_id))
-        except Fenced:
-            raise ThreadBusy from None
-        except HoldfastError:
-            raise
-        except Exception as error:  # whatever the graph's own reducers make of the values
-            raise BadRequest(str(error) or f"The graph refuses it: {type(error).__name__}.") from error
-    await note_state(platform, caller, thread_id, found)
+        written = await write_state(graph, config, asked)
     configurable = {
         key: written["configurable"].get(key) for key in ("thread_id", "checkpoint_ns", "checkpoint_id")
     }
+    await note_state(platform, caller.on(thread), thread_id, mark=str(configurable["checkpoint_id"]))
     return {
         "checkpoint": configurable,
         "configurable": configurable,
@@ -291,23 +319,58 @@ async def update_state(
     }
 
 
-async def note_state(platform: Platform, caller: Caller, thread_id: str, found: StateSnapshot) -> None:
-    """Brings the thread's record in step with a state that was written from outside a run."""
+async def write_state(graph: Graph, config: RunnableConfig, asked: StateUpdate) -> RunnableConfig:
+    try:
+        return await graph.aupdate_state(config, asked.values, as_node=asked.as_node)
+    except Fenced:
+        raise ThreadBusy from None
+    except HoldfastError:
+        raise
+    except Exception as error:  # whatever the graph's own reducers make of the values
+        raise BadRequest(str(error) or f"The graph refuses it: {type(error).__name__}.") from error
+
+
+async def note_state(platform: Platform, caller: Caller, thread_id: str, mark: str) -> None:
+    """Brings the thread's record and its readers in step with a state that was written from outside a run."""
+    noted = False
+    while not noted:  # what is logged meanwhile may have changed the state that was read
+        thread = await read_record(platform, caller, thread_id)
+        told = tell(platform, thread_id, await snapshot(platform, thread))
+        noted = await lua.note_state(
+            platform.client,
+            platform.keys,
+            thread_id,
+            caller,
+            told,
+            mark=mark,
+            seq=thread.seq,
+            now=datetime.now(UTC),
+            ttl_s=kept_s(platform, replace(thread, interrupts=told.interrupts)),
+            keep_s=platform.settings.events_keep_s,
+        )
+
+
+def tell(platform: Platform, thread_id: str, found: StateSnapshot) -> lua.Told:
+    status = "interrupted" if found.tasks else "idle"
     interrupts = {
         task.id: [describe_interrupt(one) for one in task.interrupts]
         for task in found.tasks
         if task.interrupts
     }
-    now = timestamp_us(datetime.now(UTC))
-    fields = ["status", "interrupted" if found.tasks else "idle", "interrupts", orjson.dumps(interrupts)]
-    await lua.update_thread(
-        platform.client,
-        platform.keys,
-        thread_id,
-        caller,
-        [*fields, "error", "", "updated_at", now, "state_updated_at", now],
-        only_idle=True,
+    waiting = [one for of_task in interrupts.values() for one in of_task]
+    return lua.Told(
+        status,
+        interrupts,
+        platform.told(dump({"state": describe_state(found), "thread_id": thread_id})),
+        platform.told(dump({"status": status, "interrupts": waiting})),
     )
+
+
+def kept_s(platform: Platform, thread: ThreadRecord) -> int:
+    """How long the thread is kept at rest: for ever while an approval waits."""
+    if any(one.policy for one in approvals.pending(thread)):
+        return 0
+    return platform.project.ttl_s if thread.ttl_minutes is None else round(thread.ttl_minutes * 60)
 
 
 async def history(

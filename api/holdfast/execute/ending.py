@@ -1,10 +1,15 @@
 """The end of a run: its outcome, saved together with its last events and the state of its thread."""
 
 import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from langgraph.types import StateSnapshot
+
 from holdfast.checkpoint import RunSaver
-from holdfast.errors import Conflict, Fenced, Unavailable
+from holdfast.errors import Fenced, Unavailable
 from holdfast.events import Encoder, Event
 from holdfast.execute.feeding import Feed
 from holdfast.execute.inputs import (
@@ -13,12 +18,18 @@ from holdfast.execute.inputs import (
     newest,
     read_interrupts,
     read_request_id,
+    read_values,
     taken_back,
 )
 from holdfast.execute.limits import Limits
 from holdfast.execute.opening import ClaimedGraph, Graph
 from holdfast.redis.claims import Claim, Outcome
 from holdfast.redis.log import Log
+
+logger = logging.getLogger(__name__)
+
+# A run that is to end waits no longer for its graph to be made once more.
+OPEN_S = 5.0
 
 POISONED = "poisoned: the run ended its worker {failures} times and is not tried again"
 
@@ -50,59 +61,75 @@ class End:
             self._log.write(self._encoder.event("values", snapshot.values))
         return await self._finish(
             "success",
-            "interrupted" if snapshot.tasks else "idle",
+            rest(snapshot),
             interrupts=read_interrupts(snapshot),
             waiting=waiting,
         )
 
-    async def fail(self, error: str, message: str) -> None:
+    async def fail(self, error: str, message: str, status: str = "error") -> None:
         interrupts = await self._still_waiting()
-        await self._finish(
-            "error", "error", interrupts=interrupts, error={"error": error, "message": message}
-        )
+        await self._finish(status, "error", interrupts=interrupts, error={"error": error, "message": message})
 
     async def poison(self) -> None:
         """Gives up a run that has ended its workers."""
         await self.fail("RunPoisoned", POISONED.format(failures=self._limits.max_attempts))
 
     async def time_out(self) -> None:
-        message = f"no end within {self._limits.run_timeout_s:g} s"
-        await self._finish("timeout", "error", error={"error": "TimeoutError", "message": message})
+        await self.fail("TimeoutError", f"no end within {self._limits.run_timeout_s:g} s", "timeout")
 
     async def cancel(self, *, rollback: bool) -> None:
-        async with self._source.open(self._feed.config) as (graph, saver):
-            if rollback:
-                if refused := await self._roll_back(saver):
-                    await self.fail(type(refused).__name__, refused.detail)
-                    return
-            else:
-                await self._keep_speech(graph)
-            snapshot = await self._feed.head(graph)
+        try:
+            snapshot = await self._look_back(rollback=rollback)
+        except (Fenced, Unavailable):
+            raise
+        except Exception as error:  # of the graph's own making: it must not keep the run from its end
+            await self._cancel_unseen(error, rollback=rollback)
+            return
+        if rollback:
+            self._log.write(self._encoder.event("values", read_values(snapshot)))
         await self._finish(
             "interrupted",
-            "interrupted" if snapshot.tasks else "idle",
+            rest(snapshot),
             interrupts=read_interrupts(snapshot),
             waiting=taken_back(snapshot, self._feed.decisions),
             after="rollback" if rollback else "",
         )
 
-    async def _roll_back(self, saver: RunSaver) -> Conflict | None:
-        """What stands against it: the run's checkpoints may hold up those of other runs."""
-        try:
-            await saver.forget_run(self._claim.thread_id, self._claim.run_id)
-        except Conflict as error:
-            return error
-        return None
+    async def _cancel_unseen(self, error: Exception, *, rollback: bool) -> None:
+        """Ends a cancelled run whose state cannot be looked at, or not be taken back."""
+        if rollback:
+            await self.fail(type(error).__name__, str(error))
+            return
+        unseen = {"run_id": self._claim.run_id, "error": type(error).__name__}
+        logger.warning("the state of a cancelled run cannot be read", extra=unseen)
+        await self._finish("interrupted", "idle")
+
+    async def _look_back(self, *, rollback: bool) -> StateSnapshot:
+        """What a cancelled run leaves. Raises `Conflict` when its checkpoints hold up those of other runs."""
+        async with self._open() as (graph, saver):
+            if rollback:
+                await saver.forget_run(self._claim.thread_id, self._claim.run_id)
+            else:
+                await self._keep_speech(graph)
+            return await self._feed.head(graph)
 
     async def _still_waiting(self) -> dict[str, list[dict[str, Any]]]:
         """What a failed run leaves to be answered: other questions than the one that it failed at."""
         try:
-            async with self._source.open(self._feed.config) as (graph, _):
+            async with self._open() as (graph, _):
                 return read_interrupts(await self._feed.head(graph))
         except (Fenced, Unavailable):
             raise
         except Exception:  # a graph that cannot even be opened: this is why the run failed
             return {}
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[tuple[Graph, RunSaver]]:
+        """Opens the graph; raises TimeoutError where its factory hangs."""
+        async with AsyncExitStack() as stack:
+            async with asyncio.timeout(OPEN_S):
+                opened = await stack.enter_async_context(self._source.open(self._feed.config))
+            yield opened
 
     async def _keep_speech(self, graph: Graph) -> None:
         """What a person has read stays in the thread: text that was streamed when the run was cut off."""
@@ -155,3 +182,8 @@ class End:
     def _ttl_s(self) -> int:
         minutes = self._claim.ttl_minutes
         return self._limits.default_ttl_s if minutes is None else round(minutes * 60)
+
+
+def rest(snapshot: StateSnapshot) -> str:
+    """What a thread is when nothing runs. `next` can be empty after a crash while tasks are left."""
+    return "interrupted" if snapshot.tasks else "idle"

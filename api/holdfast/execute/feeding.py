@@ -99,7 +99,7 @@ class Feed:
 
     def _rest(self, graph: Graph, snapshot: StateSnapshot) -> Any:
         """None, for what an earlier attempt has left to do."""
-        # `next` can be empty after a crash while tasks are left.
+        # Not `next`: it can be empty after a crash while tasks are left.
         if all(task.interrupts for task in snapshot.tasks) or self._at_breakpoint(graph, snapshot):
             return NOTHING
         for request_id, decision in list(self.decisions.items())[:1]:  # the one its last worker was at

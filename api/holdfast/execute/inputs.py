@@ -17,19 +17,15 @@ def run_config(claim: Claim) -> RunnableConfig:
     """The graph's config: what the client asked for, and what only the server may say."""
     request = claim.request
     asked = request["kwargs"].get("config") or {}
-    identity = {
-        "identity": claim.owner,
-        "tenant": claim.tenant,
-        "roles": list(request["roles"]) if request["caller"] == claim.owner else [],
-        "is_authenticated": True,
-    }
+    user = identity(claim)
     own = {
         "run_id": claim.run_id,
         "thread_id": claim.thread_id,
         "graph_id": request["graph_id"],
         "assistant_id": request["assistant_id"],
-        "langgraph_auth_user": identity,
+        "langgraph_auth_user": user,
         "langgraph_auth_user_id": claim.owner,
+        "langgraph_auth_permissions": list(user.get("permissions") or ()),
         "holdfast_decision": None,
     }
     if claim.hold:
@@ -50,6 +46,18 @@ def run_config(claim: Claim) -> RunnableConfig:
     if asked.get("recursion_limit"):
         config["recursion_limit"] = asked["recursion_limit"]
     return config
+
+
+def identity(claim: Claim) -> dict[str, Any]:
+    """Whose conversation it is: the thread's owner, also when somebody else has answered."""
+    own = claim.request["caller"] == claim.owner
+    return {
+        **((claim.request.get("user") or {}) if own else {}),
+        "identity": claim.owner,
+        "tenant": claim.tenant,
+        "roles": list(claim.request["roles"]) if own else [],
+        "is_authenticated": True,
+    }
 
 
 def is_fork(config: RunnableConfig) -> bool:
@@ -98,8 +106,17 @@ def asks_approval(interrupts: Mapping[str, list[dict[str, Any]]]) -> bool:
 
 def read_interrupts(snapshot: StateSnapshot) -> dict[str, list[dict[str, Any]]]:
     """What waits, by task, in the form of a thread's `interrupts`."""
-    return {
+    waiting = {
         task.id: [encode_interrupt(interrupt) for interrupt in task.interrupts]
         for task in snapshot.tasks
         if task.interrupts
     }
+    found: dict[str, list[dict[str, Any]]] = orjson.loads(dump(waiting))  # a question may hold any object
+    return found
+
+
+def read_values(snapshot: StateSnapshot) -> Any:
+    """The values as a stream shows them: with what waits on them."""
+    if not snapshot.interrupts or not isinstance(snapshot.values, dict):
+        return snapshot.values
+    return {**snapshot.values, "__interrupt__": snapshot.interrupts}

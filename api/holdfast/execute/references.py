@@ -17,14 +17,15 @@ class References:
     """Says which checkpoint holds a chunk of `values`, where one certainly does.
 
     Under durability `sync`, LangGraph gives the values of a step once its checkpoint is stored, and before
-    the next one is. There are values that no checkpoint holds: those at the start of a resumed run, which a
-    command may have changed, and those after an interrupt, with the writes of finished tasks in them.
+    the next one is; `kept` says that it is so, and that the checkpoints outlive the run. There are values
+    that no checkpoint holds: those at the start of a resumed run, which a command may have changed, and those
+    after an interrupt, with the writes of finished tasks in them.
     """
 
-    def __init__(self, graph_id: str, graph: Graph, durability: str) -> None:
+    def __init__(self, graph_id: str, graph: Graph, *, kept: bool) -> None:
         self._graph_id = graph_id
         self._saver = cast("RunSaver", graph.checkpointer)
-        self._holds = durability == "sync" and not any(
+        self._holds = kept and not any(
             isinstance(graph.channels.get(name), UntrackedValue) for name in graph.stream_channels_list
         )
         self._referred = self._saver.newest_put

@@ -1,15 +1,16 @@
-"""A graph at work: its stream, written into the thread's log."""
+"""A graph at work, and its stream of events."""
 
-from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import RunControl
 
-from holdfast.events import Encoder
+from holdfast.events import Encoder, Event
 from holdfast.execute.opening import Graph
 from holdfast.execute.references import INTERRUPT, References
-from holdfast.redis.log import Log
+from holdfast.execute.stopping import Nodes
 
 if TYPE_CHECKING:
     from langgraph.types import Durability
@@ -18,25 +19,30 @@ if TYPE_CHECKING:
 class Stream:
     """Runs a graph as a request asked for it; `control` can ask it to stop at its next step."""
 
-    def __init__(self, graph_id: str, asked: Mapping[str, Any], encoder: Encoder, log: Log) -> None:
+    def __init__(
+        self, graph_id: str, asked: Mapping[str, Any], encoder: Encoder, write: Callable[[Event], None]
+    ) -> None:
         self.control = RunControl()
+        self.nodes = Nodes()
         self._graph_id = graph_id
         self._asked = asked
         self._durability: Durability = asked.get("durability") or "sync"
         self._encoder = encoder
-        self._log = log
+        self._write = write
 
     async def run(self, graph: Graph, feed: Any, config: RunnableConfig) -> bool:
         """True when the graph may have paused, so that its state has to be looked at."""
         paused = self._has_breakpoints(graph)
-        references = References(self._graph_id, graph, self._durability)
-        async for namespace, mode, chunk in self._chunks(graph, feed, config):
-            reference = b""
-            if mode == "values" and not namespace:
-                paused |= isinstance(chunk, dict) and INTERRUPT in chunk
-                reference = references.of(chunk)
-            for event in self._encoder.encode(mode, chunk, namespace, reference):
-                self._log.write(event)
+        lasting = self._asked.get("on_completion") != "delete"
+        references = References(self._graph_id, graph, kept=lasting and self._durability == "sync")
+        async with aclosing(self._chunks(graph, feed, config)) as chunks:
+            async for namespace, mode, chunk in chunks:
+                reference = b""
+                if mode == "values" and not namespace:
+                    paused |= isinstance(chunk, dict) and INTERRUPT in chunk
+                    reference = references.of(chunk)
+                for event in self._encoder.encode(mode, chunk, namespace, reference):
+                    self._write(event)
         return paused
 
     def _has_breakpoints(self, graph: Graph) -> bool:
@@ -49,11 +55,12 @@ class Stream:
 
     async def _chunks(
         self, graph: Graph, feed: Any, config: RunnableConfig
-    ) -> AsyncIterator[tuple[str, str, Any]]:
+    ) -> AsyncGenerator[tuple[str, str, Any]]:
         asked, subgraphs = self._asked, bool(self._asked.get("stream_subgraphs"))
+        watched: RunnableConfig = {**config, "callbacks": [self.nodes]}
         stream = graph.astream(
             feed,
-            config,
+            watched,
             context=asked.get("context") or None,
             stream_mode=self._encoder.langgraph_modes,  # type: ignore[arg-type]
             subgraphs=subgraphs,
@@ -62,9 +69,10 @@ class Stream:
             interrupt_after=asked.get("interrupt_after"),
             control=self.control,
         )
-        async for item in stream:
-            if subgraphs:
-                namespace, mode, chunk = item
-                yield "|".join(namespace), mode, chunk
-            else:
-                yield "", *item
+        async with aclosing(cast("AsyncGenerator[Any]", stream)) as items:
+            async for item in items:
+                if subgraphs:
+                    namespace, mode, chunk = item
+                    yield "|".join(namespace), mode, chunk
+                else:
+                    yield "", *item

@@ -10,7 +10,7 @@ from holdfast.errors import Conflict, Fenced
 from holdfast.redis.client import Argument, Client, Script, insist
 from holdfast.redis.keys import Keys
 
-_PUT = Script.load("checkpoint_common", "checkpoint_put")
+PUT = Script.load("checkpoint_common", "checkpoint_put")
 _PUT_WRITES = Script.load("checkpoint_common", "checkpoint_put_writes")
 _LOAD = Script.load("checkpoint_common", "checkpoint_load")
 _HISTORY = Script.load("checkpoint_common", "checkpoint_history")
@@ -19,6 +19,8 @@ _DROP = Script.load("checkpoint_common", "checkpoint_drop")
 _DELETE = Script.load("checkpoint_common", "checkpoint_delete")
 _DUMP = Script.load("checkpoint_common", "checkpoint_dump")
 _RESTORE = Script.load("checkpoint_common", "checkpoint_restore")
+_HOLDING = Script.load("checkpoint_common", "checkpoint_holding")
+_REPLACE = Script.load("checkpoint_common", "checkpoint_replace")
 
 Fields = dict[bytes, bytes]
 
@@ -65,7 +67,7 @@ class ThreadCheckpoints(NamedTuple):
         awaited = tuple(expected)
         pairs = [part for pair in fields.items() for part in pair]
         head = (self.token, self.ttl_s, self.thread_id, name, len(awaited))
-        missing: list[bytes] = await self._run(_PUT, *head, *awaited, *pairs)
+        missing: list[bytes] = await self._run(PUT, *head, *awaited, *pairs)
         return missing
 
     async def put_writes(
@@ -123,6 +125,16 @@ class ThreadCheckpoints(NamedTuple):
 
     async def restore(self, dumped: tuple[bytes, bytes]) -> None:
         await self._run(_RESTORE, self.token, self.ttl_s, self.thread_id, *dumped)
+
+    async def holding(self, text: str) -> Fields:
+        """The fields whose value holds a text."""
+        return _pairs(await self._run(_HOLDING, text))
+
+    async def replace(self, changes: Mapping[bytes, tuple[bytes, bytes]]) -> int:
+        """Puts values in the place of others, by field; returns how many were still what they had been."""
+        flat = [part for field, pair in changes.items() for part in (field, *pair)]
+        changed: int = await self._run(_REPLACE, self.token, *flat) if flat else 0
+        return changed
 
     async def _run(self, script: Script, *args: Argument) -> Any:
         keys = (

@@ -20,9 +20,10 @@ WRITABLE_TIMEOUT_S = 30.0
 
 
 def shown(url: str) -> str:
-    """The URL without its password."""
-    user, at, _ = urlsplit(url).netloc.rpartition("@")
-    return url.replace(user + at, "", 1)
+    """Where the URL leads: without user and password, and without options, which may be a password too."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2] if parts.scheme != "unix" else ""
+    return f"{parts.scheme}://{host}{parts.path}"
 
 
 def check_url(url: str) -> None:
@@ -33,6 +34,10 @@ def check_url(url: str) -> None:
         raise StartError(
             "REDIS_URL is not an address: write it as redis://host:6379, rediss://host:6379 or unix:///path."
         ) from error
+    parts = urlsplit(url)
+    if parts.netloc and "@" not in parts.netloc and "@" in url:
+        # The password ended the host's part too early: the rest of it would count as path or options.
+        raise StartError("The password in REDIS_URL holds a / or ? or #: write it as %2F, %3F or %23.")
 
 
 async def check_server(client: Client, url: str, *, allow_eviction: bool) -> str:

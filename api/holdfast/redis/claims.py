@@ -155,6 +155,7 @@ def finish_keys(keys: Keys, claim: Claim) -> list[str]:
         *index_keys(keys, thread_id, claim.tenant, claim.owner),
         keys.registry(lane),
         *schedule_keys(keys, lane),
+        keys.departed(thread_id),
     ]
 
 

@@ -161,6 +161,8 @@ class Client:
                 replies = await pipeline.execute(raise_on_error=False)
         except (RedisError, OSError) as error:
             replies = [unavailable(error) for _ in batch]
+        except Exception as error:  # an argument that redis-py cannot write, a reply that it cannot read
+            replies = [error for _ in batch]
         if any(isinstance(reply, ReadOnlyError) for reply in replies):
             # It was demoted: the address may lead to another server by now.
             await self.redis.connection_pool.disconnect(inuse_connections=False)

@@ -22,6 +22,7 @@ START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 LOCK_TIMEOUT_S = 2.0  # the server of a process that was killed needs a moment to save and go
 POLL_S = 0.01
+SOCKET = "valkey.sock"
 MAX_SOCKET_PATH = 100  # the kernel allows 107 bytes
 PR_SET_PDEATHSIG = 1
 
@@ -45,6 +46,12 @@ def embedded(folder: Path) -> Iterator[str]:
             yield f"unix://{path}"
         finally:
             stop(process)
+
+
+def running_on(folder: Path) -> str | None:
+    """The URL of the server that another process runs on the data in `folder`; None when there is none."""
+    path = (folder.resolve() / SOCKET).resolve()
+    return f"unix://{path}" if path.exists() and answers(path) else None
 
 
 def take(lock: IO[str], folder: Path) -> None:
@@ -80,10 +87,13 @@ def binary() -> Path:
 
 
 def socket_path(folder: Path) -> Path:
-    path = folder / "valkey.sock"
+    path = folder / SOCKET
     if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
         return path
-    return Path(tempfile.mkdtemp(prefix="holdfast-")) / "valkey.sock"
+    elsewhere = Path(tempfile.mkdtemp(prefix="holdfast-")) / SOCKET
+    path.unlink(missing_ok=True)
+    path.symlink_to(elsewhere)  # for `running_on`
+    return elsewhere
 
 
 def start(program: Path, folder: Path, path: Path, lock: IO[str]) -> subprocess.Popen[bytes]:
@@ -101,7 +111,7 @@ def start(program: Path, folder: Path, path: Path, lock: IO[str]) -> subprocess.
     command = [str(program), *(part for name, value in options.items() for part in (f"--{name}", value))]
     # A session of its own, so that Ctrl-C reaches us alone and our last writes still find a server. The
     # server shares the lock: while it lives, nobody else opens its data.
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 - the program of our own dependency, with options of our own
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

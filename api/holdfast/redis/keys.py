@@ -72,8 +72,19 @@ class Keys:
         return self._thread("checkpoint-index", thread_id)
 
     def idempotency(self, thread_id: str, key: str) -> str:
-        """Hash: the run that was made under an Idempotency-Key, and the digest of what was asked."""
+        """Hash: the run that was made under an Idempotency-Key, and the digest of what was asked.
+
+        `key` is made of digests: the caller's, a point, and that of what the caller sent.
+        """
         return f"{self._thread('idempotency', thread_id)}:{key}"
+
+    def departed(self, thread_id: str) -> str:
+        """String: a digest of whose thread this was, while the events of its only run are still kept."""
+        return self._thread("departed", thread_id)
+
+    def every(self, kind: str) -> str:
+        """Pattern of the keys of a kind."""
+        return f"{self.prefix}:{{*}}:{kind}:*"
 
     # a lane
     def ready(self, lane: int) -> str:
@@ -100,9 +111,17 @@ class Keys:
         """Sorted set by time of creation (us): the threads of an owner or, without one, of the tenant."""
         return f"{self._bases[lane]}threads:{quote(tenant, safe='')}:{quote(owner, safe='')}"
 
+    def every_index(self, lane: int) -> str:
+        """Pattern of all the lane's indexes of threads."""
+        return f"{self._bases[lane]}threads:*"
+
     def registry(self, lane: int) -> str:
         """Set: ids of the threads that have checkpoints."""
         return f"{self._bases[lane]}registry"
+
+    def sweep(self, lane: int) -> str:
+        """String: how far the search for ids of expired threads has come."""
+        return f"{self._bases[lane]}sweep"
 
     def cancels(self, lane: int) -> str:
         """Pub/sub channel: runs to be cancelled at once."""
@@ -116,3 +135,11 @@ class Keys:
     def secret(self, name: str) -> str:
         """String: a secret that the processes of one installation share."""
         return f"{self.prefix}:secret:{name}"
+
+    def api_key(self, key_id: str) -> str:
+        """Hash: an API key, with the digest of its secret."""
+        return f"{self.prefix}:api-key:{key_id}"
+
+    def api_keys(self) -> str:
+        """Set: the ids of all API keys."""
+        return f"{self.prefix}:api-keys"

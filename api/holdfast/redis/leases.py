@@ -17,6 +17,7 @@ from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 from redis.retry import Retry
 
 from holdfast.redis.claims import RENEW, Claim
+from holdfast.redis.client import SOCKET_TIMEOUT_S
 from holdfast.redis.keys import Keys
 
 logger = logging.getLogger(__name__)
@@ -41,10 +42,11 @@ class Leases:
         cancelled: Callable[[Claim, str], None],
     ) -> None:
         # No retries: they wait for longer than a lease. The next beat is the retry.
+        timeout_s = min(lease_s / 4, SOCKET_TIMEOUT_S)  # who stops waits for it
         self._redis = redis.Redis.from_url(
             url,
-            socket_timeout=lease_s / 4,
-            socket_connect_timeout=lease_s / 4,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
             driver_info=None,
             retry=Retry(NoBackoff(), 0),
         )
@@ -57,6 +59,7 @@ class Leases:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
         self._beat = time.monotonic()
 
     def hold(self, claim: Claim, since: float) -> None:
@@ -78,7 +81,7 @@ class Leases:
         finally:
             beats.cancel("the worker is closing")
             self._stop.set()
-            await asyncio.to_thread(thread.join)
+            await self._ended.wait()  # not by `join` in an executor: blocked nodes may have all its threads
 
     async def _keep_beating(self) -> None:
         while True:
@@ -93,6 +96,13 @@ class Leases:
             await asyncio.sleep(min(BEAT_S, self._lease_s / 16))  # well within what `_drop_overdue` leaves
 
     def _run(self) -> None:
+        try:
+            self._keep_renewing()
+        finally:
+            self._redis.close()
+            self._call(self._ended.set)
+
+    def _keep_renewing(self) -> None:
         pause_s = self._lease_s / 4
         with suppress(RedisError, OSError):
             self._redis.script_load(RENEW.source)  # so that the first renewal is one round trip
@@ -104,7 +114,6 @@ class Leases:
             renewed = self._renew(claims)
             pause_s = self._lease_s / (4 if renewed else 16)
             self._drop_overdue()
-        self._redis.close()
 
     def _renew(self, claims: list[Claim]) -> bool:
         """False when Redis did not answer."""

@@ -1,6 +1,6 @@
 """The scripts as typed functions: the signature is the contract, the Lua (`redis/scripts`) the proof."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -17,12 +17,16 @@ from holdfast.errors import (
     ThreadNotFound,
     TooMany,
 )
+from holdfast.events import dump
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
-from holdfast.redis.records import Caller, metadata_fields, timestamp_us
+from holdfast.redis.records import Caller, metadata_fields, run_fields, timestamp_us
 
 CREATE_THREAD = Script.load("thread", "create_thread")
+READ_THREAD = Script.load("thread", "read_thread")
+READ_RUN = Script.load("thread", "read_run")
 UPDATE_THREAD = Script.load("thread", "update_thread")
+NOTE_STATE = Script.load("thread", "note_state")
 DELETE_THREAD = Script.load("thread", "schedule", "delete_thread")
 SUBMIT = Script.load("thread", "schedule", "submit")
 CANCEL = Script.load("thread", "schedule", "cancel")
@@ -37,6 +41,11 @@ class Place(NamedTuple):
     epoch: int
     seq: int
 
+    @property
+    def id(self) -> str:
+        """The event's id, on the wire and in the log."""
+        return f"{self.epoch}-{self.seq}"
+
 
 class Most(NamedTuple):
     """How many runs may wait or run at once."""
@@ -50,6 +59,15 @@ class Once(NamedTuple):
 
     key: str
     digest: str
+
+
+class Told(NamedTuple):
+    """A thread's state as it is told: to the record, and as the data of two events."""
+
+    status: str
+    interrupts: dict[str, list[dict[str, Any]]]
+    state: bytes
+    standing: bytes
 
 
 class AlreadyMade(Exception):
@@ -117,25 +135,85 @@ async def create_thread(
         raise ThreadExists(f"Thread with ID {thread_id} already exists")
 
 
+async def read_thread(client: Client, keys: Keys, thread_id: str, caller: Caller) -> dict[bytes, bytes]:
+    """The record as `records.read_thread` takes it; empty when there is none that the caller may use."""
+    found = await client.run(READ_THREAD, [keys.thread(thread_id)], [caller.tenant, caller.owner_filter])
+    return dict(zip(found[::2], found[1::2], strict=True)) if found else {}
+
+
+async def read_run(
+    client: Client, keys: Keys, thread_id: str, run_id: str, caller: Caller
+) -> list[bytes | None]:
+    """The values as `records.read_run` takes them; empty when the caller may use no such thread."""
+    found = await client.run(
+        READ_RUN,
+        [keys.thread(thread_id), keys.runs(thread_id)],
+        [caller.tenant, caller.owner_filter, *run_fields(run_id)],
+    )
+    return found or []
+
+
 async def update_thread(
     client: Client,
     keys: Keys,
     thread_id: str,
     caller: Caller,
     fields: Sequence[Argument],
-    *,
-    only_idle: bool = False,
 ) -> None:
-    """Sets fields of the thread's record. Raises `ThreadNotFound`, and `ThreadBusy` when it must be idle."""
+    """Sets fields of the thread's record. Raises `ThreadNotFound`."""
     reply = await client.run(
-        UPDATE_THREAD,
-        [keys.thread(thread_id)],
-        [caller.tenant, caller.owner_filter, int(only_idle), *fields],
+        UPDATE_THREAD, [keys.thread(thread_id)], [caller.tenant, caller.owner_filter, *fields]
     )
     if reply == b"missing":
         raise ThreadNotFound(f"Thread with ID {thread_id} not found")
-    if reply == b"busy":
-        raise ThreadBusy
+
+
+async def note_state(
+    client: Client,
+    keys: Keys,
+    thread_id: str,
+    caller: Caller,
+    told: Told,
+    *,
+    mark: str,
+    seq: int,
+    now: datetime,
+    ttl_s: int,
+    keep_s: int,
+) -> bool:
+    """Tells a state that was written from outside a run: to the thread's record, and to who reads its log.
+
+    `mark` names the write; `seq` is the log's from before the state was read. False when something has been
+    logged since: the state is to be read again. A run that has begun since tells it by itself. Raises
+    `ThreadNotFound`.
+    """
+    reply = await client.run(
+        NOTE_STATE,
+        [
+            keys.thread(thread_id),
+            keys.runs(thread_id),
+            keys.run_order(thread_id),
+            keys.events(thread_id),
+            keys.checkpoints(thread_id),
+            keys.checkpoint_index(thread_id),
+        ],
+        [
+            caller.tenant,
+            caller.owner_filter,
+            mark,
+            seq,
+            told.status,
+            dump(told.interrupts),
+            timestamp_us(now),
+            ttl_s,
+            keep_s,
+            told.state,
+            told.standing,
+        ],
+    )
+    if reply == b"missing":
+        raise ThreadNotFound(f"Thread with ID {thread_id} not found")
+    return bool(reply != b"moved")
 
 
 async def delete_thread(client: Client, keys: Keys, thread_id: str, tenant: str, owner: str) -> None:
@@ -149,6 +227,7 @@ async def delete_thread(client: Client, keys: Keys, thread_id: str, tenant: str,
             keys.cancels(lane),
             *thread_keys(keys, thread_id),
             *schedule_keys(keys, lane),
+            keys.due(lane),
         ],
         [thread_id],
     )
@@ -158,7 +237,8 @@ async def delete_thread(client: Client, keys: Keys, thread_id: str, tenant: str,
 class Submission:
     """A run to be put in line, on a thread that need not be there when `create` is set.
 
-    `metadata` is merged into the thread's; with `delay_ms` the run stands in line only after that time.
+    `metadata` is merged into the thread's; `answers` are the plain interrupts that must still wait for what
+    the run brings; with `delay_ms` the run stands in line only after that time.
     """
 
     thread_id: str
@@ -168,6 +248,7 @@ class Submission:
     now: datetime
     create: bool
     metadata: dict[str, Any]
+    answers: Collection[str] = ()
     delay_ms: int = 0
     most: Most = UNBOUNDED
     once: Once | None = None
@@ -214,6 +295,8 @@ class Submission:
             ONCE_S,
             len(self.decisions),
             *decisions,
+            len(self.answers),
+            *self.answers,
             *metadata_fields(self.metadata),
         ]
 
@@ -222,8 +305,8 @@ async def submit(client: Client, keys: Keys, asked: Submission) -> Place:
     """Writes the run, makes the thread busy and puts the run in line, all or nothing.
 
     Raises `ThreadNotFound`, `ThreadBusy` under `multitask_strategy: reject`, `NothingPending` when a request
-    has been decided before, `TooMany` past the bounds of `most`, and for `once` `AlreadyMade` when its run is
-    there, `Invalid` when something else was asked under its key.
+    has been decided, or an interrupt answered, before, `TooMany` past the bounds of `most`, and for `once`
+    `AlreadyMade` when its run is there, `Invalid` when something else was asked under its key.
     """
     match await client.run(SUBMIT, asked.keys(keys), asked.arguments(keys.lanes)):
         case [b"ok", epoch, seq]:
@@ -240,6 +323,8 @@ async def submit(client: Client, keys: Keys, asked: Submission) -> Place:
             made = orjson.loads(decision)
             by = ", ".join(made.get("by", ()))
             raise NothingPending(f"Request {request_id.decode()} was decided by {by} at {made.get('at')}.")
+        case [b"answered", interrupt_id]:
+            raise NothingPending(f"Interrupt {interrupt_id.decode()} is not waiting for an answer.")
     raise ThreadNotFound(f"Thread with ID {asked.thread_id} not found")
 
 

@@ -1,32 +1,85 @@
 """What Redis keeps of a thread and of a run, read back into values."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from hashlib import sha1
+from typing import Any, NamedTuple
 
 import orjson
 
 DECISION = "decision:"  # one field for each decided request
 FOLLOWED = "protocol"  # set once a reader of protocol v3 has come: workers log what such readers need
+SCOPES = ("read", "write")  # what a credential may allow
 METADATA = "m:"  # one field of the thread's hash for each top-level key, so that a merge is one HSET
+
+
+class Condition(NamedTuple):
+    """What a thing's metadata must say: `field` is `value`, or holds all of it where `contains` is set."""
+
+    field: str
+    value: Any
+    contains: bool = False
+
+    def holds(self, metadata: Mapping[str, Any]) -> bool:
+        found = metadata.get(self.field)
+        if not self.contains:
+            return self.field in metadata and same(found, self.value)
+        wanted = self.value if isinstance(self.value, list) else [self.value]
+        return isinstance(found, list) and all(any(same(one, item) for one in found) for item in wanted)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equality as JSON has it: true is not 1."""
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is calling: `subject` within `tenant`; only settings and policies give `roles` a meaning."""
+    """Who is calling: `subject` within `tenant`; only settings and policies give `roles` a meaning.
+
+    `scopes` are what the credential allows, `user` is what the project's own sign-in told of the caller.
+    Once the project's rules were asked, `conditions` say which things of the tenant may be used; while they
+    are None it is the caller's own, and for staff all of the tenant. `within` is the owner of the one thing
+    that was found to be usable.
+    """
 
     subject: str
     tenant: str
     roles: tuple[str, ...] = ()
     staff: bool = False
+    scopes: frozenset[str] = frozenset(SCOPES)
+    user: Mapping[str, Any] = field(default_factory=dict)
+    conditions: tuple[Condition, ...] | None = None
+    within: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """Tells callers apart where their names must not be read."""
+        return sha1("\0".join((self.tenant, self.subject)).encode(), usedforsecurity=False).hexdigest()
 
     @property
     def owner_filter(self) -> str:
         """The owner whose threads the caller may use; '' stands for everybody in the tenant."""
-        return "" if self.staff else self.subject
+        if self.within is not None:
+            return self.within
+        return "" if self.staff or self.conditions is not None else self.subject
 
     def may_use(self, thread: "ThreadRecord") -> bool:
-        return thread.tenant == self.tenant and (self.staff or thread.owner == self.subject)
+        """Whether the thread is within reach; the scripts say the same of all but `conditions`."""
+        return (
+            thread.tenant == self.tenant
+            and self.owner_filter in ("", thread.owner)
+            and self.meets(thread.metadata)
+        )
+
+    def meets(self, metadata: Mapping[str, Any]) -> bool:
+        """Whether a thing of that metadata is among those that the project's rules allow."""
+        return all(one.holds(metadata) for one in self.conditions or ())
+
+    def on(self, thread: "ThreadRecord") -> "Caller":
+        """The caller at work on a thread that was found to be usable, for scripts to check again."""
+        return replace(self, conditions=(), within=thread.owner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +182,8 @@ def read_thread(thread_id: str, stored: dict[bytes, bytes]) -> ThreadRecord:
 
 def read_run(thread_id: str, run_id: str, values: list[bytes | None]) -> RunRecord | None:
     """`values` are those of `run_fields(run_id)`; None when there is no such run."""
+    if not values:
+        return None
     request, status, updated_at, attempt, error = values
     if request is None or status is None or updated_at is None:
         return None

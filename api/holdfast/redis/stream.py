@@ -44,7 +44,7 @@ READER_BACKLOG = 1000
 READER_BYTES = 128 * 1024
 
 # The log is read in pages of at most so many events; they are smaller where events are large.
-FIRST_PAGE, LARGEST_PAGE = 8, 512
+FIRST_PAGE, LARGEST_PAGE = 2, 512
 PAGE_BYTES = 64 * 1024
 
 
@@ -56,7 +56,7 @@ class Stored(NamedTuple):
 
     @property
     def id(self) -> str:
-        return f"{self.place.epoch}-{self.place.seq}"
+        return self.place.id
 
 
 class Span(NamedTuple):
@@ -225,7 +225,8 @@ class Hub:
         connection = self._pubsub and self._pubsub.connection
         # Not by the PubSub: it would make a connection of its own, in the middle of its being closed.
         if connection and connection.is_connected:
-            with suppress(RedisError, OSError):
+            # The last one when the connection ends just now: redis-py has no writer any more.
+            with suppress(RedisError, OSError, AttributeError):
                 await connection.send_command(*command, check_health=False)
 
     @asynccontextmanager
@@ -290,6 +291,15 @@ class Hub:
         """The place, or the start when the thread was deleted and made anew: its log counts from 1 again."""
         newest = await self._client.call("XREVRANGE", self._keys.events(thread_id), "+", "-", "COUNT", 1)
         return START if newest and read_row(newest[0]).place.seq < after.seq else after
+
+    async def first(self, thread_id: str) -> Stored | None:
+        """The first event that the log holds."""
+        rows = await self._client.call("XRANGE", self._keys.events(thread_id), "-", "+", "COUNT", 1)
+        return read_row(rows[0]) if rows else None
+
+    async def holds(self, thread_id: str, place: Place) -> bool:
+        key = self._keys.events(thread_id)
+        return bool(await self._client.call("XRANGE", key, place.id, place.id))
 
     async def pages(self, thread_id: str, after: Place) -> AsyncGenerator[list[Stored]]:
         """What the log holds after a place, a page at a time; waits while Redis is away."""

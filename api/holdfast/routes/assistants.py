@@ -13,28 +13,28 @@ routes = router("assistants")
 
 
 @routes.post("/assistants/search")
-async def search_assistants(platform: PlatformDep, _caller: CallerDep, asked: AssistantSearch) -> Response:
-    found, total = assistants.search(platform, asked)
+async def search_assistants(platform: PlatformDep, caller: CallerDep, asked: AssistantSearch) -> Response:
+    found, total = await assistants.search(platform, caller, asked)
     return page(found, total, asked.offset)
 
 
 @routes.post("/assistants/count")
-async def count_assistants(platform: PlatformDep, _caller: CallerDep, asked: AssistantFilter) -> Response:
-    return answer(len(assistants.matching(platform, asked)))
+async def count_assistants(platform: PlatformDep, caller: CallerDep, asked: AssistantFilter) -> Response:
+    return answer(len(await assistants.matching(platform, caller, asked)))
 
 
 @routes.get("/assistants/{assistant_id}")
-async def get_assistant(platform: PlatformDep, _caller: CallerDep, assistant_id: str) -> Response:
-    return answer(assistants.describe(platform, assistants.by_id(platform, assistant_id)))
+async def get_assistant(platform: PlatformDep, caller: CallerDep, assistant_id: str) -> Response:
+    return answer(assistants.describe(platform, await assistants.read(platform, caller, assistant_id)))
 
 
 @routes.get("/assistants/{assistant_id}/graph")
 async def get_graph(
-    platform: PlatformDep, _caller: CallerDep, assistant_id: str, xray: str = "false"
+    platform: PlatformDep, caller: CallerDep, assistant_id: str, xray: str = "false"
 ) -> Response:
     """The graph's nodes and edges; `xray` opens subgraphs, all of them or to a depth."""
     depth = read_xray(xray)
-    return answer(await assistants.drawing(assistants.by_id(platform, assistant_id), depth))
+    return answer(await assistants.drawing(await assistants.read(platform, caller, assistant_id), depth))
 
 
 def read_xray(text: str) -> bool | int:
@@ -46,18 +46,18 @@ def read_xray(text: str) -> bool | int:
 
 
 @routes.get("/assistants/{assistant_id}/schemas")
-async def get_schemas(platform: PlatformDep, _caller: CallerDep, assistant_id: str) -> Response:
-    return answer(await assistants.schemas(assistants.by_id(platform, assistant_id)))
+async def get_schemas(platform: PlatformDep, caller: CallerDep, assistant_id: str) -> Response:
+    return answer(await assistants.schemas(await assistants.read(platform, caller, assistant_id)))
 
 
 @routes.get("/assistants/{assistant_id}/subgraphs")
 @routes.get("/assistants/{assistant_id}/subgraphs/{namespace}")
 async def get_subgraphs(
     platform: PlatformDep,
-    _caller: CallerDep,
+    caller: CallerDep,
     assistant_id: str,
     namespace: str | None = None,
     recurse: Annotated[bool, Query()] = False,
 ) -> Response:
-    spec = assistants.by_id(platform, assistant_id)
+    spec = await assistants.read(platform, caller, assistant_id)
     return answer(await assistants.subgraphs(spec, namespace, recurse))

@@ -7,16 +7,20 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi.requests import HTTPConnection
 from fastapi.routing import APIRoute
+from structlog.contextvars import bind_contextvars
 
-from holdfast.auth import DevAuthenticator
 from holdfast.core.platform import Platform
-from holdfast.errors import Invalid, TooLarge
+from holdfast.errors import Invalid, ScopeMissing, TooLarge
 from holdfast.events import dump
 from holdfast.redis.records import Caller
-from holdfast.wire.common import Uuid
+from holdfast.wire.common import Uuid, canonical
 
 JSON = "application/json"
+CALLER = "holdfast.caller"
+# What the path of a POST ends with that only reads.
+READING = ("/search", "/count", "/history", "/state/checkpoint", "/namespaces", "/stream/events", "/versions")
 MAX_DEPTH = 200  # what is read must be writable again, inside of other things: orjson writes 254 levels
 
 
@@ -26,8 +30,13 @@ class JsonRequest(Request):
     async def json(self) -> Any:
         return orjson.loads(await self.body())
 
-    async def check(self, max_bytes: int) -> None:
-        """Reads the body. Raises `TooLarge`, and `Invalid` for JSON that is nested too deep."""
+    async def body(self) -> bytes:
+        """Raises `TooLarge`, and `Invalid` for JSON that is nested too deep."""
+        if not hasattr(self, "_body"):
+            await self._check(self.app.state.platform.settings.max_body_bytes)
+        return self._body
+
+    async def _check(self, max_bytes: int) -> None:
         declared = self.headers.get("content-length", "")
         if declared.isdecimal():
             limit(int(declared), max_bytes)
@@ -58,43 +67,76 @@ def depth(value: Any) -> int:
 
 
 class JsonRoute(APIRoute):
-    """Takes every body for JSON: Studio sends it as text/plain."""
+    """Takes every body for JSON: Studio sends it as text/plain. Before it is read, the caller is known."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def handle_json(request: Request) -> Response:
+            bind_contextvars(**ids(request))
             headers = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
             scope = {**request.scope, "headers": [*headers, (b"content-type", JSON.encode())]}
             read = JsonRequest(scope, request.receive)
+            await self.let_in(read)
             if request.method in ("POST", "PUT", "PATCH"):
-                await read.check(request.app.state.platform.settings.max_body_bytes)
+                await read.body()
             return await handle(read)
 
         return handle_json
+
+    async def let_in(self, request: Request) -> None:
+        """Raises `Unauthorized`, and `ScopeMissing` for a caller who may only read."""
+        caller = await identify(request)
+        if "write" not in caller.scopes and not reads_only(request, self.path):
+            raise ScopeMissing
+
+
+class OpenRoute(JsonRoute):
+    """Answers everybody, known or not."""
+
+    async def let_in(self, request: Request) -> None:
+        pass
+
+
+def ids(request: Request) -> dict[str, str]:
+    """The thread and the run that a path names, for the log: only what is an id, whatever else was sent."""
+    found = {}
+    for name in ("thread_id", "run_id"):
+        with suppress(KeyError, ValueError):
+            found[name] = canonical(request.path_params[name])
+    return found
 
 
 def router(tag: str) -> APIRouter:
     return APIRouter(route_class=JsonRoute, tags=[tag])
 
 
+def open_router(tag: str) -> APIRouter:
+    """For what needs no sign-in."""
+    return APIRouter(route_class=OpenRoute, tags=[tag])
+
+
+async def identify(connection: HTTPConnection) -> Caller:
+    """Who is calling; found out once for each request. Raises `Unauthorized`."""
+    found: Caller | None = connection.scope.get(CALLER)
+    if found is None:
+        found = connection.scope[CALLER] = await connection.app.state.sign_in.authenticate(connection)
+    return found
+
+
+def reads_only(request: Request, path: str) -> bool:
+    """Whether a request to a route changes nothing; of a route that is not known to, it is not assumed."""
+    if request.method in ("GET", "HEAD"):
+        return request.query_params.get("cancel_on_disconnect") in (None, "0", "false")
+    return request.method == "POST" and path.endswith(READING)
+
+
 async def get_platform(request: Request) -> Platform:
     return request.app.state.platform  # type: ignore[no-any-return]
 
 
-async def get_authenticator(request: Request) -> DevAuthenticator:
-    return request.app.state.authenticator  # type: ignore[no-any-return]
-
-
-async def get_caller(
-    request: Request, authenticator: Annotated[DevAuthenticator, Depends(get_authenticator)]
-) -> Caller:
-    return authenticator.authenticate(request.headers.get("authorization"))
-
-
 PlatformDep = Annotated[Platform, Depends(get_platform)]
-AuthenticatorDep = Annotated[DevAuthenticator, Depends(get_authenticator)]
-CallerDep = Annotated[Caller, Depends(get_caller)]
+CallerDep = Annotated[Caller, Depends(identify)]
 IdempotencyKey = Annotated[
     str | None,
     Header(description="The same key and body give the same run for 24 hours: for a client that tries again"),

@@ -7,8 +7,8 @@ from contextlib import suppress
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from holdfast.core.following import Followed, Result
-from holdfast.errors import RunNotFound
+from holdfast.core.following import Followed, Result, pieces
+from holdfast.errors import Forbidden, NotFound, Refused
 from holdfast.redis.stream import Stored
 from holdfast.routes.base import JSON, later
 from holdfast.routes.sse import PING_S, EventStream, event_stream, no_frames
@@ -36,7 +36,8 @@ def stream(request: Request, followed: Followed, cancel: Cancel | None) -> Event
 async def frames(request: Request, followed: Followed, cancel: Cancel | None) -> AsyncGenerator[bytes, None]:
     try:
         async for batch in followed.shown():
-            yield b"".join(frame(stored, with_id=followed.resumable) for stored in batch)
+            for piece in pieces(frame(stored, with_id=followed.resumable) for stored in batch):
+                yield piece
     finally:
         if cancel and not followed.ended:
             later(request, cancelled(request, cancel))
@@ -46,7 +47,7 @@ async def frames(request: Request, followed: Followed, cancel: Cancel | None) ->
 async def cancelled(request: Request, cancel: Cancel) -> None:
     if request.app.state.closing.is_set():
         return  # it was not the client who left
-    with suppress(RunNotFound):  # it ended just now
+    with suppress(NotFound, Forbidden, Refused):  # it ended just now, or is not the caller's to end
         await cancel()
 
 

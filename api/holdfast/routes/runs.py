@@ -41,7 +41,7 @@ async def wait_run(
     """Runs, and answers with the final values."""
     created, followed = await runs.follow_new(platform, caller, thread_id, asked, idempotency_key)
     run_id = created.record.run_id
-    cancel = partial(runs.stop, platform, caller, thread_id, run_id)
+    cancel = partial(runs.stop, platform, created.caller, thread_id, run_id)
     leaving = cancel if asked.on_disconnect == "cancel" else None
     return await wait(request, runs.answer(platform, caller, created, followed), thread_id, run_id, leaving)
 
@@ -57,7 +57,7 @@ async def stream_run(
 ) -> Response:
     """Runs, and streams what happens as SSE."""
     created, followed = await runs.follow_new(platform, caller, thread_id, asked, idempotency_key)
-    cancel = partial(runs.stop, platform, caller, thread_id, created.record.run_id)
+    cancel = partial(runs.stop, platform, created.caller, thread_id, created.record.run_id)
     return stream(request, followed, cancel if asked.on_disconnect == "cancel" else None)
 
 

@@ -8,7 +8,6 @@ from sse_starlette import EventSourceResponse
 from starlette.types import Message, Receive, Scope, Send
 
 PING_S = 5.0
-SEND_TIMEOUT_S = 30.0
 HEARTBEAT = b": heartbeat\r\n"  # and no blank line: some clients take it for the end of an empty event
 MEDIA_TYPE = "text/event-stream; charset=utf-8"
 
@@ -76,11 +75,11 @@ class EventStream(EventSourceResponse):
             self._cut = True
             self._task.cancel(reason)
 
-    def tick(self, now: float) -> None:
-        """Pings, unless something is being sent: for how long, is what bounds a client that does not read."""
+    def tick(self, overdue: float) -> None:
+        """Pings, unless something is being sent: since before `overdue`, to a client that does not read."""
         if self._sending_since is None:
             self._pinging = asyncio.create_task(self._write_ping(), name="ping")
-        elif now - self._sending_since > SEND_TIMEOUT_S:
+        elif self._sending_since < overdue:
             self._end("the client does not read")
 
     async def _write_ping(self) -> None:
@@ -95,7 +94,8 @@ def body(content: bytes, *, more: bool = True) -> Message:
 class Ticker:
     """Looks at each open stream of a process every `PING_S`."""
 
-    def __init__(self) -> None:
+    def __init__(self, send_timeout_s: float) -> None:
+        self._send_timeout_s = send_timeout_s
         self._groups: list[set[EventStream]] = [set() for _ in range(GROUPS)]
         self._turn = 0
         self._ticking: asyncio.Task[None] | None = None
@@ -115,9 +115,9 @@ class Ticker:
         while any(self._groups):
             await asyncio.sleep(PING_S / GROUPS)
             self._turn = (self._turn + 1) % GROUPS
-            now = asyncio.get_running_loop().time()
+            overdue = asyncio.get_running_loop().time() - self._send_timeout_s
             for stream in tuple(self._groups[self._turn]):
-                stream.tick(now)
+                stream.tick(overdue)
         self._ticking = None
 
 

@@ -35,7 +35,7 @@ async def wait_stateless_run(
 ) -> Response:
     created, followed = await runs.follow_stateless(platform, caller, asked, idempotency_key)
     thread_id, run_id = created.record.thread_id, created.record.run_id
-    cancel = partial(runs.stop, platform, caller, thread_id, run_id)
+    cancel = partial(runs.stop, platform, created.caller, thread_id, run_id)
     leaving = cancel if asked.on_disconnect == "cancel" else None
     return await wait(request, runs.answer(platform, caller, created, followed), thread_id, run_id, leaving)
 
@@ -49,5 +49,5 @@ async def stream_stateless_run(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     created, followed = await runs.follow_stateless(platform, caller, asked, idempotency_key)
-    cancel = partial(runs.stop, platform, caller, created.record.thread_id, created.record.run_id)
+    cancel = partial(runs.stop, platform, created.caller, created.record.thread_id, created.record.run_id)
     return stream(request, followed, cancel if asked.on_disconnect == "cancel" else None)

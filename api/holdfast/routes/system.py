@@ -9,9 +9,10 @@ from holdfast import __version__
 from holdfast.errors import Unavailable
 from holdfast.redis.checks import check_ready
 from holdfast.routes import ui
-from holdfast.routes.base import PlatformDep, answer, router
+from holdfast.routes.base import PlatformDep, answer, open_router, router
 
-routes = router("system")
+routes = open_router("system")
+reference = router("system")
 
 # The release of the official server whose wire is served: clients switch features by it.
 WIRE_VERSION = "0.16.7"
@@ -42,7 +43,10 @@ async def livez() -> Response:
 
 @routes.get("/readyz")
 async def readyz(request: Request, platform: PlatformDep) -> Response:
-    """Says whether this process takes new work; if not, why: `reason` and, in a sentence, `detail`."""
+    """Says whether this process takes new work; if not, why: `reason` and, in a sentence, `detail`.
+
+    A `warning` is what the project's own check says: it makes nobody unready.
+    """
     try:
         if request.app.state.stopping:
             raise Unavailable("This process is stopping: ask another one.", "stopping")
@@ -50,7 +54,14 @@ async def readyz(request: Request, platform: PlatformDep) -> Response:
     except Unavailable as error:
         shown = {"ok": False, "reason": error.reason, "detail": error.detail, "code": error.code}
         return answer(shown, error.status, {"Retry-After": "1"})
-    return answer({"ok": True})
+    warning = request.app.state.checkup.problem()
+    return answer({"ok": True, "warning": warning} if warning else {"ok": True})
+
+
+@reference.get("/openapi.json", include_in_schema=False)
+async def openapi(request: Request) -> Response:
+    """Every route, for callers that are known."""
+    return answer(request.app.openapi())
 
 
 @routes.get("/info")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Header, Query, Response
 
-from holdfast.core import threads
+from holdfast.core import storage, threads
 from holdfast.routes.base import CallerDep, PlatformDep, ThreadId, answer, page, router
 from holdfast.wire.threads import (
     HistoryRead,
@@ -59,6 +59,13 @@ async def patch_thread(
 async def delete_thread(platform: PlatformDep, caller: CallerDep, thread_id: ThreadId) -> Response:
     await threads.delete(platform, caller, thread_id)
     return Response(status_code=204)
+
+
+@routes.get("/threads/{thread_id}/storage")
+async def get_storage(platform: PlatformDep, caller: CallerDep, thread_id: ThreadId) -> Response:
+    """What the thread weighs: in all, by table and by channel."""
+    await threads.find(platform, caller, thread_id)
+    return answer(await storage.weigh(platform, thread_id))
 
 
 @routes.get("/threads/{thread_id}/state")

@@ -8,9 +8,9 @@ from pathlib import Path
 from fastapi import Request, Response
 
 from holdfast.errors import NotFound
-from holdfast.routes.base import router
+from holdfast.routes.base import open_router
 
-routes = router("ui")
+routes = open_router("ui")
 
 HOME = "index.html"
 FOLDER = Path(__file__).parent.parent / "ui"

@@ -8,7 +8,7 @@
  *   blocks: Map<number, {text: string, call: {id: string, name: string, args: unknown} | null}>,
  *   done: boolean, kept: boolean}} Spoken a message as it is spoken, not yet part of the values
  * @typedef {{id: string, text: string, state: "sending" | "sent" | "done" | "failed"}} Said
- * @typedef {{key: string, id: string, namespace: string[], payload: any, held: boolean}} Question
+ * @typedef {{key: string, id: string, namespace: string[], payload: any, held: boolean, told: boolean}} Question
  * @typedef {{key: string, kind: "human" | "ai", text: string, streaming: boolean, state?: Said["state"]}} Words
  * @typedef {{key: string, kind: "call", call: Call, running: boolean}} Card
  * @typedef {Words | Card} Item
@@ -97,9 +97,17 @@ export class Transcript {
       this.status = data.event === "completed" ? "idle" : data.event === "failed" ? "failed" : "interrupted";
       this.problem = data.error ?? "";
       if (this.#expected) this.#expected.state = "done"; // also where a graph does not keep what is said
-      for (const question of this.questions.values()) if (question.held) this.questions.delete(question.key);
+      this.#keepAsked();
       const cut = this.status !== "idle" && this.questions.size === 0;
       for (const message of this.#spoken.values()) Object.assign(message, { done: true, kept: message.kept || cut });
+    }
+  }
+
+  /** Whatever waits is told anew each time that the thread comes to rest. */
+  #keepAsked() {
+    for (const question of this.questions.values()) {
+      if (question.told) this.questions.delete(question.key);
+      question.told = true;
     }
   }
 
@@ -119,7 +127,7 @@ export class Transcript {
   #ask(namespace, data) {
     const payload = data.payload ?? data.value;
     const key = String(payload?.policy?.request_id ?? data.interrupt_id);
-    this.questions.set(key, { key, id: data.interrupt_id, namespace, payload, held: false });
+    this.questions.set(key, { key, id: data.interrupt_id, namespace, payload, held: false, told: false });
   }
 
   /**

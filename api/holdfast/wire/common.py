@@ -23,6 +23,18 @@ def canonical(text: str) -> str:
 Uuid = Annotated[str, AfterValidator(canonical)]
 
 
+# What only the server may say: it is not taken from clients, wherever it stands.
+RESERVED = ("__", "langgraph_auth_", "langgraph_request_id", "holdfast_")
+
+
+def clean(given: JsonObject) -> JsonObject:
+    return {key: value for key, value in given.items() if not key.startswith(RESERVED)}
+
+
+# What a client says of a thing, and hands to a graph: no names of the server's are among it.
+Words = Annotated[JsonObject, AfterValidator(clean)]
+
+
 class Body(BaseModel):
     """A request body. As on the official server, unknown fields are ignored, no type passes for another."""
 

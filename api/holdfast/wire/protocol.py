@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from holdfast.wire.common import Body, JsonObject
+from holdfast.wire.common import Body, JsonObject, Words
 from holdfast.wire.runs import Goto, RunConfig
 
 CHANNELS = frozenset(
@@ -48,7 +48,7 @@ class InputRespond(Body):
     update: JsonObject | None = None
     goto: str | Goto | list[str | Goto] | None = None
     config: RunConfig | None = None
-    metadata: JsonObject | None = None
+    metadata: Words | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from holdfast.wire.common import Body, CheckpointAddress, JsonObject, Uuid
+from holdfast.wire.common import Body, CheckpointAddress, JsonObject, Uuid, Words
 
 StreamMode = Literal[
     "values", "updates", "messages", "messages-tuple", "custom", "tasks", "checkpoints", "debug"
@@ -53,8 +53,8 @@ class CommandBody(Body):
 class RunConfig(Body):
     tags: list[str] | None = None
     recursion_limit: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    configurable: JsonObject | None = None
-    metadata: JsonObject | None = None
+    configurable: Words | None = None
+    metadata: Words | None = None
 
 
 class RunCreateStateless(Body):
@@ -63,9 +63,9 @@ class RunCreateStateless(Body):
     assistant_id: str
     input: Any = None
     command: CommandBody | None = None
-    metadata: JsonObject | None = None
+    metadata: Words | None = None
     config: RunConfig | None = None
-    context: JsonObject | None = None
+    context: Words | None = None
     interrupt_before: Nodes | None = None
     interrupt_after: Nodes | None = None
     stream_mode: list[StreamMode] = Field(default_factory=default_modes)

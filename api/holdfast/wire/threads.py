@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from holdfast.wire.common import Body, CheckpointAddress, JsonObject, Limit, Offset, SortOrder, Uuid
+from holdfast.wire.common import Body, CheckpointAddress, JsonObject, Limit, Offset, SortOrder, Uuid, Words
 
 ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
 ThreadSort = Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"]
@@ -21,6 +21,7 @@ ThreadField = Literal[
     "error",
     "interrupts",
 ]
+ThreadStreamMode = Literal["run_modes", "lifecycle", "state_update"]
 MAX_TTL_MINUTES = 100 * 366 * 24 * 60  # a hundred years
 
 
@@ -33,13 +34,13 @@ class ThreadTTL(Body):
 
 class ThreadCreate(Body):
     thread_id: Uuid | None = None
-    metadata: JsonObject | None = None
+    metadata: Words | None = None
     if_exists: Literal["raise", "do_nothing"] = "raise"
     ttl: ThreadTTL | None = None
 
 
 class ThreadPatch(Body):
-    metadata: JsonObject | None = None
+    metadata: Words | None = None
     ttl: ThreadTTL | None = None
 
 

@@ -42,10 +42,11 @@ SQLITE_GUARDS = (
     """CREATE TRIGGER order_added AFTER INSERT ON orders WHEN NEW.refunded <> 0 BEGIN
         SELECT RAISE(ABORT, 'refunded is the sum of the ledger');
     END""",
+    # S608: made of constants of this module alone
     f"""CREATE TRIGGER order_figures AFTER UPDATE ON orders WHEN {_differ(FIGURES, "IS NOT")} BEGIN
         SELECT RAISE(ABORT, 'refunded is the sum of the ledger') WHERE NEW.refunded <> {LEDGER_SUM};
         UPDATE orders SET version = OLD.version + 1 WHERE id = NEW.id;
-    END""",
+    END""",  # noqa: S608
 )
 
 _FUNCTION = "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$"

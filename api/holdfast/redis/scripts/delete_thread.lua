@@ -1,5 +1,5 @@
 -- KEYS thread, threads of the owner, threads of the tenant, registry, cancels, queue, and all other keys of the thread,
---      the lane's schedule
+--      the lane's schedule, due
 -- ARGV thread_id
 -- A worker that still runs the thread finds its token gone: none of its writes is accepted any more.
 local line = redis.call('LRANGE', KEYS[6], 0, -1)
@@ -16,6 +16,9 @@ redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('SREM', KEYS[4], ARGV[1])
 local lane = lane_of(12)
 local left = #line + tonumber(redis.call('HGET', KEYS[1], 'delayed') or 0)
+for _, run in ipairs(left > #line and redis.call('ZRANGE', KEYS[8], 0, -1) or {}) do
+  redis.call('ZREM', KEYS[16], ARGV[1] .. '\31' .. run)
+end
 if left > 0 then count(lane, redis.call('HGET', KEYS[1], 'tenant'), -left) end
 redis.call('ZREM', lane.waiting, ARGV[1])
 local gone = redis.call('DEL', KEYS[1])

@@ -1,6 +1,6 @@
 -- Ends a run: its last events, its outcome, the thread's state and the start of the next run, all at once.
 -- KEYS thread, runs, order, queue, events, checkpoints, checkpoint index,
---      threads of the owner, threads of the tenant, registry, the lane's schedule
+--      threads of the owner, threads of the tenant, registry, the lane's schedule, departed
 -- ARGV token, from, thread_id, run_id, entry, status, thread status, interrupts, error, now_us, ttl_s, keep_s,
 --      after ('' | 'rollback' = forget the run | 'delete' = the thread was made for this run only),
 --      number of waiting requests, request_id, answered in this attempt ('1' or '0') ..., event ...
@@ -58,8 +58,9 @@ discard(lane, entry)
 count(lane, tenant, -1)
 redis.call('LREM', queue, 1, run)
 if after == 'delete' and redis.call('EXISTS', queue) == 0 then
-  -- The events stay for the readers that still follow the run.
+  -- The events stay for the readers that still follow the run, and beside them a digest of whose they are.
   redis.call('EXPIRE', events, keep)
+  redis.call('SET', KEYS[15], redis.sha1hex(tenant .. '\0' .. redis.call('HGET', thread, 'owner')), 'EX', keep)
   redis.call('DEL', thread, runs, order, queue, KEYS[6], KEYS[7])
   redis.call('ZREM', KEYS[8], thread_id)
   redis.call('ZREM', KEYS[9], thread_id)
@@ -78,8 +79,7 @@ redis.call('HSET', thread, 'token', '', 'active', '', 'status', more and 'busy' 
   'error', ARGV[9], 'updated_at', now_us, 'state_updated_at', now_us)
 if more then
   dispatch(lane, thread_id, tenant)
-elseif tonumber(redis.call('HGET', thread, 'delayed') or 0) <= 0 then
-  expire({thread, runs, order, KEYS[6], KEYS[7]}, ttl)
-  redis.call('EXPIRE', events, ttl > 0 and math.min(ttl, keep) or keep)
+else
+  lapse(thread, {runs, order, KEYS[6], KEYS[7]}, events, ttl, keep)
 end
 return {'ok'}

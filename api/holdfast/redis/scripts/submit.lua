@@ -3,15 +3,29 @@
 -- ARGV thread_id, run_id, request, now_us, strategy, tenant, owner ('' = anybody in the tenant),
 --      creator ('' = the thread must exist), delay (ms, by the server's clock), most runs at once in all, most a tenant,
 --      digest of what is asked ('' = no Idempotency-Key), seconds that the key is kept, number of decisions, request_id,
---      decision ..., field, value ...
+--      decision ..., number of plain interrupts that must wait for the answers of this run, interrupt id ..., field, value ...
 -- Returns {'ok', epoch, seq} with the place in the log before the run's first event, or {'missing'}, {'busy'},
--- {'full'}, {'decided', request_id, decision}, {'same', run_id} or {'differs'}: then nothing was changed.
+-- {'full'}, {'decided', request_id, decision}, {'answered', interrupt id}, {'same', run_id} or {'differs'}: then
+-- nothing was changed.
 local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
 local lane = lane_of(12)
 local thread_id, run, request, now_us, strategy, tenant, owner, creator, delay = unpack(ARGV, 1, 9)
 local digest = ARGV[12]
 local decisions = tonumber(ARGV[14])
-local fields = 15 + 2 * decisions
+local answers = 15 + 2 * decisions
+local fields = answers + 1 + tonumber(ARGV[answers])
+
+-- The interrupts that wait and that no run in line brings an answer to.
+local function unanswered(thread, runs, line)
+  local waiting = {}
+  for _, interrupts in pairs(cjson.decode(redis.call('HGET', thread, 'interrupts') or '{}')) do
+    for _, one in ipairs(interrupts) do waiting[one.id] = true end
+  end
+  for _, run in ipairs(line) do
+    for id in pairs(cjson.decode(redis.call('HGET', runs, run)).resume or {}) do waiting[id] = nil end
+  end
+  return waiting
+end
 
 local place = redis.call('HMGET', thread, 'epoch', 'seq', 'token')
 if redis.call('HEXISTS', runs, run) == 1 then return {'ok', place[1], place[2]} end  -- the reply was lost
@@ -28,9 +42,15 @@ if tonumber(active[1] or 0) >= tonumber(ARGV[10]) or tonumber(active[2] or 0) >=
   return {'full'}
 end
 -- A request is decided once: the first decision stands, whatever comes after it.
-for i = 15, fields - 1, 2 do
+for i = 15, answers - 1, 2 do
   local made = redis.call('HGET', thread, 'decision:' .. ARGV[i])
   if made then return {'decided', ARGV[i], made} end
+end
+if fields > answers + 1 then
+  local waiting = unanswered(thread, runs, line)
+  for i = answers + 1, fields - 1 do
+    if not waiting[ARGV[i]] then return {'answered', ARGV[i]} end
+  end
 end
 
 if not exists then
@@ -39,7 +59,7 @@ if not exists then
   redis.call('ZADD', KEYS[6], now_us, thread_id)
   redis.call('ZADD', KEYS[7], now_us, thread_id)
 end
-for i = 15, fields - 1, 2 do redis.call('HSET', thread, 'decision:' .. ARGV[i], ARGV[i + 1]) end
+for i = 15, answers - 1, 2 do redis.call('HSET', thread, 'decision:' .. ARGV[i], ARGV[i + 1]) end
 if strategy == 'interrupt' or strategy == 'rollback' then
   for i, other in ipairs(line) do
     if i == 1 and place[3] ~= '' then

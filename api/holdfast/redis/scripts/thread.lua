@@ -38,6 +38,13 @@ local function expire(keys, seconds)
   end
 end
 
+-- Begins the time that a thread at rest is kept, unless a run of it is still to come. Its log goes before the rest.
+local function lapse(thread, others, events, ttl, keep)
+  if tonumber(redis.call('HGET', thread, 'delayed') or 0) > 0 then return end
+  expire({thread, unpack(others)}, ttl)
+  redis.call('EXPIRE', events, ttl > 0 and math.min(ttl, keep) or keep)
+end
+
 -- What a thread is when no run of it is active.
 local function rest(thread)
   local interrupts = redis.call('HGET', thread, 'interrupts')

@@ -1,4 +1,4 @@
-"""Who is calling. Under `HOLDFAST_AUTH=dev`, on loopback: the demo caller, or whoever a dev token names."""
+"""`HOLDFAST_AUTH=dev`, on loopback: the demo caller, or whoever a dev token names."""
 
 import ipaddress
 import secrets
@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import jwt
+from starlette.requests import HTTPConnection
 
-from holdfast.errors import StartError, Unauthorized
+from holdfast.auth.callers import make_caller
+from holdfast.auth.signin import bearer
+from holdfast.errors import InvalidToken, StartError
 from holdfast.redis.client import Client
 from holdfast.redis.keys import Keys
 from holdfast.redis.records import Caller
@@ -21,7 +24,7 @@ TENANT = "default"
 
 def check_address(settings: Settings, host: str) -> None:
     """Raises `StartError` when a server that lets everybody in would be reachable from outside."""
-    if host == "localhost":
+    if settings.auth != "dev" or host == "localhost":
         return
     try:
         loopback = ipaddress.ip_address(host).is_loopback
@@ -29,8 +32,8 @@ def check_address(settings: Settings, host: str) -> None:
         loopback = False
     if not loopback:
         raise StartError(
-            f"HOLDFAST_AUTH={settings.auth} lets every caller in, so it listens on loopback only: "
-            f"use --host 127.0.0.1 instead of {host}."
+            f"HOLDFAST_AUTH={settings.auth} lets every caller in, so it listens on loopback only: use "
+            f"--host 127.0.0.1 instead of {host}, or another HOLDFAST_AUTH (docs/security.md)."
         )
 
 
@@ -59,13 +62,11 @@ class DevAuthenticator:
         }
         return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
 
-    def authenticate(self, authorization: str | None) -> Caller:
+    async def authenticate(self, asked: HTTPConnection) -> Caller:
         """The caller of a request. Raises `Unauthorized` for a token that is not one of ours."""
-        if not authorization:
-            return self._caller(self._settings.dev_subject, TENANT, self._settings.dev_roles)
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer":
-            raise Unauthorized("Send the token as `Authorization: Bearer <token>`.")
+        token = bearer(asked)
+        if token is None:
+            return make_caller(self._settings, self._settings.dev_subject, TENANT, self._settings.dev_roles)
         try:
             claims = jwt.decode(
                 token,
@@ -75,10 +76,7 @@ class DevAuthenticator:
                 options={"require": ["sub", "aud", "exp", "iat"], "strict_aud": True},
             )
         except jwt.InvalidTokenError as error:
-            raise Unauthorized("The token is not valid: get a new one from POST /dev/token.") from error
-        roles = claims.get("roles", ())
-        return self._caller(claims["sub"], claims.get("tenant", TENANT), tuple(map(str, roles)))
-
-    def _caller(self, subject: str, tenant: str, roles: tuple[str, ...]) -> Caller:
-        staff = bool(set(roles) & set(self._settings.staff_roles))
-        return Caller(subject, tenant, roles, staff)
+            raise InvalidToken("The token is not valid: get a new one from POST /dev/token.") from error
+        return make_caller(
+            self._settings, claims["sub"], claims.get("tenant", TENANT), claims.get("roles", ())
+        )

@@ -1,0 +1,87 @@
+"""A name taken out of stored checkpoints, without making the objects that they stand for."""
+
+from typing import Any
+
+import ormsgpack
+
+from holdfast.checkpoint.runs import RunSaver
+from holdfast.checkpoint.saver import RedisSaver
+from holdfast.redis.checkpoints import ThreadCheckpoints
+from holdfast.redis.traces import NAMED, nameless
+
+OPTIONS = ormsgpack.OPT_NON_STR_KEYS
+MSGPACK = b"Vmsgpack\0"
+
+
+async def forget_name(saver: RunSaver, thread_id: str, name: str) -> int:
+    """Takes a name out of the thread's checkpoints where they say who: see `redis.traces.nameless`.
+
+    Returns how many stored values that changed; 0 where another checkpointer keeps them. Raises `Fenced`
+    while a run is active.
+    """
+    if not isinstance(saver, RedisSaver):
+        return 0
+    thread = ThreadCheckpoints(saver.client, saver.keys, thread_id, "", 0)
+    changes = {}
+    for field, value in (await thread.holding(name)).items():
+        new = without_name(field, value, name)
+        if new != value:
+            changes[field] = (value, new)
+    return await thread.replace(changes)
+
+
+def without_name(field: bytes, value: bytes, name: str) -> bytes:
+    """A stored value as it stands under its name in the thread's hash (see `checkpoint_common.lua`)."""
+    head, body = split(field[:1], value)
+    if not body.startswith(MSGPACK):
+        return value
+    return head + MSGPACK + rewritten(body[len(MSGPACK) :], name, named=says_who(field, head))
+
+
+def says_who(field: bytes, head: bytes) -> bool:
+    """Whether this is the value of a channel whose own name is such a key."""
+    kind = field[:1]
+    if kind not in (b"b", b"w"):
+        return False
+    channel = field.split(b"\0")[2] if kind == b"b" else head.split(b"\0")[1]
+    return channel.decode() in NAMED
+
+
+def split(kind: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """What stands before the serialized bytes, and these."""
+    mark, parts = {b"c": (b"\x1e", 5), b"w": (b"\0", 2)}.get(kind, (b"", 0))
+    if not parts:
+        return b"", value
+    *head, body = value.split(mark, parts)
+    return mark.join([*head, b""]), body
+
+
+class Extension:
+    """A value of a type that MessagePack has no form for: its code and its packed parts."""
+
+    __slots__ = ("code", "data")
+
+    def __init__(self, code: int, data: bytes) -> None:
+        self.code = code
+        self.data = data
+
+
+def rewritten(data: bytes, name: str, *, named: bool) -> bytes:
+    """MessagePack without the name; as it is where it could not be written back as it was."""
+    try:
+        value = ormsgpack.unpackb(data, ext_hook=Extension, option=OPTIONS)
+        if pack(value) != data:
+            return data
+    except ValueError:
+        return data
+
+    def inside(other: Any, named: bool) -> Any:
+        if isinstance(other, Extension):
+            return Extension(other.code, rewritten(other.data, name, named=named))
+        return other
+
+    return pack(nameless(value, name, named=named, other=inside))
+
+
+def pack(value: Any) -> bytes:
+    return ormsgpack.packb(value, lambda extension: ormsgpack.Ext(extension.code, extension.data), OPTIONS)

@@ -1,0 +1,52 @@
+"""Ids of threads that have expired, taken off the lists that still name them.
+
+Whoever searches threads does so for the lists that it reads; this is for those that nobody reads any more.
+"""
+
+from collections.abc import AsyncIterator
+
+from holdfast.redis.client import Client, Script
+from holdfast.redis.keys import Keys
+
+SWEEP = Script.load("sweep")
+PRUNE = Script.load("prune")
+
+SEARCHED = 1000  # keys looked at in one step, whosever they are
+SLICE = 200  # ids looked at in one step
+FORGOTTEN_S = 24 * 3600
+
+
+async def sweep(client: Client, keys: Keys, lane: int) -> AsyncIterator[int]:
+    """Goes on with the search through a lane; yields after each step what it removed."""
+    indexes: list[bytes] = await client.run(
+        SWEEP, [keys.sweep(lane)], [keys.every_index(lane), SEARCHED, FORGOTTEN_S]
+    )
+    yield 0
+    for index in indexes:
+        async for removed in prune_index(client, keys, index.decode()):
+            yield removed
+    async for removed in prune_registry(client, keys, lane):
+        yield removed
+
+
+async def prune_index(client: Client, keys: Keys, index: str) -> AsyncIterator[int]:
+    start = 0
+    while True:
+        found = await client.call("ZRANGE", index, start, start + SLICE - 1)
+        ids = [thread_id.decode() for thread_id in found]
+        removed: int = await client.run(PRUNE, [index, *map(keys.thread, ids)], ["ZREM", *ids]) if ids else 0
+        yield removed
+        if len(ids) < SLICE:
+            return
+        start += SLICE - removed
+
+
+async def prune_registry(client: Client, keys: Keys, lane: int) -> AsyncIterator[int]:
+    registry, cursor = keys.registry(lane), 0
+    while True:
+        cursor, found = await client.call("SSCAN", registry, cursor, "COUNT", SLICE)
+        ids = [thread_id.decode() for thread_id in found]
+        held = map(keys.checkpoint_index, ids)
+        yield await client.run(PRUNE, [registry, *held], ["SREM", *ids]) if ids else 0
+        if cursor == 0:
+            return

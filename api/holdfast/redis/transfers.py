@@ -1,0 +1,55 @@
+"""A thread taken out of Redis whole, and put into another one."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from holdfast.redis.checkpoints import Fields
+from holdfast.redis.client import Argument, Client, Script
+from holdfast.redis.keys import Keys
+from holdfast.redis.lua import index_keys
+
+EXPORT = Script.load("export")
+IMPORT = Script.load("thread", "import")
+
+
+class Contents(NamedTuple):
+    """The fields of a thread's three hashes; its other keys follow from them, or hold nothing that lasts."""
+
+    record: Fields
+    runs: Fields
+    checkpoints: Fields
+
+
+async def read_contents(client: Client, keys: Keys, thread_id: str) -> Contents:
+    reply: Any = await client.run(
+        EXPORT, [keys.thread(thread_id), keys.runs(thread_id), keys.checkpoints(thread_id)], []
+    )
+    return Contents(*(dict(zip(flat[::2], flat[1::2], strict=True)) for flat in reply))
+
+
+async def write_contents(
+    client: Client, keys: Keys, thread_id: str, contents: Contents, *, ttl_s: int
+) -> bool:
+    """Makes the thread, all of it at once, to expire after `ttl_s` (0: never); False when the id is taken."""
+    record, lane = contents.record, keys.lane(thread_id)
+    owner, tenant = record[b"owner"].decode(), record[b"tenant"].decode()
+    head = (secrets.token_hex(8), thread_id, record[b"created_at"], ttl_s, len(record), len(contents.runs))
+    made = await client.run(
+        IMPORT,
+        [
+            keys.thread(thread_id),
+            keys.runs(thread_id),
+            keys.run_order(thread_id),
+            keys.checkpoints(thread_id),
+            keys.checkpoint_index(thread_id),
+            *index_keys(keys, thread_id, tenant, owner),
+            keys.registry(lane),
+        ],
+        [*head, *flat(record), *flat(contents.runs), *flat(contents.checkpoints)],
+    )
+    return bool(made)
+
+
+def flat(fields: Mapping[bytes, bytes]) -> list[Argument]:
+    return [part for pair in fields.items() for part in pair]

@@ -1,0 +1,85 @@
+"""The outermost layer of the application: an id for each request, headers for each answer, the access log."""
+
+import logging
+import re
+import time
+from collections.abc import Iterable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, clear_contextvars
+from uuid_utils.compat import uuid7
+
+from holdfast.telemetry import access
+
+logger = logging.getLogger(__name__)
+
+Header = tuple[bytes, bytes]
+
+REQUEST_ID = b"x-request-id"
+SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+
+# For answers that do not say otherwise: the pages have a policy of their own, and may be kept.
+HEADERS: tuple[Header, ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
+
+GONE = 499  # the client left before there was an answer
+
+
+class Door:
+    """Outside of everything, so that it sees the answers to unexpected errors too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        request_id = read_id(scope["headers"])
+        clear_contextvars()  # a server may start a request in the context of the one before it
+        bind_contextvars(request_id=request_id)
+        began, status, ended = time.perf_counter(), GONE, False
+
+        async def send_on(message: Message) -> None:
+            nonlocal status, ended
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = completed(message.get("headers", ()), request_id.encode())
+            await send(message)
+            ended = message["type"] == "http.response.body" and not message.get("more_body", False)
+
+        try:
+            await self._app(scope, receive, send_on)
+        except Exception:  # whatever it is, it has been answered as an unexpected error
+            if not ended:
+                raise  # uvicorn logs it, and cuts the connection in the middle of the answer
+            logger.exception("unexpected error")
+        finally:
+            if access.isEnabledFor(logging.INFO):
+                log(scope, status, time.perf_counter() - began)
+
+
+def read_id(headers: Iterable[Header]) -> str:
+    """The id that the caller gave its request, if it is safe to be written down; else a new one."""
+    for name, value in headers:
+        if name == REQUEST_ID and SAFE_ID.fullmatch(value):
+            return value.decode()
+    return uuid7().hex
+
+
+def completed(headers: Iterable[Header], request_id: bytes) -> list[Header]:
+    given = list(headers)
+    present = {name for name, _ in given}
+    return [*given, (REQUEST_ID, request_id), *(header for header in HEADERS if header[0] not in present)]
+
+
+def log(scope: Scope, status: int, seconds: float) -> None:
+    """Which route, never the path: ids are bound already, and nothing else of a request is for the log."""
+    route = getattr(scope.get("route"), "path", None)
+    fields = {"method": scope.get("method"), "route": route, "status": status}
+    access.info("request", extra={**fields, "ms": round(1000 * seconds, 1)})

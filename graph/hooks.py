@@ -1,0 +1,36 @@
+"""What the platform asks of the business: to forget a person, and whether it can work.
+
+Named in langgraph.json under `holdfast`; both open the shop by themselves, so that no run has to have been.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from graph.settings import Settings
+from tools.erasure import erase_customer
+from tools.errors import ShopUnavailable
+from tools.shop import Shop
+
+
+async def erase(subject: str) -> dict[str, int]:
+    """Takes a subject's personal text out of the shop; says how many rows of each kind that changed."""
+    async with opened_shop() as shop:
+        await shop.migrate()
+        return await erase_customer(shop, subject)
+
+
+async def check() -> None:
+    """Raises RuntimeError, with a sentence for operators, while orders and refunds cannot be worked on."""
+    try:
+        async with opened_shop() as shop:
+            await shop.ping()
+    except ShopUnavailable:
+        raise RuntimeError("The shop's database does not answer: see to SHOP_DATABASE_URL.") from None
+
+
+@asynccontextmanager
+async def opened_shop() -> AsyncIterator[Shop]:
+    settings = await asyncio.to_thread(Settings.read)
+    async with await asyncio.to_thread(Shop.open, settings.database_url) as shop:
+        yield shop
