@@ -30,7 +30,8 @@ CREATE = """CREATE TABLE IF NOT EXISTS refunds (
     key TEXT PRIMARY KEY, payment TEXT NOT NULL, amount INTEGER NOT NULL, currency TEXT NOT NULL,
     reference TEXT, reason TEXT, asked INTEGER NOT NULL DEFAULT 0
 )"""
-OPENING = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", CREATE, "BEGIN IMMEDIATE")
+# The lock first, and no WAL: neither the change to it nor a table's first writer waits for another.
+OPENING = ("PRAGMA synchronous=FULL", "BEGIN IMMEDIATE", CREATE)
 KEEP = """INSERT INTO refunds VALUES (:key, :payment, :amount, :currency, :reference, :reason, 0)
     ON CONFLICT DO NOTHING"""
 COUNT = "UPDATE refunds SET asked = asked + 1 WHERE key = :key"
