@@ -20,7 +20,7 @@ from tools.orders import Order, list_orders, query_order
 from tools.quotes import UNSTATED, Piece, Quote, quote_refund
 
 REQUEST_REFUND = "request_refund"
-REQUEST_PERSON = "request_person"
+TALK_TO_PERSON = "talk_to_person"
 
 
 def _plain(value: Any) -> Any:
@@ -194,5 +194,5 @@ def make_tools(doors: Doors) -> list[BaseTool]:
             OfRefund,
             "Prepare a refund of an order, whole or in part. A person has to confirm it before money moves.",
         ),
-        tool(person, REQUEST_PERSON, OfPerson, "Ask a human colleague to take over this conversation."),
+        tool(person, TALK_TO_PERSON, OfPerson, "Ask a human colleague to take over this conversation."),
     ]

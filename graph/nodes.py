@@ -4,30 +4,29 @@ import asyncio
 from contextlib import suppress
 from typing import Any, Literal
 
-from langchain_core.messages import AIMessage, HumanMessage, ToolCall, ToolMessage
+from langchain_core.messages import AIMessage, ToolCall, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.config import get_stream_writer
 from langgraph.types import Command
 from pydantic import ValidationError
 
-from graph.callers import caller, configurable, held
+from graph.callers import caller, configurable, read_hold, read_speaker
 from graph.context import compose, describe
-from graph.languages import language_of_dialogue
-from graph.lookups import REQUEST_PERSON, make_tools
+from graph.handoff import answer_without_model, hand_over, receive
+from graph.languages import Language, language_of_dialogue
+from graph.lookups import TALK_TO_PERSON, make_tools
 from graph.minting import Minting, Result, failed
 from graph.models import ModelFailed, speak
 from graph.prompts import ANSWER_IN, SYSTEM, sentence
 from graph.refund import Refunds
-from graph.settings import Settings
-from graph.state import Request, State, requests_in
+from graph.state import Request, State, read_notes, requests_in
 from graph.workplace import Doors, Workplace
 from tools.errors import ShopError, ShopUnavailable
 from tools.quotes import Quote
 
 MAX_REPAIRS = 2
 STEPS_FOR_ANOTHER_TURN = 5
-HOLDER = "operator"
 
 
 class Turn:
@@ -42,20 +41,22 @@ class Turn:
     async def enter(
         self, state: State, config: RunnableConfig
     ) -> Command[Literal["model", "settle", "__end__"]]:
-        """A run begins: count from zero, put back what was decided meanwhile, and skip the model while a
-        person holds the conversation or the customer said nothing."""
-        fresh: dict[str, Any] = {"model_turns": 0, "tool_calls": 0, "repairs": 0}
+        """A run begins: count from zero, see whose words came in, put back what was decided meanwhile, and
+        skip the model while a person holds the conversation or nobody asked it anything."""
+        fresh: dict[str, Any] = {"model_turns": 0, "tool_calls": 0, "repairs": 0, **receive(state, config)}
         try:
             workplace = await self._doors.enter()
         except ShopUnavailable as error:
             text = error.sentence(language_of_dialogue(state["messages"]))
-            return Command(update={**fresh, "messages": [AIMessage(text)]}, goto="settle")
+            silent = read_speaker(config) or read_hold(config)
+            return Command(update=_and_say(fresh, [] if silent else [AIMessage(text)]), goto="settle")
         if caller(config, workplace.settings) is None:
             text = sentence("nobody", language_of_dialogue(state["messages"]))
-            return Command(update={**fresh, "messages": [AIMessage(text)]}, goto="__end__")
-        update = {**fresh, **await self._refunds.settle(state, config)}
-        asked = bool(state["messages"]) and isinstance(state["messages"][-1], HumanMessage)
-        return Command(update=update, goto="model" if asked and not held(config) else "settle")
+            return Command(update=_and_say(fresh, [AIMessage(text)]), goto="__end__")
+        settled = await self._refunds.settle(state, config)
+        said = answer_without_model(state, config, workplace.settings, workplace.shop.clock())
+        update = _and_say({**settled, **fresh}, [*settled.get("messages", []), *(said or [])])
+        return Command(update=update, goto="model" if said is None else "settle")
 
     async def model(self, state: State, config: RunnableConfig) -> dict[str, Any]:
         """One answer; when there is none, the sentence for it."""
@@ -74,7 +75,7 @@ class Turn:
         self, workplace: Workplace, state: State, config: RunnableConfig, budget: int
     ) -> AIMessage:
         system = f"{SYSTEM}- {ANSWER_IN[language_of_dialogue(state['messages'])]}\n"
-        note = describe(state.get("facts"), requests_in(state))
+        note = describe(state.get("facts"), requests_in(state), read_notes(state))
         prompt = compose(state["messages"], system=system, note=note, budget=budget)
         model = workplace.connect(self._specs)
         try:
@@ -98,7 +99,7 @@ class Turn:
             "tool_calls": state.get("tool_calls", 0) + len(calls),
             "repairs": state.get("repairs", 0) + any(result.malformed for result in results),
         }
-        farewell = _last_word(results, {**state, **counts}, workplace.settings, language)  # type: ignore[typeddict-item]
+        farewell = _last_word(results, {**state, **counts}, workplace, language)  # type: ignore[typeddict-item]
         messages = [result.message for result in results] + ([AIMessage(farewell)] if farewell else [])
         facts = {key: value for result in results for key, value in result.facts.items()}
         update = {"messages": messages, "requests": requests, "facts": facts, **counts}
@@ -126,15 +127,15 @@ class Turn:
                 results[number] = await minting.ask(calls[number], result.quote, message_id)
         return minting.changed
 
-    async def _carry_out(self, call: ToolCall, language: str, config: RunnableConfig) -> Result:
+    async def _carry_out(self, call: ToolCall, language: Language, config: RunnableConfig) -> Result:
         emit = get_stream_writer()
         about = {"tool": call["name"], "tool_call_id": call["id"]}
         emit({"type": "tool_started", **about})
         result = await self._try(call, language, config)
         emit({"type": "tool_finished", **about, "ok": result.message.status == "success"})
-        if call["name"] == REQUEST_PERSON and result.message.status == "success":
-            emit({"holdfast_hold": {"role": HOLDER}})
-            result.say = sentence("person", language)
+        if call["name"] == TALK_TO_PERSON and result.message.status == "success":
+            workplace = await self._doors.enter()
+            result.say = hand_over(workplace.settings, workplace.shop.clock(), language)
         return result
 
     async def _try(self, call: ToolCall, language: str, config: RunnableConfig) -> Result:
@@ -164,13 +165,19 @@ def _faults(error: ValidationError) -> str:
     return "The arguments do not fit the tool. " + "; ".join(faults)
 
 
-def _last_word(results: list[Result], state: State, settings: Settings, language: str) -> str | None:
-    """What ends the turn without the model: all is said by the shop itself, or a limit is reached."""
+def _and_say(update: dict[str, Any], messages: list[AIMessage]) -> dict[str, Any]:
+    return {**update, "messages": [*update["messages"], *messages]}
+
+
+def _last_word(results: list[Result], state: State, workplace: Workplace, language: Language) -> str | None:
+    """What ends the turn without the model: all is said by the shop itself, the model makes nothing of its
+    tools and a person has to, or a limit is reached."""
+    settings = workplace.settings
     said = [result.say for result in results if result.say]
     if len(said) == len(results):
         return "\n".join(dict.fromkeys(said))
     if state.get("repairs", 0) > MAX_REPAIRS:
-        return sentence("repairs", language)
+        return f"{sentence('repairs', language)} {hand_over(settings, workplace.shop.clock(), language)}"
     spent = (
         state.get("model_turns", 0) >= settings.model_turns
         or state.get("tool_calls", 0) >= settings.tool_calls

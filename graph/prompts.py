@@ -9,7 +9,7 @@ You see their orders only.
 - For a refund call request_refund, for all of an order, for an amount, or for items by their sku. It moves no
   money: it prepares a request that the customer, or for larger sums the shop's people, have to confirm.
   Never say that money was refunded unless a message of the shop in this conversation says so.
-- Call request_person when the customer asks for a human being, or when you cannot help.
+- Call talk_to_person when the customer asks for a human being, or when you cannot help.
 - If something was already answered in this conversation, answer from it and call no tool.
 - How long a refund takes: 1 to 3 business days after it was confirmed (bank cards up to 7), by the way
   the order was paid.
@@ -27,11 +27,7 @@ SENTENCES: dict[str, dict[Language, str]] = {
         "en": "Sorry, I have tried several times and am not getting anywhere. Please put it another way,"
         ' or say "a person, please" and I will pass you on.',
     },
-    "repairs": {
-        "zh": "抱歉，我没能完成这个操作。请换个说法再试一次，或者回复“人工客服”，我帮您转接。",
-        "en": 'Sorry, I could not get that done. Please put it another way, or say "a person, please" and I'
-        " will pass you on.",
-    },
+    "repairs": {"zh": "抱歉，我没能完成这个操作。", "en": "Sorry, I could not get that done."},
     "busy": {
         "zh": "抱歉，现在咨询的人较多，请过一会儿再发一次。",
         "en": "Sorry, it is very busy at the moment. Please send your message again in a little while.",
@@ -55,6 +51,21 @@ SENTENCES: dict[str, dict[Language, str]] = {
         "zh": "已通知人工客服，会有同事在这里回复您。",
         "en": "A colleague has been told and will answer you here.",
     },
+    "person_later": {
+        "zh": "已通知人工客服。现在没有同事在线，您的消息会保留，我们会在这里回复您。服务时间：{hours}。",
+        "en": "A colleague has been told. Nobody is here at the moment; your messages are kept, and"
+        " somebody will answer you here. We are here {hours}.",
+    },
+    "waiting": {
+        "zh": "还没有同事接入，您的消息已保留，会有同事在这里回复您。",
+        "en": "No colleague has joined yet. Your message is kept, and somebody will answer you here.",
+    },
+    "away": {
+        "zh": "现在没有同事在线，您的消息已保留，我们会在这里回复您。服务时间：{hours}。",
+        "en": "Nobody is here at the moment. Your message is kept, and somebody will answer you here. We are"
+        " here {hours}.",
+    },
+    "operator_name": {"zh": "人工客服", "en": "Customer service"},
     "confirm": {
         "zh": "订单 {order_id} 可以退款 {amount}，请确认后我再办理。",
         "en": "Order {order_id} can be refunded: {amount}. Please confirm, and I will have it done.",

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from graph.hours import HoursInvalid, OpeningHours
+
 DEFAULT_MODEL = "gpt-4.1-mini"
 
 
@@ -34,6 +36,8 @@ class Settings:
     model_total_s: float = 120.0
     retry_wait_s: float = 10.0
     answer_chars: int = 8_000
+    opening_hours: str = ""
+    time_zone: str = "UTC"
 
     @property
     def demo_shop(self) -> bool:
@@ -48,10 +52,15 @@ class Settings:
     def database_url(self) -> str:
         return self.shop_database_url or f"sqlite+aiosqlite:///{self.data / 'shop.db'}"
 
+    @property
+    def hours(self) -> OpeningHours:
+        return OpeningHours.read(self.opening_hours, self.time_zone)
+
     @classmethod
     def read(cls, env: Mapping[str, str] = os.environ) -> "Settings":
-        """Raises SettingInvalid when a number is not a positive one, or the payment provider is not there."""
-        return cls(
+        """Raises SettingInvalid when a number is not a positive one, the opening hours cannot be read, or the
+        payment provider is not there."""
+        settings = cls(
             data=Path(env.get("HOLDFAST_DATA") or ".holdfast"),
             shop_database_url=env.get("SHOP_DATABASE_URL") or None,
             refund_policy=Path(policy) if (policy := env.get("REFUND_POLICY")) else None,
@@ -69,7 +78,18 @@ class Settings:
             model_total_s=_positive(env, "AGENT_MODEL_TOTAL_S", 120.0),
             retry_wait_s=_positive(env, "AGENT_RETRY_WAIT_S", 10.0),
             answer_chars=int(_positive(env, "AGENT_ANSWER_CHARS", 8_000)),
+            opening_hours=env.get("AGENT_OPENING_HOURS") or "",
+            time_zone=env.get("AGENT_TIME_ZONE") or "UTC",
         )
+        settings.check_hours()
+        return settings
+
+    def check_hours(self) -> None:
+        """Raises SettingInvalid when nobody could say whether somebody is there."""
+        try:
+            self.hours.in_words("en")
+        except HoursInvalid as error:
+            raise SettingInvalid(f"AGENT_OPENING_HOURS, AGENT_TIME_ZONE: {error}.") from error
 
 
 def _provider(env: Mapping[str, str]) -> Literal["simulated", "stripe"]:

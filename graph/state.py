@@ -58,7 +58,16 @@ class Request(TypedDict):
     supersedes: str | None
 
 
+class HandbackNote(TypedDict):
+    """What a person wrote for the model when giving the conversation back."""
+
+    by: str
+    note: str
+    at: str
+
+
 _REQUEST = TypeAdapter(Request)
+_NOTES = TypeAdapter(list[HandbackNote])
 
 
 def merge_requests(old: Any, new: Any) -> dict[str, Any]:
@@ -97,6 +106,8 @@ class Told(Said):
 
 class State(Told):
     facts: Annotated[dict[str, Any], merge_facts]
+    heard: NotRequired[str | None]
+    notes: NotRequired[list[HandbackNote]]
     model_turns: NotRequired[int]
     tool_calls: NotRequired[int]
     repairs: NotRequired[int]
@@ -124,6 +135,14 @@ def read_request(value: Any) -> Request | None:
         return _REQUEST.validate_python(value)
     except ValidationError:
         return None
+
+
+def read_notes(state: Any) -> list[HandbackNote]:
+    """What was noted for the model; nothing where that cannot be read."""
+    try:
+        return _NOTES.validate_python(state.get("notes") or [])
+    except ValidationError:
+        return []
 
 
 def remembered(state: Any) -> dict[str, Request | None]:

@@ -1,6 +1,6 @@
 """A customer's conversation with the real graph, as a test leads it."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -33,19 +33,21 @@ def reject(message: str = "") -> dict[str, Any]:
 
 @dataclass
 class Dialogue:
-    """One thread. `config` is sent with every run; `subject` None: nobody is stamped on it."""
+    """One thread. `config` is sent with every run; `subject` None: nobody is stamped on it; `opening`
+    opens the workplace in another way."""
 
     workplace: Workplace
     subject: str | None = "demo"
     thread_id: str = field(default_factory=lambda: str(uuid4()))
     saver: InMemorySaver = field(default_factory=InMemorySaver)
+    opening: Callable[[], Awaitable[Workplace]] | None = None
     graph: CompiledStateGraph[Any, Any, Any, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         async def opened() -> Workplace:
             return self.workplace
 
-        self.graph = build(Doors(opened), self.saver)
+        self.graph = build(Doors(self.opening or opened), self.saver)
 
     def config(self, **configurable: Any) -> RunnableConfig:
         user = {} if self.subject is None else {"langgraph_auth_user": {"identity": self.subject}}

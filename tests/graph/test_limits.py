@@ -127,7 +127,7 @@ async def test_calls_that_stay_malformed_are_handed_off(
     dialogue: Dialogue, model: DemoModel, what: Any
 ) -> None:
     said, calls = await calls_of_model(dialogue, model, "你好", Malformed(what=what, times=None))
-    assert said == sentence("repairs", "zh")
+    assert said == f"{sentence('repairs', 'zh')} {sentence('person', 'zh')}"
     assert calls == 3
     model.play(Script())
     assert await dialogue.say("hello")
