@@ -10,6 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from graph.settings import Settings
 
 DEMO_CUSTOMER = "demo"
+ERRAND = "put_back_only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,16 @@ def owner(config: RunnableConfig) -> str | None:
     user = configurable(config).get("langgraph_auth_user")
     identity = user.get("identity") if isinstance(user, Mapping) else getattr(user, "identity", None)
     return identity if isinstance(identity, str) and identity else None
+
+
+def thread_of(config: RunnableConfig) -> str | None:
+    thread_id = configurable(config).get("thread_id")
+    return str(thread_id) if thread_id else None
+
+
+def is_errand(config: RunnableConfig) -> bool:
+    """The run was started to put back what was decided meanwhile; nobody said anything."""
+    return bool(configurable(config).get(ERRAND))
 
 
 def read_hold(config: RunnableConfig) -> Hold | None:

@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMes
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
 
-from graph.callers import Hold, Speaker, read_handback, read_hold, read_speaker
+from graph.callers import Hold, Speaker, is_errand, read_handback, read_hold, read_speaker
 from graph.languages import Language, language_of_dialogue, plain_text
 from graph.prompts import sentence
 from graph.settings import Settings
@@ -43,15 +43,19 @@ Update = dict[str, Any]
 def receive(state: State, config: RunnableConfig) -> Update:
     """What the run brought, as it counts: an operator's words are the shop's, and nobody else's are. What was
     noted when the conversation was given back is kept for the model."""
-    new, speaker = _since(state), read_speaker(config)
-    messages = list(_of_operator(new, speaker, state) if speaker else _unmarked(new))
-    newest = messages[-1:] if speaker else state["messages"][-1:]
-    update: Update = {"messages": messages, "heard": newest[0].id if newest else state.get("heard")}
+    update: Update = {"messages": []} if is_errand(config) else _heard(state, read_speaker(config))
     if note := read_handback(config):
         kept: HandbackNote = {"by": note.by, "note": plain_text(note.note)[:NOTE_LENGTH], "at": note.at}
         known = [one for one in read_notes(state) if one != kept]
         update["notes"] = [*known, kept][-NOTES_KEPT:]
     return update
+
+
+def _heard(state: State, speaker: Speaker | None) -> Update:
+    new = _since(state)
+    messages = list(_of_operator(new, speaker, state) if speaker else _unmarked(new))
+    newest = messages[-1:] if speaker else state["messages"][-1:]
+    return {"messages": messages, "heard": newest[0].id if newest else state.get("heard")}
 
 
 def _since(state: State) -> Sequence[AnyMessage]:
@@ -93,7 +97,7 @@ def answer_without_model(
 ) -> list[AIMessage] | None:
     """What is said in the model's stead; None where the model is to speak."""
     newest = state["messages"][-1] if state["messages"] else None
-    if read_speaker(config) or not isinstance(newest, HumanMessage):
+    if is_errand(config) or read_speaker(config) or not isinstance(newest, HumanMessage):
         return []
     language = language_of_dialogue(state["messages"])
     if hold := read_hold(config):

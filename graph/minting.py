@@ -37,7 +37,7 @@ class Minting:
     """The requests of one message. The same refund again is the one that waits already; another amount, asked
     later, takes its place."""
 
-    def __init__(self, workplace: Workplace, subject: str, thread_id: str, language: str) -> None:
+    def __init__(self, workplace: Workplace, subject: str, thread_id: str | None, language: str) -> None:
         self._workplace = workplace
         self._subject = subject
         self._thread_id = thread_id
@@ -95,6 +95,7 @@ class Minting:
             whole=whole,
             language=self._language,
             supersedes=supersedes,
+            thread_id=self._thread_id,
         )
 
 

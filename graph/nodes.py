@@ -11,7 +11,7 @@ from langgraph.config import get_stream_writer
 from langgraph.types import Command
 from pydantic import ValidationError
 
-from graph.callers import caller, configurable, read_hold, read_speaker
+from graph.callers import caller, read_hold, read_speaker, thread_of
 from graph.context import compose, describe
 from graph.handoff import answer_without_model, hand_over, receive
 from graph.languages import Language, language_of_dialogue
@@ -118,7 +118,7 @@ class Turn:
         subject = caller(config, workplace.settings)
         if subject is None or not any(result.quote for result in results):
             return {}
-        minting = Minting(workplace, subject, str(configurable(config).get("thread_id")), language)
+        minting = Minting(workplace, subject, thread_of(config), language)
         with suppress(ShopUnavailable):
             await minting.remember(state)
         message_id = str(state["messages"][-1].id)

@@ -180,6 +180,7 @@ async def _ask(workplace: Workplace, subject: str, old: Asked, request_id: str, 
         whole=old.whole,
         language=old.language,
         supersedes=old.request_id,
+        thread_id=old.thread_id,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 from graph.hours import HoursInvalid, OpeningHours
 
 DEFAULT_MODEL = "gpt-4.1-mini"
+DEFAULT_SERVER = "http://127.0.0.1:8123"
 
 
 class SettingInvalid(ValueError):
@@ -38,6 +39,8 @@ class Settings:
     answer_chars: int = 8_000
     opening_hours: str = ""
     time_zone: str = "UTC"
+    server_url: str = DEFAULT_SERVER
+    server_key: str | None = field(default=None, repr=False)
 
     @property
     def demo_shop(self) -> bool:
@@ -80,6 +83,8 @@ class Settings:
             answer_chars=int(_positive(env, "AGENT_ANSWER_CHARS", 8_000)),
             opening_hours=env.get("AGENT_OPENING_HOURS") or "",
             time_zone=env.get("AGENT_TIME_ZONE") or "UTC",
+            server_url=env.get("AGENT_SERVER_URL") or DEFAULT_SERVER,
+            server_key=env.get("AGENT_SERVER_KEY") or None,
         )
         settings.check_hours()
         return settings

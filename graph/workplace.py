@@ -74,3 +74,7 @@ class Doors:
         opened: Any = self._open.pop(asyncio.get_running_loop(), None)
         if opened is not None:
             await (await opened).resources.aclose()
+
+
+DOORS = Doors()
+"""The process's own workplace, of the environment: every graph of langgraph.json goes through here."""

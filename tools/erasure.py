@@ -7,14 +7,14 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.shop import Shop
-from tools.shop.schema import (
-    CUSTOMER_LOCKED,
+from tools.shop.erasing import (
     DECIDED_BY,
     ERASE_CUSTOMER,
     ERASE_OF_CUSTOMER,
     ERASE_REQUESTS,
     SET_DECIDED_BY,
 )
+from tools.shop.schema import CUSTOMER_LOCKED
 
 NOBODY = "erased"
 

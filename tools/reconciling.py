@@ -1,18 +1,29 @@
 """Refunds of which nobody knows yet whether they were made: asked about again, with the same key."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.payments import PaymentProvider
-from tools.refunds import LedgerEntry, entry_from, finish
+from tools.refunds import LedgerEntry, RefundStatus, entry_from, finish
 from tools.shop import Shop
-from tools.shop.schema import OPEN_REFUNDS, TOUCH_REFUNDS, Record
+from tools.shop.schema import OPEN_REFUNDS, SET_TOLD, TO_TELL, TOUCH_REFUNDS, Record
 
 AT_ONCE = 5
 A_WHILE = timedelta(minutes=1)
+NEWS_FOR = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """How a refund ended, and the conversation that has not heard of it."""
+
+    request_id: str
+    status: RefundStatus
+    thread_id: str
 
 
 async def reconcile(
@@ -42,3 +53,21 @@ async def take_up(now: datetime, before: datetime, limit: int, connection: Async
     if rows:
         await connection.execute(TOUCH_REFUNDS, {"now": now, "keys": [row.request_id for row in rows]})
     return rows
+
+
+async def list_news(shop: Shop, limit: int = 50) -> list[News]:
+    """How refunds ended that were taken up here, as long as their conversations were not told: the oldest
+    first, those of the last days. Raises LookupFailed."""
+    wanted = {"count": limit, "since": shop.clock() - NEWS_FOR}
+    async with shop.read() as connection:
+        rows = (await connection.execute(TO_TELL, wanted)).all()
+    return [News(row.request_id, RefundStatus(row.status), row.thread_id) for row in rows]
+
+
+async def note_told(shop: Shop, request_id: str) -> None:
+    """This refund's conversation has heard. Raises ShopUnavailable."""
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(SET_TOLD, {"key": request_id})
+
+    await shop.write(work)

@@ -26,7 +26,8 @@ ID_LENGTH = 128
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request as it was asked, under the policy of this version. `whole`: all that was left was wished for.
-    After `expires_at` it is too late to approve, or those decide whom the policy escalates to."""
+    After `expires_at` it is too late to approve, or those decide whom the policy escalates to. `thread_id` is
+    the conversation that hears what becomes of it."""
 
     request_id: str
     quote: Quote
@@ -36,6 +37,7 @@ class Asked:
     asked_at: datetime
     expires_at: datetime | None
     supersedes: str | None
+    thread_id: str | None
 
 
 async def ask_refund(
@@ -47,6 +49,7 @@ async def ask_refund(
     whole: bool = False,
     language: str = "en",
     supersedes: str | None = None,
+    thread_id: str | None = None,
 ) -> Asked:
     """Write down a request for this quote: once a `request_id`, whose first facts stay, whatever comes later.
 
@@ -55,7 +58,7 @@ async def ask_refund(
     ShopUnavailable.
     """
     values = request_values(shop, subject, request_id, quote)
-    values |= {"whole": whole, "language": language, "supersedes": supersedes}
+    values |= {"whole": whole, "language": language, "supersedes": supersedes, "thread_id": thread_id}
     return asked_from(await shop.write(partial(add_request, subject, request_id, quote, values)))
 
 
@@ -182,4 +185,5 @@ def asked_from(row: Record) -> Asked:
         asked_at=row.asked_at,
         expires_at=row.expires_at,
         supersedes=row.supersedes,
+        thread_id=row.thread_id,
     )

@@ -16,6 +16,7 @@ async def asked(
     request_id: str = "",
     reason: str = "",
     supersedes: str | None = None,
+    thread_id: str | None = None,
 ) -> Asked:
     """Quoted now and written down, under an id of its own unless one is given."""
     quote = await quote_refund(shop, subject, order_id, amount=amount, reason=reason)
@@ -26,4 +27,5 @@ async def asked(
         quote,
         whole=amount is None,
         supersedes=supersedes,
+        thread_id=thread_id,
     )

@@ -20,7 +20,7 @@ from tools.money import Money
 from tools.orders import query_order
 from tools.payments import PaymentUnknown, Settlement
 from tools.payments.simulated import SimulatedProvider
-from tools.reconciling import A_WHILE, reconcile
+from tools.reconciling import A_WHILE, NEWS_FOR, News, list_news, note_told, reconcile
 from tools.refunds import RefundStatus, apply_refund, find_refunds
 from tools.shop import Shop
 
@@ -175,3 +175,34 @@ async def test_a_program_killed_while_the_bank_hangs(
     (kept,) = bank.refunds
     assert (settled.status, settled.provider_reference) == (RefundStatus.SETTLED, kept.reference)
     assert (kept.key, kept.asked, kept.amount) == ("paid", 2, settled.amount.amount)
+
+
+async def test_how_it_ended_is_news_until_its_conversation_was_told(shop: Shop, clock: Clock) -> None:
+    for key in ("r1", "r2"):
+        await asked(shop, "12345", "1", request_id=key, thread_id=f"thread-of-{key}")
+        await apply_refund(shop, Silent(), "demo", key, approved(shop))
+    assert await list_news(shop) == [], "they hear of that by themselves"
+    clock.forward(minutes=2)
+    await reconcile(shop, Silent())
+    assert await list_news(shop) == [], "nothing is known yet"
+    clock.forward(minutes=2)
+    await reconcile(shop, Bank(), 1)
+    clock.forward(minutes=2)
+    await reconcile(shop, Refusing())
+    settled = News("r1", RefundStatus.SETTLED, "thread-of-r1")
+    failed = News("r2", RefundStatus.FAILED, "thread-of-r2")
+    assert await list_news(shop) == [settled, failed]
+    assert await list_news(shop, 1) == [settled]
+    await note_told(shop, "r1")
+    assert await list_news(shop) == [failed]
+    clock.now += NEWS_FOR
+    assert await list_news(shop) == []
+
+
+async def test_what_nobody_took_up_or_no_conversation_asked_for_is_no_news(shop: Shop, clock: Clock) -> None:
+    await asked(shop, "12345", "1", request_id="by itself", thread_id="t")
+    await apply_refund(shop, Bank(), "demo", "by itself", approved(shop))
+    await left_open(shop, 1)
+    clock.forward(minutes=2)
+    await reconcile(shop, Bank())
+    assert await list_news(shop) == []

@@ -50,9 +50,9 @@ async def count(shop: Shop) -> int:
 
 async def test_what_was_asked_is_found_as_it_was_asked(shop: Shop, clock: Clock) -> None:
     quote = await quote_refund(shop, "demo", "12346", amount="100", reason="scratched\x00")
-    request = await ask_refund(shop, "demo", "r1", quote, language="zh")
+    request = await ask_refund(shop, "demo", "r1", quote, language="zh", thread_id="t1")
     until = clock.now + timedelta(days=365)
-    assert request == Asked("r1", quote, False, "zh", LENIENT.version, clock.now, until, None)
+    assert request == Asked("r1", quote, False, "zh", LENIENT.version, clock.now, until, None, "t1")
     assert await stands(shop, "r1") == Standing(request, request, None, unchanged=True, expired=False)
 
 

@@ -29,13 +29,13 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    cast,
+    false,
     func,
     insert,
     literal,
-    or_,
     select,
     text,
+    true,
     update,
 )
 
@@ -133,7 +133,7 @@ shipment_events = Table(
 # What people were asked to decide on. Rows are never deleted and their facts never change (triggers). No
 # request is superseded twice, so those that took each other's place are a chain. `reason` is the customer's
 # words and `reason_code` the policy's for them; `pieces` are [sku, quantity] where items were asked for;
-# `because` is why it is this tier's to decide.
+# `because` is why it is this tier's to decide; `thread_id` the conversation that hears what becomes of it.
 refund_requests = Table(
     "refund_requests",
     metadata,
@@ -153,6 +153,7 @@ refund_requests = Table(
     Column("pieces", JSON(none_as_null=True)),
     Column("whole", Boolean, nullable=False),
     Column("language", String(8), nullable=False),
+    Column("thread_id", String(64)),
     Column("tier", String(32), nullable=False),
     Column("because", String(32), nullable=False, server_default="customer_confirms"),
     Column("policy_version", Integer, nullable=False, server_default="1"),
@@ -197,6 +198,8 @@ refunds = Table(
     Column("updated_at", UtcTime, nullable=False),
     # Empty in rows of programs that did not write requests down yet.
     Column("asked", ForeignKey("refund_requests.request_id", name="refund_of_request")),
+    # Its outcome was looked for apart from its conversation, which has not heard of it yet.
+    Column("to_tell", Boolean, nullable=False, server_default=false()),
     ForeignKeyConstraint(["order_id", "currency"], ["orders.id", "orders.currency"], name="refund_of_order"),
     CheckConstraint("asked = request_id", name="asked_under_its_id"),
     CheckConstraint("amount > 0", name="refund_amount"),
@@ -211,6 +214,7 @@ refunds = Table(
         sqlite_where=text("status IN ('submitted', 'unknown')"),
         postgresql_where=text("status IN ('submitted', 'unknown')"),
     ),
+    Index("refunds_to_tell", "updated_at", sqlite_where=text("to_tell"), postgresql_where=text("to_tell")),
 )
 
 _orders_of_subject = (
@@ -305,8 +309,21 @@ OPEN_REFUNDS = (
 TOUCH_REFUNDS = (
     update(refunds)
     .where(refunds.c.request_id.in_(bindparam("keys", expanding=True)))
-    .values(updated_at=bindparam("now"))
+    .values(updated_at=bindparam("now"), to_tell=true())
 )
+TO_TELL = (
+    select(refunds.c.request_id, refunds.c.status, refund_requests.c.thread_id)
+    .select_from(refunds.join(refund_requests, refunds.c.asked == refund_requests.c.request_id))
+    .where(
+        refunds.c.to_tell,
+        refunds.c.status.in_(["settled", "failed"]),
+        refunds.c.updated_at > bindparam("since"),
+        refund_requests.c.thread_id.is_not(None),
+    )
+    .order_by(refunds.c.updated_at)
+    .limit(bindparam("count", type_=Integer))
+)
+SET_TOLD = update(refunds).where(refunds.c.request_id == bindparam("key")).values(to_tell=false())
 
 _repeated = refunds.c.created_at > bindparam("repeats_since")
 _of_order = and_(_repeated, refunds.c.order_id == bindparam("order_id"))
@@ -332,53 +349,3 @@ PIECES = (
 )
 ANY_CUSTOMER = select(customers.c.id).limit(1)
 ANSWER = select(literal(1))
-
-ERASE_CUSTOMER = (
-    update(customers)
-    .where(customers.c.id == bindparam("of_customer"))
-    .values(subject=bindparam("new_subject"), name="")
-)
-_orders_to_erase = select(orders.c.id).where(orders.c.customer_id == bindparam("of_customer"))
-_shipments_to_erase = select(shipments.c.id).where(shipments.c.order_id.in_(_orders_to_erase))
-# What people wrote and what leads to them, by kind. Figures, times and the payment's reference stay, and so
-# does the digest in payee_hash: the ledger's triggers keep it.
-ERASE_OF_CUSTOMER = {
-    "orders": update(orders)
-    .where(orders.c.customer_id == bindparam("of_customer"), orders.c.note != "")
-    .values(note=""),
-    "payments": update(payments)
-    .where(payments.c.order_id.in_(_orders_to_erase), payments.c.account != "")
-    .values(account=""),
-    "shipments": update(shipments)
-    .where(shipments.c.order_id.in_(_orders_to_erase))
-    .values(tracking_no="erased-" + cast(shipments.c.id, String)),
-    "shipment_events": update(shipment_events)
-    .where(shipment_events.c.shipment_id.in_(_shipments_to_erase))
-    .values(place="", text=""),
-    "refunds": update(refunds)
-    .where(
-        refunds.c.order_id.in_(_orders_to_erase),
-        or_(
-            refunds.c.reason != "",
-            refunds.c.payee != "",
-            refunds.c.message != "",
-            refunds.c.failure.is_not(None),
-        ),
-    )
-    .values(reason="", payee="", message="", failure=None),
-}
-ERASE_REQUESTS = (
-    update(refund_requests)
-    .where(refund_requests.c.order_id.in_(_orders_to_erase))
-    .values(subject=bindparam("new_subject"), reason="", payee="")
-)
-# `quoted` is a subject as JSON writes it. No LIKE: in a pattern its own characters would mean something.
-_decided_by = cast(refunds.c.decided_by, Text)
-DECIDED_BY = (
-    select(refunds.c.request_id, refunds.c.decided_by)
-    .where(func.replace(_decided_by, bindparam("quoted"), "") != _decided_by)
-    .with_for_update()
-)
-SET_DECIDED_BY = (
-    update(refunds).where(refunds.c.request_id == bindparam("key")).values(decided_by=bindparam("by"))
-)
