@@ -18,12 +18,13 @@ from tools.errors import ShopUnavailable
 from tools.requests import is_request_id
 from tools.standings import Standing, find_standings
 
-# A decision that was taken waits for the shop's database; when that stays away, the run is driven again.
+# A decision that was taken waits for the shop's database, about fifty minutes: nobody would drive a run again
+# that has failed, and the server ends one after an hour.
 PATIENCE = RetryPolicy(
     initial_interval=0.2,
     backoff_factor=2.0,
-    max_interval=2.0,
-    max_attempts=5,
+    max_interval=5.0,
+    max_attempts=600,
     jitter=False,
     retry_on=ShopUnavailable,
 )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -36,16 +37,41 @@ class Clock:
         self.now += timedelta(**by)
 
 
-@contextmanager
-def run_postgres() -> Iterator[str]:
-    """The URL of its maintenance database."""
+def load_pgserver() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it looks for XDG_RUNTIME_DIR, which containers do not have
         try:
-            pgserver = importlib.import_module("pgserver")
+            return importlib.import_module("pgserver")
         except ModuleNotFoundError:
             pytest.skip("POSTGRES NOT TESTED: pgserver has no wheel for this Python; use 3.11 or 3.12")
-    # A socket's path must be short, shorter than what tmp_path gives.
+
+
+class Postgres:
+    """A server that a test stops and starts again, with what was in it."""
+
+    def __init__(self) -> None:
+        self._pgserver = load_pgserver()
+        # A socket's path must be short, shorter than what tmp_path gives.
+        self._folder = tempfile.mkdtemp(prefix="pg-", dir=roomy_memory())
+        self._server: Any = None
+
+    def start(self) -> str:
+        """The URL of its maintenance database."""
+        self._server = self._pgserver.get_server(self._folder, cleanup_mode="stop")
+        return str(self._server.get_uri())
+
+    def stop(self) -> None:
+        self._server.cleanup()
+
+    def delete(self) -> None:
+        self.stop()
+        shutil.rmtree(self._folder)
+
+
+@contextmanager
+def run_postgres() -> Iterator[str]:
+    """The URL of its maintenance database."""
+    pgserver = load_pgserver()
     folder = tempfile.mkdtemp(prefix="pg-", dir=roomy_memory())
     with pgserver.get_server(folder, cleanup_mode="delete") as server:
         # No test pulls the plug of the machine; a hundred databases written through to disk are slow.
