@@ -14,7 +14,7 @@ from langgraph.graph.state import CompiledStateGraph
 from graph.nodes import Turn, after_model
 from graph.refund import Refunds, ask_each
 from graph.state import Said, State, Told
-from graph.workplace import Doors
+from graph.workplace import DOORS, Doors
 
 
 def build(
@@ -36,4 +36,4 @@ def build(
     return builder.compile(checkpointer=checkpointer, name="support")
 
 
-graph = build(Doors())
+graph = build(DOORS)

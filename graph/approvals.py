@@ -1,22 +1,21 @@
 """A refund request as it is asked, and the answers to it as they may come back."""
 
-import hashlib
 import uuid
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from graph.lookups import REQUEST_REFUND, major
-from graph.prompts import label, sentence
-from graph.state import UNDECIDED, Request
+from graph.prompts import label, sentence, word
+from graph.state import UNDECIDED, Request, Terms
 from tools.errors import RefundRefused
 from tools.money import Money, parse_amount
-from tools.orders import Order
-from tools.refunds import Quote
+from tools.policy import OWNER, RefundPolicy, Tier
+from tools.quotes import UNSTATED, Quote
+from tools.requests import Asked
 
-POLICY_VERSION = 1
-_FAMILY = len("xxxxxxxx-xxxx-xxxx")
+REQUEST_IDS = uuid.UUID("5c1d3c5e-6f5b-4d5e-9c8e-2f6f1c0b7a31")
 
 
 class AnswerRefused(Exception):
@@ -105,23 +104,13 @@ def _lowered(edited: Arguments, request: Request) -> Money:
     return amount
 
 
-def mint(quote: Quote, *, tool_call_id: str, language: str, whole: bool, supersedes: str | None) -> Request:
-    request: Any = {
-        "request_id": str(uuid.uuid4()),
-        "tool_call_id": tool_call_id,
-        "status": UNDECIDED,
-        "language": language,
-        **figures(quote),
-        "reason": quote.reason,
-        "whole": whole,
-        "supersedes": supersedes,
-    }
-    return cast("Request", request)
-
-
-def figures(quote: Quote) -> dict[str, Any]:
-    """What an approval binds, and what is shown of it."""
+def shown(policy: RefundPolicy, asked: Asked, status: str = UNDECIDED) -> Request:
+    """A request as the conversation shows it: what the shop wrote down when it was asked, and its status."""
+    quote = asked.quote
     return {
+        "request_id": asked.request_id,
+        "status": status,
+        "language": asked.language,
         "order_id": quote.order_id,
         "order_version": quote.order_version,
         "amount": quote.amount.amount,
@@ -129,46 +118,46 @@ def figures(quote: Quote) -> dict[str, Any]:
         "refunded": quote.refunded.amount,
         "currency": quote.amount.currency,
         "items": list(quote.items),
+        "reason": quote.reason,
+        "reason_code": quote.reason_code,
         "payee": quote.payee,
         "payee_hash": quote.payee_hash,
+        "terms": terms(policy.tier(quote.tier), asked),
+        "supersedes": asked.supersedes,
     }
 
 
-def same_figures(request: Request, order: Order) -> bool:
-    """Whether the order still stands as it was when this was asked."""
-    asked = (request["order_version"], request["paid"], request["refunded"], request["currency"])
-    return asked == (order.version, order.paid.amount, order.refunded.amount, order.paid.currency)
+def terms(tier: Tier, asked: Asked) -> Terms:
+    remind_at = tier.remind_after and asked.asked_at + tier.remind_after
+    return {
+        "version": asked.policy_version,
+        "reason": asked.quote.because,
+        "roles": list(tier.roles),
+        "deciders": tier.deciders,
+        "exclude_requester": tier.exclude_requester,
+        "expires_at": asked.expires_at.isoformat() if asked.expires_at else None,
+        "remind_at": remind_at.isoformat() if remind_at else None,
+        "escalate_to": list(tier.escalate_to),
+    }
 
 
-def quote_of(request: Request, amount: Money | None = None) -> Quote:
-    """The quote this request was asked with, or a lower amount of it."""
-    currency = request["currency"]
-    return Quote(
-        order_id=request["order_id"],
-        order_version=request["order_version"],
-        amount=amount or amount_of(request),
-        paid=Money(request["paid"], currency),
-        refunded=Money(request["refunded"], currency),
-        items=tuple(request["items"]),
-        reason=request["reason"],
-        payee=request["payee"],
-        payee_hash=request["payee_hash"],
-    )
+def next_step(request: Request) -> str:
+    """What the customer is told to expect: to confirm it, or that the shop's people look at it first."""
+    key = "confirm"
+    if OWNER not in request["terms"]["roles"]:
+        key = "operator_first" if request["terms"]["deciders"] == 1 else "operators_first"
+    return sentence(key, request["language"], order_id=request["order_id"], amount=amount_of(request))
 
 
-def family(request_id: str) -> str:
-    """What a request and those that superseded it because its figures moved have in common."""
-    return request_id[:_FAMILY]
+def made_id(*parts: object) -> str:
+    """A request's id follows from what it is asked for: made again after a crash, it is the same request."""
+    return str(uuid.uuid5(REQUEST_IDS, repr(parts)))
 
 
-def successor(request: Request, **changed: Any) -> Request:
-    """The request that takes this one's place. Its id follows from the old id and the new figures: made again
-    after a crash, it is the same request; with other figures, another one."""
-    new: Any = {**request, **changed, "status": UNDECIDED, "supersedes": request["request_id"]}
-    bound = [new[name] for name in ("order_version", "amount", "refunded", "currency", "payee_hash")]
-    digest = hashlib.sha256(repr((request["request_id"], bound)).encode()).hexdigest()
-    new["request_id"] = f"{family(request['request_id'])}-8{digest[:3]}-{digest[3:15]}"
-    return cast("Request", new)
+def successor_id(asked: Asked, quote: Quote) -> str:
+    """The id of the request that takes this one's place with these figures."""
+    bound = (quote.order_version, quote.amount.amount, quote.refunded.amount, quote.payee_hash, quote.tier)
+    return made_id("successor", asked.request_id, *bound)
 
 
 def payload(request: Request, problem: str = "") -> dict[str, Any]:
@@ -200,12 +189,15 @@ def display(request: Request, problem: str) -> dict[str, Any]:
         ("paid", str(Money(request["paid"], currency)), "money"),
         ("refunded", str(Money(request["refunded"], currency)), "money"),
         ("payee", request["payee"], "text"),
+        ("decides", deciders_of(request), "text"),
     ]
     if problem:
         facts.append(("problem", problem, "notice"))
     quotes = [("items", item) for item in request["items"]]
     if request["reason"]:
         quotes.append(("reason", request["reason"]))
+    if request["reason_code"] != UNSTATED:
+        quotes.append(("reason_code", word(request["reason_code"], language)))
     return {
         "title": label("title", language, order_id=request["order_id"]),
         "facts": [
@@ -216,20 +208,22 @@ def display(request: Request, problem: str) -> dict[str, Any]:
     }
 
 
+def deciders_of(request: Request) -> str:
+    """Who decides and why, in words; of a reason that has none, its code."""
+    language, terms = request["language"], request["terms"]
+    who = ", ".join(label("owner", language) if role == OWNER else role for role in terms["roles"])
+    why = word(terms["reason"], language)
+    return label("deciders", language, who=who, count=terms["deciders"], why=why)
+
+
 def policy(request: Request) -> dict[str, Any]:
-    """The customer confirms; only the amount may be changed, and only downwards."""
-    amount = amount_of(request)
+    """Who decides by when; only the amount may be changed, and only downwards."""
+    amount, terms = amount_of(request), request["terms"]
     fixed = {name: {"const": request[name]} for name in ("order_id", "currency", "reason")}
     return {
         "request_id": request["request_id"],
-        "version": POLICY_VERSION,
-        "reason": "customer_confirms",
-        "roles": ["owner"],
-        "deciders": 1,
-        "exclude_requester": False,
-        "expires_at": None,
-        "remind_at": None,
-        "on_expiry": "reject",
+        **{name: value for name, value in terms.items() if name != "escalate_to"},
+        "on_expiry": {"escalate": terms["escalate_to"]} if terms["escalate_to"] else "reject",
         "edit_schema": {
             "type": "object",
             "properties": {

@@ -12,14 +12,18 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from graph.handoff import is_by_operator
+from graph.languages import plain_text
 from graph.lookups import dumps
-from graph.state import Request
+from graph.state import HandbackNote, Request
 from tools.money import Money
 
 INTERRUPTED = dumps(
     {"error": {"code": "interrupted", "message": "This call was interrupted; call again if needed."}}
 )
 NOTE = "The shop's records, as this conversation knows them (undecided: waits for confirmation):"
+HANDED_BACK = "What colleagues noted for you when they gave this conversation back, the newest last:"
+BY_COLLEAGUE = "[A colleague of the shop wrote:] "
 REQUESTS_NOTED = 10
 _MESSAGE_SHARE = 4
 
@@ -54,15 +58,22 @@ def compose(messages: Sequence[AnyMessage], *, system: str, note: str, budget: i
     return opening + _question_last(_from_first_question(dialogue))
 
 
-def describe(facts: dict[str, Any], requests: dict[str, Request]) -> str:
-    """What must be known when older turns are left out: the orders looked at, and how their refunds stand."""
+def describe(facts: Any, requests: dict[str, Request], notes: Sequence[HandbackNote] = ()) -> str:
+    """What must be known when older turns are left out: the orders looked at, how their refunds stand, and
+    what colleagues noted."""
+    handed_back = f"{HANDED_BACK} {dumps([*notes])}" if notes else ""
+    return "\n".join(part for part in (_records(facts, requests), handed_back) if part)
+
+
+def _records(facts: Any, requests: dict[str, Request]) -> str:
     refunds = [
         {"order_id": r["order_id"], "amount": str(Money(r["amount"], r["currency"])), "status": r["status"]}
         for r in list(requests.values())[-REQUESTS_NOTED:]
     ]
-    if not facts and not refunds:
+    looked_up = list(facts.values()) if isinstance(facts, dict) else []
+    if not looked_up and not refunds:
         return ""
-    known = {"orders_looked_up_so_far": list(facts.values()), "refund_requests": refunds}
+    known = {"orders_looked_up_so_far": looked_up, "refund_requests": refunds}
     return f"{NOTE} {dumps(known)}"
 
 
@@ -76,7 +87,7 @@ def _blocks_backwards(messages: Sequence[AnyMessage]) -> Iterator[list[BaseMessa
             case AIMessage(tool_calls=[_, *_]):
                 yield [message, *_results_of(message, results)]
             case AIMessage():
-                yield [message]
+                yield [_as_answer(message)]
             case _:
                 yield [_as_question(message)]
 
@@ -87,9 +98,15 @@ def _results_of(message: AIMessage, results: dict[str, ToolMessage]) -> Iterator
         yield known or ToolMessage(INTERRUPTED, tool_call_id=str(call["id"]), status="error")
 
 
+def _as_answer(message: AIMessage) -> AIMessage:
+    """As the shop's side said it; a colleague's words are known as such, for names break some servers."""
+    by = BY_COLLEAGUE if is_by_operator(message) else ""
+    return AIMessage(by + message.text, id=message.id) if by or message.name else message
+
+
 def _as_question(message: BaseMessage) -> HumanMessage:
     """Whatever a client put in, system messages too, is the customer speaking; names break some servers."""
-    return HumanMessage(message.text or "[attachment]", id=message.id)
+    return HumanMessage(plain_text(message.text) or "[attachment]", id=message.id)
 
 
 def _shorten(message: BaseMessage, limit: int) -> BaseMessage:

@@ -13,6 +13,11 @@ _WORD = re.compile(r"[A-Za-zÀ-ɏ]{2,}")
 _LOOKED_AT = 2_000
 
 
+def plain_text(text: str) -> str:
+    """Without lone surrogates, halves of characters: neither a checkpoint nor a request can hold them."""
+    return text.encode(errors="replace").decode()
+
+
 def language_of(text: str) -> Language | None:
     """The language of one message; None when it has no words ("#12345", "👍").
 

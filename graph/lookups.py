@@ -17,10 +17,10 @@ from tools.errors import OrderNotFound
 from tools.logistics import Logistics, query_logistics
 from tools.money import Money
 from tools.orders import Order, list_orders, query_order
-from tools.refunds import Quote, quote_refund
+from tools.quotes import UNSTATED, Piece, Quote, quote_refund
 
 REQUEST_REFUND = "request_refund"
-REQUEST_PERSON = "request_person"
+TALK_TO_PERSON = "talk_to_person"
 
 
 def _plain(value: Any) -> Any:
@@ -43,13 +43,27 @@ class OfOrders(Arguments):
     limit: int = Field(10, ge=1, le=20, description="How many of the newest orders")
 
 
+class OfPiece(Arguments):
+    sku: Text = Field(description="The item's number, as query_order gives it", max_length=64)
+    quantity: int = Field(1, ge=1, le=10_000)
+
+
 class OfRefund(OfOrder):
     amount: Text | None = Field(
         None,
         max_length=64,
         description='Amount in major units as text, such as "79.99"; leave out for all of it',
     )
+    items: list[OfPiece] | None = Field(
+        None, max_length=50, description="Only these items of the order; leave out amount then"
+    )
     reason: str = Field("", max_length=500, description="Why the customer wants the refund, in their words")
+    reason_code: Text = Field(
+        UNSTATED,
+        max_length=32,
+        description="The kind of reason: damaged, wrong_item, not_as_described, missing_parts, late,"
+        " changed_mind; leave out when it is none of these",
+    )
 
 
 class OfPerson(Arguments):
@@ -133,10 +147,24 @@ def make_tools(doors: Doors) -> list[BaseTool]:
         return dumps(orders_result(await list_orders(workplace.shop, subject, limit=limit))), None
 
     async def refund(
-        order_id: str, amount: str | None, reason: str, config: RunnableConfig
+        order_id: str,
+        amount: str | None,
+        items: list[OfPiece] | None,
+        reason: str,
+        reason_code: str,
+        config: RunnableConfig,
     ) -> tuple[str, Quote]:
         workplace, subject = await place(config)
-        quote = await quote_refund(workplace.shop, subject, order_id, amount=amount, reason=reason)
+        pieces = [Piece(item.sku, item.quantity) for item in items or ()]
+        quote = await quote_refund(
+            workplace.shop,
+            subject,
+            order_id,
+            amount=amount,
+            pieces=pieces,
+            reason=reason,
+            reason_code=reason_code,
+        )
         return dumps({"amount": major(quote.amount)}), quote
 
     async def person(reason: str) -> tuple[str, None]:
@@ -166,5 +194,5 @@ def make_tools(doors: Doors) -> list[BaseTool]:
             OfRefund,
             "Prepare a refund of an order, whole or in part. A person has to confirm it before money moves.",
         ),
-        tool(person, REQUEST_PERSON, OfPerson, "Ask a human colleague to take over this conversation."),
+        tool(person, TALK_TO_PERSON, OfPerson, "Ask a human colleague to take over this conversation."),
     ]

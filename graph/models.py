@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from graph.demo import MODEL, demo_base_url
+from graph.languages import plain_text
 from graph.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,14 @@ Model = Runnable[LanguageModelInput, AIMessage]
 Connect = Callable[[Sequence[dict[str, Any]]], Model]
 Report = Callable[[dict[str, Any]], None]
 Failure = Literal["busy", "unreachable", "empty", "overflow"]
+
+NAME_LENGTH = 64
+ARGUMENTS_LENGTH = 10_000
+ARGUMENTS_DEPTH = 10
+LARGEST_INT = 2**53
+
+UNREADABLE_STREAM = (ValueError, TypeError, AttributeError, LookupError)
+"""What the library raises when a server sends what this protocol does not look like."""
 
 UNREADABLE = "unreadable_arguments"
 """The one argument of a call whose JSON could not be read: the history stays valid for every server."""
@@ -85,7 +95,7 @@ async def speak(
             failure, wait = "empty", 0.0
         except ContextOverflowError as error:
             raise ModelFailed("overflow") from error
-        except (openai.APIError, httpx.TransportError, TimeoutError) as error:
+        except (openai.APIError, httpx.TransportError, TimeoutError, *UNREADABLE_STREAM) as error:
             failure, wait = _judge(error, attempt, settings)
         if attempt < settings.model_attempts:
             report({"type": "model_retry", "attempt": attempt + 1, "discard": heard[0].id if heard else None})
@@ -161,15 +171,34 @@ def _calls(whole: AIMessageChunk) -> list[ToolCall]:
     for number, piece in enumerate(whole.tool_call_chunks):
         known = piece["id"] is None or piece["id"] in calls
         call_id = f"{whole.id}-{number}" if known else str(piece["id"])
-        calls[call_id] = ToolCall(
-            name=piece["name"] or "", args=_arguments(piece["args"] or "{}"), id=call_id
-        )
+        name = plain_text(piece["name"] or "")[:NAME_LENGTH]
+        calls[call_id] = ToolCall(name=name, args=_arguments(piece["args"] or "{}"), id=call_id)
     return list(calls.values())
 
 
 def _arguments(text: str) -> dict[str, Any]:
+    """The arguments, as every checkpointer and every server can keep them."""
     try:
-        arguments = json.loads(text)
-    except ValueError:
+        arguments = _plain(json.loads(text)) if len(text) <= ARGUMENTS_LENGTH else None
+    except (ValueError, RecursionError):
         arguments = None
-    return arguments if isinstance(arguments, dict) else {UNREADABLE: text[:500]}
+    return arguments if isinstance(arguments, dict) else {UNREADABLE: plain_text(text[:500])}
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """Without what JSON or MessagePack cannot say: such numbers become the text they were, for the tool to
+    refuse. Raises ValueError for what is nested too deep for any tool."""
+    if depth > ARGUMENTS_DEPTH:
+        raise ValueError("nested too deep")
+    match value:
+        case str():
+            return plain_text(value)
+        case dict():
+            return {plain_text(key): _plain(inner, depth + 1) for key, inner in value.items()}
+        case list():
+            return [_plain(inner, depth + 1) for inner in value]
+        case int() if abs(value) > LARGEST_INT:
+            return str(value)
+        case float() if not math.isfinite(value):
+            return str(value)
+    return value

@@ -1,44 +1,32 @@
 """The steps of a turn: who is there, what the model says, what its calls give."""
 
 import asyncio
-from dataclasses import dataclass, field
+from contextlib import suppress
 from typing import Any, Literal
 
-from langchain_core.messages import AIMessage, HumanMessage, ToolCall, ToolMessage
+from langchain_core.messages import AIMessage, ToolCall, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.config import get_stream_writer
 from langgraph.types import Command
 from pydantic import ValidationError
 
-from graph.approvals import amount_of, mint
-from graph.callers import caller, held
+from graph.callers import caller, read_hold, read_speaker, thread_of
 from graph.context import compose, describe
-from graph.languages import language_of_dialogue
-from graph.lookups import REQUEST_PERSON, dumps, major, make_tools
+from graph.handoff import answer_without_model, hand_over, receive
+from graph.languages import Language, language_of_dialogue
+from graph.lookups import TALK_TO_PERSON, make_tools
+from graph.minting import Minting, Result, failed
 from graph.models import ModelFailed, speak
 from graph.prompts import ANSWER_IN, SYSTEM, sentence
 from graph.refund import Refunds
-from graph.settings import Settings
-from graph.state import SUPERSEDED, Request, State, undecided
+from graph.state import Request, State, read_notes, requests_in
 from graph.workplace import Doors, Workplace
 from tools.errors import ShopError, ShopUnavailable
-from tools.refunds import Quote
+from tools.quotes import Quote
 
 MAX_REPAIRS = 2
 STEPS_FOR_ANOTHER_TURN = 5
-HOLDER = "operator"
-
-
-@dataclass(slots=True)
-class Result:
-    """What one call gave. `say` is what the customer is told when no call needs the model's words."""
-
-    message: ToolMessage
-    say: str | None = None
-    quote: Quote | None = None
-    malformed: bool = False
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class Turn:
@@ -53,20 +41,22 @@ class Turn:
     async def enter(
         self, state: State, config: RunnableConfig
     ) -> Command[Literal["model", "settle", "__end__"]]:
-        """A run begins: count from zero, put back what was decided meanwhile, and skip the model while a
-        person holds the conversation or the customer said nothing."""
-        fresh: dict[str, Any] = {"model_turns": 0, "tool_calls": 0, "repairs": 0}
+        """A run begins: count from zero, see whose words came in, put back what was decided meanwhile, and
+        skip the model while a person holds the conversation or nobody asked it anything."""
+        fresh: dict[str, Any] = {"model_turns": 0, "tool_calls": 0, "repairs": 0, **receive(state, config)}
         try:
             workplace = await self._doors.enter()
         except ShopUnavailable as error:
             text = error.sentence(language_of_dialogue(state["messages"]))
-            return Command(update={**fresh, "messages": [AIMessage(text)]}, goto="settle")
+            silent = read_speaker(config) or read_hold(config)
+            return Command(update=_and_say(fresh, [] if silent else [AIMessage(text)]), goto="settle")
         if caller(config, workplace.settings) is None:
             text = sentence("nobody", language_of_dialogue(state["messages"]))
-            return Command(update={**fresh, "messages": [AIMessage(text)]}, goto="__end__")
-        update = {**fresh, **await self._refunds.settle(state, config)}
-        asked = bool(state["messages"]) and isinstance(state["messages"][-1], HumanMessage)
-        return Command(update=update, goto="model" if asked and not held(config) else "settle")
+            return Command(update=_and_say(fresh, [AIMessage(text)]), goto="__end__")
+        settled = await self._refunds.settle(state, config)
+        said = answer_without_model(state, config, workplace.settings, workplace.shop.clock())
+        update = _and_say({**settled, **fresh}, [*settled.get("messages", []), *(said or [])])
+        return Command(update=update, goto="model" if said is None else "settle")
 
     async def model(self, state: State, config: RunnableConfig) -> dict[str, Any]:
         """One answer; when there is none, the sentence for it."""
@@ -85,7 +75,7 @@ class Turn:
         self, workplace: Workplace, state: State, config: RunnableConfig, budget: int
     ) -> AIMessage:
         system = f"{SYSTEM}- {ANSWER_IN[language_of_dialogue(state['messages'])]}\n"
-        note = describe(state.get("facts") or {}, state.get("requests") or {})
+        note = describe(state.get("facts"), requests_in(state), read_notes(state))
         prompt = compose(state["messages"], system=system, note=note, budget=budget)
         model = workplace.connect(self._specs)
         try:
@@ -103,42 +93,62 @@ class Turn:
         calls = _calls_of(state)
         room = workplace.settings.tool_calls - state.get("tool_calls", 0)
         results = await asyncio.gather(*(self._carry_out(call, language, config) for call in calls[:room]))
-        results += [_failed(call, "tool_limit", "Too many tool calls in one turn.") for call in calls[room:]]
-        requests = _request_each(calls, results, state.get("requests") or {}, language)
+        results += [failed(call, "tool_limit", "Too many tool calls in one turn.") for call in calls[room:]]
+        requests = await self._request_each(calls, results, state, language, config)
         counts = {
             "tool_calls": state.get("tool_calls", 0) + len(calls),
             "repairs": state.get("repairs", 0) + any(result.malformed for result in results),
         }
-        farewell = _last_word(results, {**state, **counts}, workplace.settings, language)  # type: ignore[typeddict-item]
+        farewell = _last_word(results, {**state, **counts}, workplace, language)  # type: ignore[typeddict-item]
         messages = [result.message for result in results] + ([AIMessage(farewell)] if farewell else [])
         facts = {key: value for result in results for key, value in result.facts.items()}
         update = {"messages": messages, "requests": requests, "facts": facts, **counts}
         return Command(update=update, goto="settle" if farewell else "model")
 
-    async def _carry_out(self, call: ToolCall, language: str, config: RunnableConfig) -> Result:
+    async def _request_each(
+        self,
+        calls: list[ToolCall],
+        results: list[Result],
+        state: State,
+        language: str,
+        config: RunnableConfig,
+    ) -> dict[str, Request]:
+        """A request for each quote, one after the other: what waits already decides what the next one is."""
+        workplace = await self._doors.enter()
+        subject = caller(config, workplace.settings)
+        if subject is None or not any(result.quote for result in results):
+            return {}
+        minting = Minting(workplace, subject, thread_of(config), language)
+        with suppress(ShopUnavailable):
+            await minting.remember(state)
+        message_id = str(state["messages"][-1].id)
+        for number, result in enumerate(results):
+            if result.quote is not None:
+                results[number] = await minting.ask(calls[number], result.quote, message_id)
+        return minting.changed
+
+    async def _carry_out(self, call: ToolCall, language: Language, config: RunnableConfig) -> Result:
         emit = get_stream_writer()
         about = {"tool": call["name"], "tool_call_id": call["id"]}
         emit({"type": "tool_started", **about})
         result = await self._try(call, language, config)
         emit({"type": "tool_finished", **about, "ok": result.message.status == "success"})
-        if call["name"] == REQUEST_PERSON and result.message.status == "success":
-            emit({"holdfast_hold": {"role": HOLDER}})
-            result.say = sentence("person", language)
+        if call["name"] == TALK_TO_PERSON and result.message.status == "success":
+            workplace = await self._doors.enter()
+            result.say = hand_over(workplace.settings, workplace.shop.clock(), language)
         return result
 
     async def _try(self, call: ToolCall, language: str, config: RunnableConfig) -> Result:
         tool = self._tools.get(call["name"])
         if tool is None:
             known = ", ".join(self._tools)
-            return _failed(
-                call, "unknown_tool", f"There is no such tool. There are: {known}.", malformed=True
-            )
+            return failed(call, "unknown_tool", f"There is no such tool. There are: {known}.", malformed=True)
         try:
             message: ToolMessage = await tool.ainvoke({**call, "type": "tool_call"}, config)
         except ValidationError as error:
-            return _failed(call, "arguments_invalid", _faults(error), malformed=True)
+            return failed(call, "arguments_invalid", _faults(error), malformed=True)
         except ShopError as error:
-            return _failed(call, error.code, error.sentence(language))
+            return failed(call, error.code, error.sentence(language))
         found, message.artifact = message.artifact, None
         if isinstance(found, Quote):
             return Result(message, quote=found)
@@ -150,74 +160,24 @@ def _calls_of(state: State) -> list[ToolCall]:
     return last.tool_calls if isinstance(last, AIMessage) else []
 
 
-def _failed(call: ToolCall, code: str, text: str, *, malformed: bool = False) -> Result:
-    content = dumps({"error": {"code": code, "message": text}})
-    message = ToolMessage(content, tool_call_id=str(call["id"]), name=call["name"], status="error")
-    return Result(message, malformed=malformed)
-
-
 def _faults(error: ValidationError) -> str:
     faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
     return "The arguments do not fit the tool. " + "; ".join(faults)
 
 
-def _request_each(
-    calls: list[ToolCall], results: list[Result], known: dict[str, Request], language: str
-) -> dict[str, Request]:
-    """A request for each quote. The same refund again is the one that waits already; another amount, asked
-    later, takes its place."""
-    earlier = undecided(known)
-    changed: dict[str, Request] = {}
-    for call, result in zip(calls, results, strict=True):
-        if result.quote is None:
-            continue
-        waiting = [*earlier, *undecided(changed)]
-        request = next((old for old in waiting if _same(old, result.quote)), None)
-        if request is None:
-            old = next((old for old in earlier if old["order_id"] == result.quote.order_id), None)
-            request = _mint(call, result.quote, language, old)
-            changed[request["request_id"]] = request
-            if old is not None:
-                earlier.remove(old)
-                changed[old["request_id"]] = {**old, "status": SUPERSEDED}
-        result.message = result.message.model_copy(update={"content": _waiting(request)})
-        result.say = sentence("confirm", language, order_id=request["order_id"], amount=amount_of(request))
-    return changed
+def _and_say(update: dict[str, Any], messages: list[AIMessage]) -> dict[str, Any]:
+    return {**update, "messages": [*update["messages"], *messages]}
 
 
-def _same(request: Request, quote: Quote) -> bool:
-    return request["order_id"] == quote.order_id and amount_of(request) == quote.amount
-
-
-def _mint(call: ToolCall, quote: Quote, language: str, old: Request | None) -> Request:
-    return mint(
-        quote,
-        tool_call_id=str(call["id"]),
-        language=language,
-        whole=call["args"].get("amount") is None,
-        supersedes=old and old["request_id"],
-    )
-
-
-def _waiting(request: Request) -> str:
-    return dumps(
-        {
-            "request_id": request["request_id"],
-            "status": "waiting_for_confirmation",
-            "order_id": request["order_id"],
-            "amount": major(amount_of(request)),
-            "currency": request["currency"],
-        }
-    )
-
-
-def _last_word(results: list[Result], state: State, settings: Settings, language: str) -> str | None:
-    """What ends the turn without the model: all is said by the shop itself, or a limit is reached."""
+def _last_word(results: list[Result], state: State, workplace: Workplace, language: Language) -> str | None:
+    """What ends the turn without the model: all is said by the shop itself, the model makes nothing of its
+    tools and a person has to, or a limit is reached."""
+    settings = workplace.settings
     said = [result.say for result in results if result.say]
     if len(said) == len(results):
         return "\n".join(dict.fromkeys(said))
     if state.get("repairs", 0) > MAX_REPAIRS:
-        return sentence("repairs", language)
+        return f"{sentence('repairs', language)} {hand_over(settings, workplace.shop.clock(), language)}"
     spent = (
         state.get("model_turns", 0) >= settings.model_turns
         or state.get("tool_calls", 0) >= settings.tool_calls

@@ -1,228 +1,163 @@
-"""From a refund request to its outcome: asked, applied, and put back when the conversation forgot it."""
+"""A refund request's way through the graph: put right, looked up, asked, applied."""
 
-from collections.abc import Awaitable
 from typing import Any, Literal
 
-from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import RetryPolicy, Send, interrupt
 
-from graph.approvals import (
-    RESPONSE_SCHEMA,
-    AnswerRefused,
-    amount_of,
-    family,
-    figures,
-    payload,
-    quote_of,
-    read_answer,
-    same_figures,
-    successor,
-)
-from graph.callers import Deciders, caller, deciders
-from graph.lookups import major
+from graph.approvals import RESPONSE_SCHEMA, Answer, AnswerRefused, payload, read_answer, shown
+from graph.callers import caller, deciders
+from graph.languages import language_of_dialogue
+from graph.outcomes import GONE, Update, ask_again, carry_out, dropped, put_right, stand
 from graph.prompts import sentence
-from graph.state import REFUSED, SUPERSEDED, UNDECIDED, Asking, Request, State, Told, undecided
+from graph.state import UNDECIDED, Asking, Outcome, Request, State, read_request, undecided
 from graph.workplace import Doors, Workplace
-from tools.errors import AmountTooHigh, OrderChanged, OrderNotFound, RefundRefused, ShopUnavailable
-from tools.orders import query_order
-from tools.refunds import Decision, LedgerEntry, Quote, apply_refund, list_refunds, quote_refund
+from tools.errors import ShopUnavailable
+from tools.requests import is_request_id
+from tools.standings import Standing, find_standings
 
-Update = dict[str, Any]
-
-# A decision that was taken waits for the shop's database; when that stays away, the run is driven again.
+# A decision that was taken waits for the shop's database, about fifty minutes: nobody would drive a run again
+# that has failed, and the server ends one after an hour.
 PATIENCE = RetryPolicy(
     initial_interval=0.2,
     backoff_factor=2.0,
-    max_interval=2.0,
-    max_attempts=5,
+    max_interval=5.0,
+    max_attempts=600,
     jitter=False,
     retry_on=ShopUnavailable,
 )
 
 
 class Refunds:
-    """The nodes that know what became of a request. The ledger decides; the conversation only repeats it."""
+    """The nodes of a request. The state's word for it counts for nothing: what was asked, and what became of
+    it, is read from the shop's books."""
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
 
     def subgraph(self) -> CompiledStateGraph[Any, Any, Any, Any]:
         """One request, from question to outcome: of its own, so that no request waits for another."""
-        builder = StateGraph(Asking, output_schema=Told)
-        builder.add_node("ask", ask)
+        builder = StateGraph(Asking, output_schema=Outcome)
+        builder.add_node("look", self.look)
+        builder.add_node("ask", self.ask)
         builder.add_node("apply", self.apply, retry_policy=PATIENCE)
-        builder.add_edge(START, "ask")
+        builder.add_edge(START, "look")
+        builder.add_conditional_edges("look", ask_unless_over, ["ask", END])
         builder.add_edge("ask", "apply")
-        builder.add_conditional_edges("apply", ask_again, ["ask", END])
+        builder.add_conditional_edges("apply", look_unless_over, ["look", END])
         return builder.compile()
 
     async def settle(self, state: State, config: RunnableConfig) -> Update:
-        """Before anything is asked: what the ledger knows is put back with its message, and moved figures are
-        asked anew. (LangGraph drops what a finished request wrote when input comes while a sibling waits.)"""
-        waiting = undecided(state.get("requests") or {})
-        if not waiting:
+        """Before anything is asked: what was decided is put back with its message, moved figures are asked
+        anew, and what the shop knows nothing of is dropped. (LangGraph drops what a finished request wrote
+        when input comes while a sibling waits.)"""
+        if not state.get("requests"):
             return {}
         try:
             workplace = await self._doors.enter()
             subject = caller(config, workplace.settings)
             if subject is None:
                 return {}
-            return joined([await _recall(workplace, subject, request) for request in waiting])
+            return await put_right(workplace, subject, state, language_of_dialogue(state["messages"]))
         except ShopUnavailable:
-            # Asked as it stands: whoever answers, the figures are compared again before money moves.
+            # Asked as it stands: whoever answers, it is compared with the shop's books before money moves.
             return {}
+
+    async def look(self, state: Asking, config: RunnableConfig) -> Update:
+        """What is about to be asked, as the shop's books have it now."""
+        try:
+            workplace, subject, standing = await self._find(state, config)
+            if standing is None or subject is None:
+                return _dropped(state)
+            return await stand(workplace, subject, standing, UNDECIDED)
+        except ShopUnavailable:
+            if read_request(state.get("request")) is None:
+                return {"request": GONE}
+            return {"problem": state.get("problem") or sentence("unseen", _language(state))}
+
+    async def ask(self, state: Asking, config: RunnableConfig) -> Update:
+        """Nothing but the question: the node runs again from its start when the answer comes."""
+        request = read_request(state.get("request"))
+        if request is None or not await self._is_known(state, config):
+            return {"answer": None}
+        question = payload(request, state.get("problem", ""))
+        return {"answer": interrupt(question, response_schema=RESPONSE_SCHEMA)}
 
     async def apply(self, state: Asking, config: RunnableConfig) -> Update:
         """Act on the answer, once for ever a request: the ledger's key is the request_id."""
-        workplace = await self._doors.enter()
-        request = state["request"]
-        subject = caller(config, workplace.settings)
+        workplace, subject, standing = await self._find(state, config)
         if subject is None:
-            return {"problem": sentence("nobody", request["language"])}
-        who = deciders(config, request["request_id"], subject)
+            return {"problem": sentence("nobody", _language(state))}
+        if standing is None:
+            return _dropped(state)
+        asked = standing.asked
+        if standing.entry is not None or standing.current != asked:
+            return await stand(workplace, subject, standing, UNDECIDED)
+        who = deciders(config, asked.request_id, subject)
         if who is None:
-            return {"request": request, "problem": ""}
+            return {"request": shown(workplace.shop.policy, asked), "problem": ""}
         try:
-            answer = read_answer(state.get("answer"), request)
+            answer = _answer(state, shown(workplace.shop.policy, asked))
         except AnswerRefused as refusal:
-            return _asked_again(request, refusal.sentence, who)
-        decision = Decision(answer.outcome, who.by, who.at, answer.message)
-        quote = quote_of(request, answer.amount)
-        return await _or_refused(request, _decide(workplace, subject, request, quote, decision))
+            return await ask_again(workplace, subject, asked, refusal.sentence, who)
+        return await carry_out(workplace, subject, asked, answer, who)
+
+    async def _find(
+        self, state: Asking, config: RunnableConfig
+    ) -> tuple[Workplace, str | None, Standing | None]:
+        """The workplace, the customer, and how the request stands: None when the shop knows nothing of it."""
+        workplace = await self._doors.enter()
+        subject, request_id = caller(config, workplace.settings), _id_in(state)
+        if subject is None or request_id is None:
+            return workplace, subject, None
+        standings = await find_standings(workplace.shop, subject, [request_id])
+        return workplace, subject, standings.get(request_id)
+
+    async def _is_known(self, state: Asking, config: RunnableConfig) -> bool:
+        try:
+            return (await self._find(state, config))[2] is not None
+        except ShopUnavailable:
+            return True
 
 
-async def _decide(
-    workplace: Workplace, subject: str, request: Request, quote: Quote, decision: Decision
-) -> Update:
-    try:
-        entry = await apply_refund(
-            workplace.shop, workplace.provider, subject, request["request_id"], quote, decision
-        )
-    except OrderChanged:
-        return _superseded(request, await _quote_now(workplace, subject, request))
-    return _outcome(request, entry)
+def _answer(state: Asking, request: Request) -> Answer:
+    """The answer to this request. One to something else that was shown in its place is none."""
+    if state["request"] != request:
+        raise AnswerRefused("shown_otherwise", request["language"])
+    return read_answer(state.get("answer"), request)
 
 
-async def _recall(workplace: Workplace, subject: str, request: Request) -> Update:
-    return await _or_refused(request, _compare(workplace, subject, request))
+def _id_in(state: Asking) -> str | None:
+    request: Any = state.get("request")
+    request_id = request.get("request_id") if isinstance(request, dict) else None
+    return request_id if is_request_id(request_id) else None
 
 
-async def _compare(workplace: Workplace, subject: str, request: Request) -> Update:
-    known = [
-        entry
-        for entry in await list_refunds(workplace.shop, subject, request["order_id"])
-        if family(entry.request_id) == family(request["request_id"])
-    ]
-    if known:
-        return _outcome(request, await _finished(workplace, subject, request, known[-1]))
-    order = await query_order(workplace.shop, subject, request["order_id"])
-    # Not quoted again while nothing moved: the return window is kept by asking in time, not by deciding so.
-    if same_figures(request, order):
-        return {}
-    return _superseded(request, await _quote_now(workplace, subject, request))
+def _language(state: Asking) -> str:
+    request = read_request(state.get("request"))
+    return request["language"] if request else "en"
 
 
-async def _finished(workplace: Workplace, subject: str, request: Request, entry: LedgerEntry) -> LedgerEntry:
-    """A crash may have left the entry before the provider answered: the same key again ends it."""
-    if entry.status != "submitted":
-        return entry
-    decision = Decision("approve", entry.decided_by, entry.decided_at)
-    quote = quote_of(request, entry.amount)
-    return await apply_refund(workplace.shop, workplace.provider, subject, entry.request_id, quote, decision)
+def _dropped(state: Asking) -> Update:
+    request_id = _id_in(state)
+    return dropped([request_id] if request_id else [], _language(state))
 
 
-async def _quote_now(workplace: Workplace, subject: str, request: Request) -> Quote:
-    """The same wish at today's figures: all that is left where all was asked, else what is left of it."""
-    wish = None if request["whole"] else major(amount_of(request))
-    try:
-        return await quote_refund(
-            workplace.shop, subject, request["order_id"], amount=wish, reason=request["reason"]
-        )
-    except AmountTooHigh:
-        return await quote_refund(workplace.shop, subject, request["order_id"], reason=request["reason"])
+def _is_over(state: Asking) -> bool:
+    request: Any = state.get("request")
+    return not isinstance(request, dict) or request.get("status") != UNDECIDED
 
 
-async def _or_refused(request: Request, work: Awaitable[Update]) -> Update:
-    try:
-        return await work
-    except (RefundRefused, OrderNotFound) as refusal:
-        why = refusal.sentence(request["language"])
-        text = sentence("refused", request["language"], order_id=request["order_id"], why=why)
-        return _told({**request, "status": REFUSED}, text)
+def ask_unless_over(state: Asking) -> Literal["ask", "__end__"]:
+    return "__end__" if _is_over(state) else "ask"
 
 
-def _outcome(request: Request, entry: LedgerEntry) -> Update:
-    """What the ledger says, in the customer's language; the entry may be a successor's."""
-    status, language = str(entry.status), request["language"]
-    decided: Request = {
-        **request,
-        "request_id": entry.request_id,
-        "status": status,
-        "amount": entry.amount.amount,
-    }
-    text = sentence(
-        status if status != "requested" else "submitted",
-        language,
-        order_id=request["order_id"],
-        amount=entry.amount,
-        payee=request["payee"],
-    )
-    if entry.message:
-        text = f"{text} {sentence('message', language, message=entry.message)}"
-    told = _told(decided, text)
-    if entry.request_id != request["request_id"]:
-        told["requests"][request["request_id"]] = {**request, "status": SUPERSEDED}
-        decided["supersedes"] = request["request_id"]
-    return told
-
-
-def _superseded(request: Request, quote: Quote) -> Update:
-    new = successor(request, **figures(quote))
-    text = sentence("changed", request["language"], order_id=request["order_id"], amount=quote.amount)
-    told = _told({**request, "status": SUPERSEDED}, text)
-    told["requests"][new["request_id"]] = new
-    return {**told, "request": new, "problem": text}
-
-
-def _asked_again(request: Request, problem: str, who: Deciders) -> Update:
-    """Under its own id; a server that holds this very decision would give it again: under a new one."""
-    if not who.stamped:
-        return {"request": request, "problem": problem}
-    new = successor(request)
-    requests = {request["request_id"]: {**request, "status": SUPERSEDED}, new["request_id"]: new}
-    return {"request": new, "requests": requests, "problem": problem}
-
-
-def _told(request: Request, text: str) -> Update:
-    """The message's id is made from the request's, so that it is said once however often it is put back."""
-    card = {name: request[name] for name in ("request_id", "order_id", "amount", "currency", "status")}
-    message = AIMessage(
-        text, id=f"refund-{request['request_id']}-{request['status']}", additional_kwargs={"refund": card}
-    )
-    return {"messages": [message], "requests": {request["request_id"]: request}, "request": request}
-
-
-def joined(updates: list[Update]) -> Update:
-    """Updates of several requests as one of the conversation's state."""
-    messages = [message for update in updates for message in update.get("messages", ())]
-    requests = {key: value for update in updates for key, value in update.get("requests", {}).items()}
-    return {"messages": messages, "requests": requests} if requests else {}
-
-
-def ask(state: Asking) -> Update:
-    """Nothing but the question: the node runs again from its start when the answer comes."""
-    question = payload(state["request"], state.get("problem", ""))
-    return {"answer": interrupt(question, response_schema=RESPONSE_SCHEMA)}
-
-
-def ask_again(state: Asking) -> Literal["ask", "__end__"]:
-    return "ask" if state["request"]["status"] == UNDECIDED else "__end__"
+def look_unless_over(state: Asking) -> Literal["look", "__end__"]:
+    return "__end__" if _is_over(state) else "look"
 
 
 def ask_each(state: State) -> list[Send] | Literal["__end__"]:
     """The way out of every run: each request that waits, asked in a subgraph of its own."""
-    waiting = undecided(state.get("requests") or {})
-    return [Send("request", {"request": request}) for request in waiting] or "__end__"
+    return [Send("request", {"request": request}) for request in undecided(state)] or "__end__"

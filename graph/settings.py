@@ -2,10 +2,14 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
+
+from graph.hours import HoursInvalid, OpeningHours
 
 DEFAULT_MODEL = "gpt-4.1-mini"
+DEFAULT_SERVER = "http://127.0.0.1:8123"
 
 
 class SettingInvalid(ValueError):
@@ -17,8 +21,12 @@ class Settings:
     """Limits and addresses of the agent. Times are in seconds, sizes in approximate tokens or characters."""
 
     data: Path = Path(".holdfast")
-    shop_database_url: str | None = None
-    openai_api_key: str | None = None
+    shop_database_url: str | None = field(default=None, repr=False)
+    refund_policy: Path | None = None
+    payment_provider: Literal["simulated", "stripe"] = "simulated"
+    stripe_api_key: str | None = field(default=None, repr=False)
+    stripe_api_base: str | None = None
+    openai_api_key: str | None = field(default=None, repr=False)
     openai_base_url: str | None = None
     openai_model: str = DEFAULT_MODEL
     context_tokens: int = 12_000
@@ -29,6 +37,10 @@ class Settings:
     model_total_s: float = 120.0
     retry_wait_s: float = 10.0
     answer_chars: int = 8_000
+    opening_hours: str = ""
+    time_zone: str = "UTC"
+    server_url: str = DEFAULT_SERVER
+    server_key: str | None = field(default=None, repr=False)
 
     @property
     def demo_shop(self) -> bool:
@@ -43,12 +55,21 @@ class Settings:
     def database_url(self) -> str:
         return self.shop_database_url or f"sqlite+aiosqlite:///{self.data / 'shop.db'}"
 
+    @property
+    def hours(self) -> OpeningHours:
+        return OpeningHours.read(self.opening_hours, self.time_zone)
+
     @classmethod
     def read(cls, env: Mapping[str, str] = os.environ) -> "Settings":
-        """Raises SettingInvalid when a number is not a positive one."""
-        return cls(
+        """Raises SettingInvalid when a number is not a positive one, the opening hours cannot be read, or the
+        payment provider is not there."""
+        settings = cls(
             data=Path(env.get("HOLDFAST_DATA") or ".holdfast"),
             shop_database_url=env.get("SHOP_DATABASE_URL") or None,
+            refund_policy=Path(policy) if (policy := env.get("REFUND_POLICY")) else None,
+            payment_provider=_provider(env),
+            stripe_api_key=env.get("STRIPE_API_KEY") or None,
+            stripe_api_base=env.get("STRIPE_API_BASE") or None,
             openai_api_key=env.get("OPENAI_API_KEY") or None,
             openai_base_url=env.get("OPENAI_BASE_URL") or None,
             openai_model=env.get("OPENAI_MODEL") or DEFAULT_MODEL,
@@ -60,7 +81,31 @@ class Settings:
             model_total_s=_positive(env, "AGENT_MODEL_TOTAL_S", 120.0),
             retry_wait_s=_positive(env, "AGENT_RETRY_WAIT_S", 10.0),
             answer_chars=int(_positive(env, "AGENT_ANSWER_CHARS", 8_000)),
+            opening_hours=env.get("AGENT_OPENING_HOURS") or "",
+            time_zone=env.get("AGENT_TIME_ZONE") or "UTC",
+            server_url=env.get("AGENT_SERVER_URL") or DEFAULT_SERVER,
+            server_key=env.get("AGENT_SERVER_KEY") or None,
         )
+        settings.check_hours()
+        return settings
+
+    def check_hours(self) -> None:
+        """Raises SettingInvalid when nobody could say whether somebody is there."""
+        try:
+            self.hours.in_words("en")
+        except HoursInvalid as error:
+            raise SettingInvalid(f"AGENT_OPENING_HOURS, AGENT_TIME_ZONE: {error}.") from error
+
+
+def _provider(env: Mapping[str, str]) -> Literal["simulated", "stripe"]:
+    name = env.get("PAYMENT_PROVIDER") or "simulated"
+    if name == "simulated":
+        return "simulated"
+    if name != "stripe":
+        raise SettingInvalid(f"PAYMENT_PROVIDER must be simulated or stripe, not {name!r}.")
+    if not env.get("STRIPE_API_KEY"):
+        raise SettingInvalid("PAYMENT_PROVIDER=stripe needs STRIPE_API_KEY, the secret key of your account.")
+    return "stripe"
 
 
 def _positive(env: Mapping[str, str], name: str, default: float) -> float:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graph.models import Connect, connect_model
-from graph.settings import Settings
-from tools.payments import PaymentProvider, SimulatedProvider
+from graph.payments import connect_provider
+from graph.settings import SettingInvalid, Settings
+from tools.payments import PaymentProvider
+from tools.policy import SHIPPED_FILE, PolicyInvalid, read_policy
 from tools.shop import Shop
 
 
@@ -32,13 +34,23 @@ async def furnish(settings: Settings) -> Workplace:
     somebody named is brought up to date and otherwise left alone."""
     resources = AsyncExitStack()
     async with AsyncExitStack() as opening:
-        shop = await opening.enter_async_context(await asyncio.to_thread(Shop.open, settings.database_url))
+        shop = await opening.enter_async_context(await asyncio.to_thread(open_shop, settings))
         await shop.migrate()
         if settings.demo_shop:
             await shop.seed()
+        provider = await connect_provider(settings, opening)
         connect = await connect_model(settings, opening)
         resources = opening.pop_all()
-    return Workplace(settings, shop, SimulatedProvider(), connect, resources)
+    return Workplace(settings, shop, provider, connect, resources)
+
+
+def open_shop(settings: Settings) -> Shop:
+    """The shop of these settings, with its policy. Raises SettingInvalid."""
+    try:
+        policy = read_policy(settings.refund_policy or SHIPPED_FILE)
+    except PolicyInvalid as error:
+        raise SettingInvalid(f"REFUND_POLICY: {error}") from error
+    return Shop.open(settings.database_url, policy=policy)
 
 
 class Doors:
@@ -62,3 +74,7 @@ class Doors:
         opened: Any = self._open.pop(asyncio.get_running_loop(), None)
         if opened is not None:
             await (await opened).resources.aclose()
+
+
+DOORS = Doors()
+"""The process's own workplace, of the environment: every graph of langgraph.json goes through here."""

@@ -7,13 +7,14 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.shop import Shop
-from tools.shop.schema import (
-    CUSTOMER_LOCKED,
+from tools.shop.erasing import (
     DECIDED_BY,
     ERASE_CUSTOMER,
     ERASE_OF_CUSTOMER,
+    ERASE_REQUESTS,
     SET_DECIDED_BY,
 )
+from tools.shop.schema import CUSTOMER_LOCKED
 
 NOBODY = "erased"
 
@@ -35,6 +36,7 @@ async def erase_rows(subject: str, connection: AsyncConnection) -> dict[str, int
         for kind, statement in ERASE_OF_CUSTOMER.items():
             changed[kind] = (await connection.execute(statement, {"of_customer": customer_id})).rowcount
         name = {"of_customer": customer_id, "new_subject": f"{NOBODY}-{uuid.uuid4().hex}"}
+        changed["refund_requests"] = (await connection.execute(ERASE_REQUESTS, name)).rowcount
         changed["customers"] = (await connection.execute(ERASE_CUSTOMER, name)).rowcount
     return {kind: count for kind, count in changed.items() if count}
 

@@ -2,6 +2,7 @@
 
 ShopError
 ├── OrderNotFound
+├── RequestNotFound
 ├── ShopUnavailable
 │   └── LookupFailed
 └── RefundRefused
@@ -9,10 +10,18 @@ ShopError
     ├── OrderCancelled
     ├── AlreadyRefunded
     ├── OutsideReturnWindow
+    ├── ReasonNotAllowed
     ├── AmountInvalid
     ├── AmountTooHigh
+    ├── ItemsInvalid
     ├── CurrencyMismatch
-    └── OrderChanged
+    ├── CurrencyNotRefunded
+    ├── DailyLimitReached
+    ├── OrderChanged
+    ├── RequestDecided
+    ├── RequestSuperseded
+    ├── RequestExpired
+    └── DecidersMissing
 """
 
 from typing import TYPE_CHECKING, ClassVar
@@ -53,6 +62,14 @@ class OrderNotFound(ShopError):
     def __init__(self, order_id: str) -> None:
         self.order_id = order_id
         super().__init__(order_id)
+
+
+class RequestNotFound(ShopError):
+    """Nobody was asked under this id, or another customer was, which reads exactly the same."""
+
+    code = "request_not_found"
+    english = "The shop has no such refund request on record. Please ask for the refund again."
+    chinese = "商店没有这笔退款申请的记录，请重新申请退款。"
 
 
 class ShopUnavailable(ShopError):
@@ -116,6 +133,19 @@ class OutsideReturnWindow(RefundRefused):
         super().__init__(days)
 
 
+class ReasonNotAllowed(RefundRefused):
+    """The policy knows no such reason; `reasons` are the codes of those it does."""
+
+    code = "reason_not_allowed"
+    fields = ("reasons",)
+    english = "Refunds are made for these reasons only: {reasons}."
+    chinese = "只能因以下原因退款：{reasons}。"
+
+    def __init__(self, reasons: str) -> None:
+        self.reasons = reasons
+        super().__init__(reasons)
+
+
 class AmountInvalid(RefundRefused):
     """The amount is not a positive decimal number of the currency's precision."""
 
@@ -137,6 +167,20 @@ class AmountTooHigh(RefundRefused):
         super().__init__(refundable)
 
 
+class ItemsInvalid(RefundRefused):
+    """The items are not the order's, are more than it has left, or come with an amount as well."""
+
+    code = "items_invalid"
+    english = (
+        "These items cannot be refunded like this: please name items of this order by their numbers (sku), no"
+        " more of each than were bought and not refunded yet, and no amount besides."
+    )
+    chinese = (
+        "无法按这些商品退款：请用商品编号（sku）指定该订单中的商品，"
+        "数量不超过已购买且未退款的件数，且不要同时指定金额。"
+    )
+
+
 class CurrencyMismatch(RefundRefused):
     """The amount names another currency than the order's, which is `currency`."""
 
@@ -150,6 +194,32 @@ class CurrencyMismatch(RefundRefused):
         super().__init__(currency)
 
 
+class CurrencyNotRefunded(RefundRefused):
+    """The policy has no figures for this currency."""
+
+    code = "currency_not_refunded"
+    fields = ("currency",)
+    english = "Refunds in {currency} cannot be made here. Please ask for a person, who will arrange it."
+    chinese = "这里不能办理 {currency} 退款，请转人工客服处理。"
+
+    def __init__(self, currency: str) -> None:
+        self.currency = currency
+        super().__init__(currency)
+
+
+class DailyLimitReached(RefundRefused):
+    """More than the `limit` of 24 hours for one customer; `left` (both a Money) is what is still free."""
+
+    code = "daily_limit_reached"
+    fields = ("limit", "left")
+    english = "At most {limit} can be refunded to one customer within 24 hours; {left} of it is left now."
+    chinese = "同一位顾客 24 小时内最多可退 {limit}，目前还可退 {left}。"
+
+    def __init__(self, limit: "Money", left: "Money") -> None:
+        self.limit, self.left = limit, left
+        super().__init__(limit, left)
+
+
 class OrderChanged(RefundRefused):
     """The order's figures moved between the quote and its application; nothing was refunded: quote again."""
 
@@ -158,3 +228,40 @@ class OrderChanged(RefundRefused):
         "The order has changed since this refund was prepared, so nothing was refunded. Please ask again."
     )
     chinese = "订单在确认期间发生了变化，本次未退款，请重新申请。"
+
+
+class RequestDecided(RefundRefused):
+    """The request was decided already, so no other can take its place."""
+
+    code = "request_decided"
+    english = "This refund request has been decided already."
+    chinese = "这笔退款申请已经有了结果。"
+
+
+class RequestSuperseded(RefundRefused):
+    """Another request has taken this one's place, so a decision on it counts for nothing."""
+
+    code = "request_superseded"
+    english = "This refund was asked for anew in the meantime; nothing was refunded on the earlier request."
+    chinese = "这笔退款之后又重新提出了申请，原来的申请没有退款。"
+
+
+class RequestExpired(RefundRefused):
+    """It was not decided in time; it may be asked for anew."""
+
+    code = "request_expired"
+    english = "This refund request was not confirmed in time, so nothing was refunded. Please ask again."
+    chinese = "这笔退款申请没有在规定时间内确认，没有退款。如仍需退款，请重新申请。"
+
+
+class DecidersMissing(RefundRefused):
+    """By the policy as it is now, others or more people have to decide: as many as `deciders`, in `tier`."""
+
+    code = "deciders_missing"
+    fields = ("deciders",)
+    english = "Nothing was refunded yet: {deciders} different people who may decide this have to agree."
+    chinese = "尚未退款：需要 {deciders} 位有权限的不同人员同意。"
+
+    def __init__(self, deciders: int, tier: str = "", reason: str = "") -> None:
+        self.deciders, self.tier, self.reason = deciders, tier, reason
+        super().__init__(deciders)

@@ -70,7 +70,7 @@ async def query_order(shop: Shop, subject: str, order_id: str) -> Order:
     async with shop.read() as connection:
         row = await fetch_order(connection, subject, order_id)
         items = await fetch_items(connection, [order_id])
-    return order_from(row, items[order_id], shop.clock())
+    return order_from(shop, row, items[order_id])
 
 
 async def list_orders(shop: Shop, subject: str, *, limit: int = 10) -> list[Order]:
@@ -81,7 +81,7 @@ async def list_orders(shop: Shop, subject: str, *, limit: int = 10) -> list[Orde
     async with shop.read() as connection:
         rows = (await connection.execute(NEWEST_ORDERS, {"subject": subject, "count": count})).all()
         items = await fetch_items(connection, [row.id for row in rows])
-    return [order_from(row, items[row.id], shop.clock()) for row in rows]
+    return [order_from(shop, row, items[row.id]) for row in rows]
 
 
 def read_order_id(text: str) -> str:
@@ -112,8 +112,8 @@ async def fetch_items(connection: AsyncConnection, order_ids: Iterable[str]) -> 
     return items
 
 
-def order_from(row: Record, items: Iterable[Record], now: datetime) -> Order:
-    left = 0 if refusal_of(row, now) else row.paid - row.refunded
+def order_from(shop: Shop, row: Record, items: Iterable[Record]) -> Order:
+    left = 0 if refusal_of(shop, row) else row.paid - row.refunded
     return Order(
         id=row.id,
         status=status_of(row),
@@ -128,13 +128,15 @@ def order_from(row: Record, items: Iterable[Record], now: datetime) -> Order:
     )
 
 
-def refusal_of(row: Record, now: datetime) -> RefundRefused | None:
+def refusal_of(shop: Shop, row: Record) -> RefundRefused | None:
     return find_refusal(
+        shop.policy,
+        currency=row.currency,
         cancelled=row.status == OrderStatus.CANCELLED,
         paid=row.paid,
         refunded=row.refunded,
         delivered_at=row.delivered_at,
-        now=now,
+        now=shop.clock(),
     )
 
 

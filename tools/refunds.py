@@ -1,4 +1,4 @@
-"""Refunds: quoted without effect, decided by people, then made exactly once.
+"""Refunds: decided by people, then made exactly once.
 
 A request's way through the ledger: `submitted` is committed before the provider is called with the
 request_id as its key, and becomes settled, failed or unknown afterward. Whatever dies in between, the same
@@ -17,23 +17,33 @@ from typing import Any, Literal
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tools.errors import AmountInvalid, AmountTooHigh, NotPaid, OrderChanged, OrderNotFound, ShopUnavailable
-from tools.money import Money, parse_amount
-from tools.orders import OrderStatus, fetch_items, fetch_order, read_order_id, refusal_of
-from tools.payee import describe_payee, hash_payee
+from tools.errors import (
+    AmountInvalid,
+    DecidersMissing,
+    OrderChanged,
+    OrderNotFound,
+    RequestExpired,
+    RequestSuperseded,
+    ShopUnavailable,
+)
+from tools.money import Money
+from tools.orders import fetch_order, read_order_id
 from tools.payments import PaymentProvider, PaymentRefused, PaymentUnknown
+from tools.policy import Refused, are_enough, find_tier
+from tools.quotes import History, fetch_history, storable
+from tools.requests import Asked, asked_from, is_expired, require_request, stands_as_asked
 from tools.shop import Shop
 from tools.shop.schema import (
     ADD_REFUND,
+    CUSTOMER_LOCKED,
     ORDER_LOCKED,
     REFUND,
     REFUNDS,
     REFUNDS_OF_ORDER,
     SET_OUTCOME,
+    SUPERSEDED,
     Record,
 )
-
-TEXT_LIMIT = 2_000
 
 
 class RefundStatus(StrEnum):
@@ -46,24 +56,6 @@ class RefundStatus(StrEnum):
 
 
 UNFINISHED = frozenset({RefundStatus.SUBMITTED, RefundStatus.UNKNOWN})
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """What a refund would be, for people to decide on and for apply_refund to hold the order against.
-
-    `items` are names; `payee` is masked, `payee_hash` tells whether it is still the same.
-    """
-
-    order_id: str
-    order_version: int
-    amount: Money
-    paid: Money
-    refunded: Money
-    items: tuple[str, ...]
-    reason: str
-    payee: str
-    payee_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,50 +83,25 @@ class LedgerEntry:
     created_at: datetime
 
 
-async def quote_refund(
-    shop: Shop, subject: str, order_id: str, *, amount: str | None = None, reason: str = ""
-) -> Quote:
-    """What refunding `amount` (major units, None for all that is left) would mean now; writes nothing.
-
-    Raises OrderNotFound, a RefundRefused that says why not, or LookupFailed.
-    """
-    order_id = read_order_id(order_id)
-    async with shop.read() as connection:
-        order = await fetch_order(connection, subject, order_id)
-        items = await fetch_items(connection, [order_id])
-    check_policy(order, shop.clock())
-    left = Money(order.paid - order.refunded, order.currency)
-    wanted = left if amount is None else parse_amount(amount, order.currency)
-    if wanted.amount > left.amount:
-        raise AmountTooHigh(left)
-    return Quote(
-        order_id=order_id,
-        order_version=order.version,
-        amount=wanted,
-        paid=Money(order.paid, order.currency),
-        refunded=Money(order.refunded, order.currency),
-        items=tuple(item.name for item in items[order_id]),
-        reason=storable(reason),
-        payee=describe_payee(order.method, order.account),
-        payee_hash=payee_hash_of(order),
-    )
-
-
 async def apply_refund(
     shop: Shop,
     provider: PaymentProvider,
     subject: str,
     request_id: str,
-    quote: Quote,
     decision: Decision,
+    *,
+    amount: Money | None = None,
 ) -> LedgerEntry:
-    """Make a decided refund, or note that it was rejected: once a `request_id`, for ever.
+    """Make a refund that was asked for and decided, of all that was asked or of a lower `amount`; or note
+    that it was rejected: once a `request_id`, for ever.
 
-    A repeat returns the first entry whatever it says itself, after finishing what a crash or a silent
-    provider left open. Raises OrderChanged, with nothing written, when the order is no longer as quoted;
-    OrderNotFound; ShopUnavailable, after which the same call is safe to make again.
+    What is refunded is what was written down when it was asked. A repeat returns the first entry whatever it
+    says itself, after finishing what a crash or a silent provider left open. Raises, with nothing written:
+    RequestNotFound; RequestSuperseded; RequestExpired; OrderChanged, when the order is no longer as it was
+    asked; DecidersMissing, when by the policy as it is now others or more people have to decide, and what
+    else it refuses; OrderNotFound; ShopUnavailable, after which the same call is safe to make again.
     """
-    row = await shop.write(partial(open_entry, shop.clock(), subject, request_id, quote, decision))
+    row = await shop.write(partial(open_entry, shop, subject, request_id, amount, decision))
     if row.status in UNFINISHED:
         row = await finish(shop, provider, row)
     return entry_from(row)
@@ -157,52 +124,55 @@ async def list_refunds(shop: Shop, subject: str, order_id: str) -> list[LedgerEn
 
 
 async def open_entry(
-    now: datetime,
+    shop: Shop,
     subject: str,
     request_id: str,
-    quote: Quote,
+    amount: Money | None,
     decision: Decision,
     connection: AsyncConnection,
 ) -> Record:
     """The request's row, written now unless it was there: the step that happens once."""
-    if quote.amount.amount <= 0:
-        raise AmountInvalid
-    # The lock comes before the look at the ledger: of two with one request_id the second must see the first.
-    order = await fetch_order(connection, subject, quote.order_id, ORDER_LOCKED)
+    asked = asked_from(await require_request(connection, subject, request_id))
+    # The locks come before the look at the ledger: of two with one request_id the second must see the first.
+    await connection.execute(CUSTOMER_LOCKED, {"subject": subject})
+    order = await fetch_order(connection, subject, asked.quote.order_id, ORDER_LOCKED)
     known = await fetch_entry(connection, request_id)
     if known is None:
-        check_unchanged(order, quote, rejected=decision.outcome == "reject")
-        await add_entry(connection, entry_values(now, request_id, quote, decision))
+        if (await connection.execute(SUPERSEDED, {"request_id": request_id})).first():
+            raise RequestSuperseded
+        if decision.outcome == "reject" or amount is None:
+            amount = asked.quote.amount
+        if decision.outcome == "approve":
+            check_unchanged(order, asked, amount)
+            history = await fetch_history(connection, shop, subject, order)
+            check_deciders(shop, subject, asked, amount, decision, history)
+        await add_entry(connection, entry_values(shop.clock(), asked, amount, decision))
         known = await fetch_entry(connection, request_id)
     if known is None or known.subject != subject:
-        raise OrderNotFound(quote.order_id)
+        raise OrderNotFound(asked.quote.order_id)
     return known
 
 
-def check_policy(order: Record, now: datetime) -> None:
-    refusal = refusal_of(order, now)
-    if refusal is not None:
-        raise refusal
-    if order.payment_reference is None:
-        raise NotPaid
+def check_unchanged(order: Record, asked: Asked, amount: Money) -> None:
+    """The return window is not looked at again: it is kept by asking in time, not by deciding in time."""
+    most = asked.quote.amount
+    if amount.currency != most.currency or not 0 < amount.amount <= most.amount:
+        raise AmountInvalid
+    if not stands_as_asked(order, asked):
+        raise OrderChanged
 
 
-def check_unchanged(order: Record, quote: Quote, *, rejected: bool) -> None:
-    """A rejection needs no more than the order's currency. The return window is not looked at again: it is
-    kept by asking in time, not by deciding in time."""
-    if quote.amount.currency != order.currency:
-        raise OrderChanged
-    if rejected:
-        return
-    same = (
-        order.status != OrderStatus.CANCELLED
-        and order.payment_reference is not None
-        and order.version == quote.order_version
-        and quote.amount.amount <= order.paid - order.refunded
-        and payee_hash_of(order) == quote.payee_hash
-    )
-    if not same:
-        raise OrderChanged
+def check_deciders(
+    shop: Shop, subject: str, asked: Asked, amount: Money, decision: Decision, history: History
+) -> None:
+    """By the policy as it is now, for this amount and what was refunded since it was asked for."""
+    if is_expired(shop, asked, decision.at):
+        raise RequestExpired
+    verdict = find_tier(shop.policy, amount, history.spent, history.of_order, history.of_customer)
+    if isinstance(verdict, Refused):
+        raise verdict.why
+    if not are_enough(decision.by, subject, shop.policy.tier(asked.quote.tier), verdict.tier):
+        raise DecidersMissing(verdict.tier.deciders, verdict.tier.name, verdict.reason)
 
 
 async def add_entry(connection: AsyncConnection, values: dict[str, Any]) -> None:
@@ -245,18 +215,19 @@ async def set_outcome(outcome: dict[str, Any], connection: AsyncConnection) -> R
     return (await connection.execute(REFUND, {"request_id": outcome["key"]})).one()
 
 
-def entry_values(now: datetime, request_id: str, quote: Quote, decision: Decision) -> dict[str, Any]:
+def entry_values(now: datetime, asked: Asked, amount: Money, decision: Decision) -> dict[str, Any]:
     approved = decision.outcome == "approve"
     return {
-        "request_id": request_id,
-        "order_id": quote.order_id,
-        "amount": quote.amount.amount,
-        "currency": quote.amount.currency,
+        "request_id": asked.request_id,
+        "asked": asked.request_id,
+        "order_id": asked.quote.order_id,
+        "amount": amount.amount,
+        "currency": amount.currency,
         "status": RefundStatus.SUBMITTED if approved else RefundStatus.REJECTED,
-        "reason": storable(quote.reason),
-        "order_version": quote.order_version,
-        "payee": quote.payee,
-        "payee_hash": quote.payee_hash,
+        "reason": asked.quote.reason,
+        "order_version": asked.quote.order_version,
+        "payee": asked.quote.payee,
+        "payee_hash": asked.quote.payee_hash,
         "decided_by": list(decision.by),
         "decided_at": decision.at,
         "message": storable(decision.message),
@@ -277,12 +248,3 @@ def entry_from(row: Record) -> LedgerEntry:
         message=row.failure or row.message,
         created_at=row.created_at,
     )
-
-
-def payee_hash_of(order: Record) -> str:
-    return hash_payee(order.method, order.account, order.payment_reference)
-
-
-def storable(text: str) -> str:
-    """People's and models' text as both databases take it: no NUL, no lone surrogates, not without end."""
-    return text.encode(errors="replace").decode().replace("\0", "")[:TEXT_LIMIT]

@@ -46,9 +46,10 @@ REFUND_TIME_OF: Phrase = {
 }
 POLICY: Phrase = {
     "zh": "退款政策：签收后 7 天内可以申请退款，可退全部或部分金额，不超过实付金额；"
-    "每笔退款都要先经您确认，再原路退回。",
+    "退款经您确认后原路退回，金额较大的要先由客服人员审核。",
     "en": "Our refund policy: within 7 days of delivery you can ask for all or part of what you paid back. "
-    "Every refund is confirmed by you first and goes back to the account you paid from.",
+    "A refund is confirmed by you, a larger one looked at by a colleague first; it goes back to the account "
+    "you paid from.",
 }
 KEPT: Phrase = {
     "zh": "好的，不办理退款，订单保持原样。",
@@ -130,6 +131,11 @@ REFUNDS: Mapping[str, Phrase] = {
     "waiting": {
         "zh": "订单 #{order} 的退款 {amount}正在等待确认，确认之前不会退款。",
         "en": "The refund {amount}for order #{order} is waiting for confirmation; "
+        "nothing is paid before that.",
+    },
+    "review": {
+        "zh": "订单 #{order} 的退款 {amount}正在等待客服人员审核，通过之前不会退款。",
+        "en": "The refund {amount}for order #{order} is waiting for a colleague to look at it; "
         "nothing is paid before that.",
     },
     "superseded": {

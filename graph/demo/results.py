@@ -25,6 +25,7 @@ _REFUND_KINDS = {
     "rejected": "rejected",
     "refused": "refused",
     "superseded": "superseded",
+    "waiting_for_review": "review",
 }
 
 
@@ -55,7 +56,7 @@ def _tell_one(call: Call, text: str, language: Language, refund_wanted: bool) ->
         "query_order": lambda: _tell_order(data, words, language, refund_wanted),
         "query_logistics": lambda: _tell_logistics(data, words, language),
         "list_orders": lambda: _tell_list(data, words, language),
-        "request_person": lambda: phrases.PERSON[language],
+        "talk_to_person": lambda: phrases.PERSON[language],
     }
     return tellers[call.name]() if call.name in tellers else text
 

@@ -41,6 +41,14 @@ class Reset(Step):
     after_words: int = 3
 
 
+class Raw(Step):
+    """A line of the stream as it stands here, after so many words: what no server should send."""
+
+    kind: Literal["raw"] = "raw"
+    data: str
+    after_words: int = 0
+
+
 class ScriptedCall(Scripted):
     """A tool call; `args` as text goes out unread, broken or not."""
 
@@ -81,7 +89,7 @@ class Loop(Step):
 
 
 AnyStep = Annotated[
-    Status | Stall | Reset | Say | Long | Malformed | Loop,
+    Status | Stall | Reset | Raw | Say | Long | Malformed | Loop,
     Field(discriminator="kind"),
 ]
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from graph.demo.conversation import Conversation, Message, RequestInvalid
 from graph.demo.replies import Call, Reply
-from graph.demo.script import Long, Loop, Malformed, Reset, Say, Script, ScriptedCall, Stall, Step
+from graph.demo.script import Long, Loop, Malformed, Raw, Reset, Say, Script, ScriptedCall, Stall, Step
 from graph.demo.understanding import answer
 from graph.demo.wire import Frame
 
@@ -60,6 +60,9 @@ class Take:
                 await self._pace(spoken)
                 if self.closing.is_set():
                     return
+                match self.step:
+                    case Raw(data=data, after_words=limit) if spoken == limit:
+                        yield f"data: {data}\n\n"
                 spoken += 1
             yield frame.data
 

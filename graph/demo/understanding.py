@@ -81,9 +81,9 @@ def _last_noted_order(conversation: Conversation) -> list[str]:
 
 
 def ask_person(turn: Turn) -> Reply:
-    if "request_person" not in turn.conversation.tools:
+    if "talk_to_person" not in turn.conversation.tools:
         return turn.say(phrases.NO_PERSON)
-    return turn.call(Call.of("request_person", reason=_reason(turn)))
+    return turn.call(Call.of("talk_to_person", reason=_reason(turn)))
 
 
 def tell_refund_time(turn: Turn) -> Reply:

@@ -47,7 +47,7 @@ ORDER, LOGISTICS, REFUND, PERSON = (
     ("query_order",),
     ("query_logistics",),
     ("request_refund",),
-    ("request_person",),
+    ("talk_to_person",),
 )
 EITHER = ORDER + REFUND
 
@@ -108,7 +108,7 @@ CUSTOMERS = (
     Customer(
         "chats, then wants a person",
         "en",
-        (Turn("Hi there!", quiet=True), Turn("I would like to talk to a person, please.")),
+        (Turn("Hi there!", quiet=True), Turn("That is no use, connect me with a colleague of yours.")),
         (Need(PERSON),),
     ),
 )

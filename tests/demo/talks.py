@@ -9,7 +9,7 @@ from graph.demo.conversation import Conversation, Message
 from graph.demo.replies import Call, Reply
 from graph.demo.understanding import answer
 
-TOOLS = ("query_order", "query_logistics", "list_orders", "request_refund", "request_person")
+TOOLS = ("query_order", "query_logistics", "list_orders", "request_refund", "talk_to_person")
 
 DATA: dict[str, Any] = {
     "order_id": "12345",

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from graph.demo import DemoModel, Say, Script, Stall, demo_base_url
-from graph.demo.server import THREAD
+from graph.demo.serving import THREADS
 from tests.demo.talks import wait_until
 
 
@@ -36,8 +36,8 @@ async def test_two_live_side_by_side_and_closing_ends_the_thread() -> None:
         assert one.base_url != other.base_url
         for model in (one, other):
             assert (await http.get(f"{model.base_url}/models")).status_code == 200
-        running = sum(thread.name == THREAD for thread in threading.enumerate())
-    assert sum(thread.name == THREAD for thread in threading.enumerate()) == running - 2
+        running = sum(thread.name == f"{THREADS}model" for thread in threading.enumerate())
+    assert sum(thread.name == f"{THREADS}model" for thread in threading.enumerate()) == running - 2
 
 
 @pytest.mark.parametrize("script", [Script(steps=(Stall(),)), Script(steps=(Say(text="a b"),), hold_after=1)])

@@ -77,7 +77,7 @@ def test_what_is_asked_of_a_tool(text: str, tool: str, arguments: dict[str, str]
 
 @pytest.mark.parametrize("text", ["转人工", "我要找人工客服", "a person please", "I want to talk to a human"])
 def test_a_person_is_called_where_that_can_be_done(text: str) -> None:
-    assert called(reply_to(user(text))) == [("request_person", {})]
+    assert called(reply_to(user(text))) == [("talk_to_person", {})]
     alone = reply_to(user(text), tools=("query_order",))
     assert alone.calls == ()
     assert alone.text in phrases.NO_PERSON.values()

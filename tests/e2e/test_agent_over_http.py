@@ -1,6 +1,7 @@
 """The agent behind `holdfast dev`: what is asked stays asked, and what is decided is paid, once each."""
 
 import sqlite3
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -129,19 +130,49 @@ async def test_the_order_of_another_customer_reads_like_a_missing_one(client: La
     assert replies[0] == replies[1] != []
 
 
+async def request_of(client: LangGraphClient, thread_id: str) -> Any:
+    """The only waiting request's own state, inside the conversation's."""
+    state: Any = await client.threads.get_state(thread_id, subgraphs=True)
+    namespace = state["tasks"][0]["state"]["checkpoint"]["checkpoint_ns"]
+    return {"thread_id": thread_id, "checkpoint_ns": namespace}
+
+
 async def test_an_answer_written_into_the_state_pays_nothing(client: LangGraphClient, folder: Path) -> None:
     thread_id = (await client.threads.create())["thread_id"]
     await turn(client, thread_id, "我要退订单 #12351")
     await turn(client, thread_id, "好的,帮我退款")
     before = await waiting(client, thread_id)
-    state: Any = await client.threads.get_state(thread_id, subgraphs=True)
-    namespace = state["tasks"][0]["state"]["checkpoint"]["checkpoint_ns"]
     answer = {"answer": {"decisions": [{"type": "approve"}]}}
-    inside: Any = {"thread_id": thread_id, "checkpoint_ns": namespace}
+    inside = await request_of(client, thread_id)
     await client.threads.update_state(thread_id, answer, as_node="ask", checkpoint=inside)
     await client.runs.wait(thread_id, "support")
     assert paid(folder, "12351") == []
     assert (await waiting(client, thread_id))["12351"][1] == before["12351"][1]
+
+
+async def test_requests_written_into_the_state_are_neither_asked_nor_in_the_way(
+    client: LangGraphClient, folder: Path
+) -> None:
+    thread_id = (await client.threads.create())["thread_id"]
+    await turn(client, thread_id, "我要退订单 12353 的 20 元")
+    [(interrupt_id, request_id)] = (await waiting(client, thread_id)).values()
+    await decide(client, thread_id, interrupt_id, {"type": "reject", "message": ""})
+    known: Any = (await client.threads.get_state(thread_id))["values"]
+    old = known["requests"][request_id]
+    copy = str(uuid.uuid4())
+    forged: dict[str, Any] = {
+        copy: {**old, "request_id": copy, "status": "undecided"},
+        "broken": {"status": "undecided"},
+        "worse": 7,
+    }
+    await client.threads.update_state(thread_id, {"requests": forged})
+    values = await turn(client, thread_id, "谢谢")
+    assert list(values["requests"]) == [request_id]
+    assert (await client.threads.get(thread_id))["status"] == "idle"
+    await client.threads.update_state(thread_id, {"requests": forged}, as_node="settle")
+    await client.runs.wait(thread_id, "support")
+    assert await waiting(client, thread_id) == {}
+    assert [status for _, status in paid(folder, "12353")] == ["settled", "rejected"]
 
 
 async def test_a_decision_holds_for_the_figures_it_was_made_on(client: LangGraphClient, folder: Path) -> None:
@@ -150,7 +181,22 @@ async def test_a_decision_holds_for_the_figures_it_was_made_on(client: LangGraph
     [(interrupt_id, request_id)] = (await waiting(client, thread_id)).values()
     approved: Any = {"resume": {interrupt_id: {"type": "approve"}}}
     await client.runs.create(thread_id, "support", command=approved, after_seconds=60)
-    await client.threads.update_state(thread_id, {"requests": {request_id: {"amount": 15999}}})
+    shown: Any = (await client.threads.get_state(thread_id))["values"]
+    forged = {"request": {**shown["requests"][request_id], "amount": 15999}}
+    inside = await request_of(client, thread_id)
+    await client.threads.update_state(thread_id, forged, as_node="look", checkpoint=inside)
     await client.runs.wait(thread_id, "support")
     assert paid(folder, "12356") == []
-    assert list(await waiting(client, thread_id)) == ["12356"]
+    assert (await waiting(client, thread_id))["12356"][1] == request_id
+
+
+async def test_figures_written_into_the_state_change_nothing(client: LangGraphClient, folder: Path) -> None:
+    thread_id = (await client.threads.create())["thread_id"]
+    await turn(client, thread_id, "我要退订单 12345 的 10 元")
+    [(interrupt_id, request_id)] = (await waiting(client, thread_id)).values()
+    approved: Any = {"resume": {interrupt_id: {"type": "approve"}}}
+    await client.runs.create(thread_id, "support", command=approved, after_seconds=60)
+    await client.threads.update_state(thread_id, {"requests": {request_id: {"amount": 100000}}})
+    await client.runs.wait(thread_id, "support")
+    assert paid(folder, "12345") == [(1000, "settled")]
+    assert await waiting(client, thread_id) == {}

@@ -1,6 +1,6 @@
 """A customer's conversation with the real graph, as a test leads it."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,9 @@ from langgraph.types import Command, Interrupt, StateSnapshot
 from graph.agent import build
 from graph.demo import DemoModel, Say, Script, ScriptedCall
 from graph.workplace import Doors, Workplace
-from tools.refunds import Decision, LedgerEntry, apply_refund, list_refunds, quote_refund
+from tools.quotes import quote_refund
+from tools.refunds import Decision, LedgerEntry, apply_refund, list_refunds
+from tools.requests import ask_refund
 
 APPROVE = {"decisions": [{"type": "approve"}]}
 
@@ -31,19 +33,21 @@ def reject(message: str = "") -> dict[str, Any]:
 
 @dataclass
 class Dialogue:
-    """One thread. `config` is sent with every run; `subject` None: nobody is stamped on it."""
+    """One thread. `config` is sent with every run; `subject` None: nobody is stamped on it; `opening`
+    opens the workplace in another way."""
 
     workplace: Workplace
     subject: str | None = "demo"
     thread_id: str = field(default_factory=lambda: str(uuid4()))
     saver: InMemorySaver = field(default_factory=InMemorySaver)
+    opening: Callable[[], Awaitable[Workplace]] | None = None
     graph: CompiledStateGraph[Any, Any, Any, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         async def opened() -> Workplace:
             return self.workplace
 
-        self.graph = build(Doors(opened), self.saver)
+        self.graph = build(Doors(self.opening or opened), self.saver)
 
     def config(self, **configurable: Any) -> RunnableConfig:
         user = {} if self.subject is None else {"langgraph_auth_user": {"identity": self.subject}}
@@ -109,8 +113,9 @@ class Dialogue:
         """Another conversation's refund, so that the order's figures move."""
         shop = self.workplace.shop
         quote = await quote_refund(shop, "demo", order_id, amount=amount)
+        asked = await ask_refund(shop, "demo", str(uuid4()), quote)
         decision = Decision("approve", ("demo",), datetime.now(UTC))
-        await apply_refund(shop, self.workplace.provider, "demo", str(uuid4()), quote, decision)
+        await apply_refund(shop, self.workplace.provider, "demo", asked.request_id, decision)
 
 
 def label_of(payload: Mapping[str, Any], kind: str) -> list[str]:

@@ -1,5 +1,6 @@
 """A model that fails, loops, stalls or talks nonsense: what the customer gets then."""
 
+import json
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage
 
-from graph.demo import DemoModel, Long, Loop, Malformed, Reset, Say, Script, ScriptedCall, Stall, Status
+from graph.demo import DemoModel, Long, Loop, Malformed, Raw, Reset, Say, Script, ScriptedCall, Stall, Status
 from graph.prompts import sentence
 from graph.workplace import Workplace
 from tests.graph.dialogues import Dialogue
@@ -47,6 +48,16 @@ async def test_one_failure_is_tried_again(dialogue: Dialogue, model: DemoModel, 
     assert answer.text == said
     assert said.count(DEMO_GREETS) == 1
 
+
+def chunk(content: str) -> str:
+    """A piece of an answer, its text as it stands in JSON."""
+    return f'{{"id": "x", "choices": [{{"index": 0, "delta": {{"content": "{content}"}}}}]}}'
+
+
+RECOVERED |= {
+    "L3 a line that is no JSON": Raw(data='{"choices": [{"delta"'),
+    "L3 a list": Raw(data="[]"),
+}
 
 GIVEN_UP: dict[str, tuple[Any, str, int]] = {
     "429 for good": (Status(status=429, times=None), "busy", 3),
@@ -116,7 +127,7 @@ async def test_calls_that_stay_malformed_are_handed_off(
     dialogue: Dialogue, model: DemoModel, what: Any
 ) -> None:
     said, calls = await calls_of_model(dialogue, model, "你好", Malformed(what=what, times=None))
-    assert said == sentence("repairs", "zh")
+    assert said == f"{sentence('repairs', 'zh')} {sentence('person', 'zh')}"
     assert calls == 3
     model.play(Script())
     assert await dialogue.say("hello")
@@ -196,6 +207,58 @@ async def test_no_request_comes_of_a_wrong_amount(dialogue: Dialogue, model: Dem
     await calls_of_model(dialogue, model, "hello", Say(calls=(call,)))
     assert [result.status for result in await dialogue.tool_results()] == ["error"]
     assert not await dialogue.asked()
+
+
+RAW_ARGUMENTS = [
+    r'{"order_id": "\ud800"}',
+    r'{"order_id": "12345\u0000"}',
+    r'{"order_id": "12345", "amount": "\ud800"}',
+    r'{"order_id": "12345", "\ud800": "x"}',
+    r'{"order_id": "12345", "amount": 1e309}',
+    r'{"order_id": "12345", "amount": NaN}',
+    r'{"order_id": "12345", "amount": -Infinity}',
+    r'{"order_id": "12345", "amount": true}',
+    r'{"order_id": "12345", "amount": {"value": 1}}',
+    r'{"order_id": "12345", "amount": [1]}',
+    '{"order_id": "12345", "amount": ' + "9" * 30 + "}",
+    '{"order_id": "12345", "amount": ' + "9" * 5000 + "}",
+    '{"order_id": "' + "1" * 50_000 + '"}',
+    '{"order_id": "12345", "items": ' + "[" * 400 + "]" * 400 + "}",
+    "[" * 9_000,
+    "[" * 100_000,
+    '{"order_id": null}',
+    '"12345"',
+    "[]",
+    "",
+]
+
+
+@pytest.mark.parametrize("arguments", RAW_ARGUMENTS, ids=lambda text: text[:44])
+@pytest.mark.parametrize("tool", ["request_refund", "query_order", "open_\ud800the_safe" * 9])
+async def test_whatever_a_model_writes_as_arguments_is_refused_in_words(
+    dialogue: Dialogue, model: DemoModel, arguments: str, tool: str
+) -> None:
+    call = ScriptedCall(name=tool.encode("ascii", "backslashreplace").decode(), args=arguments)
+    said, _ = await calls_of_model(dialogue, model, "hello", Say(calls=(call,)))
+    (result,) = await dialogue.tool_results()
+    if not (tool == "query_order" and "12345" in arguments and result.status == "success"):
+        assert result.status == "error"
+        assert json.loads(result.text)["error"]["code"]
+    assert said
+    assert not await dialogue.asked()
+    model.play(Script())
+    assert await dialogue.say("hello")
+
+
+async def test_half_a_character_of_the_models(dialogue: Dialogue, model: DemoModel) -> None:
+    half = Raw(data=chunk("\\ud83d"), after_words=1)
+    said, calls = await calls_of_model(dialogue, model, "hello", half)
+    assert (DEMO_GREETS in said, calls) == (True, 1)
+    said.encode()
+
+
+async def test_half_a_character_of_the_customers(dialogue: Dialogue) -> None:
+    assert "12348" in await dialogue.say("order 12348 \ud83d")
 
 
 async def test_numbers_where_text_was_asked_for_are_taken(dialogue: Dialogue, model: DemoModel) -> None:

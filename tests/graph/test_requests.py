@@ -11,8 +11,10 @@ from langgraph.types import Command
 from graph.demo import DemoModel, Say, Script, ScriptedCall
 from graph.workplace import Workplace
 from tests.graph.dialogues import APPROVE, Dialogue, edit, label_of, reject
+from tests.tools.providers import Instant
 from tools.money import Money
-from tools.payments import PaymentUnknown, Settlement, SimulatedProvider
+from tools.payments import PaymentUnknown, Settlement
+from tools.refunds import Decision, apply_refund
 from tools.shop import Shop
 
 
@@ -143,10 +145,10 @@ async def test_a_rejection_is_kept_with_its_message(dialogue: Dialogue, model: D
 
 async def test_who_decided_is_what_the_server_stamped(dialogue: Dialogue, model: DemoModel) -> None:
     (request_id,) = await dialogue.request(model, o12345=None)
-    stamp = {"request_id": request_id, "by": ["li", "mei"], "at": "2026-11-20T08:00:00+00:00"}
+    stamp = {"request_id": request_id, "by": ["demo", "li"], "at": "2026-11-20T08:00:00+00:00"}
     await dialogue.answer(request_id, APPROVE, holdfast_decision=stamp)
     (entry,) = await dialogue.ledger("12345")
-    assert (entry.decided_by, entry.decided_at) == (("li", "mei"), datetime(2026, 11, 20, 8, tzinfo=UTC))
+    assert (entry.decided_by, entry.decided_at) == (("demo", "li"), datetime(2026, 11, 20, 8, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("stamp", [None, {"request_id": "another", "by": ["mallory"], "at": "2026-11-20"}])
@@ -234,7 +236,7 @@ async def test_a_request_outlives_the_return_window(workplace: Workplace, model:
     async with Shop.open(workplace.settings.database_url, clock=lambda: now) as shop:
         dialogue = Dialogue(replace(workplace, shop=shop))
         (request_id,) = await dialogue.request(model, o12345=None)
-        now += timedelta(days=30)
+        now += timedelta(days=10)
         await dialogue.say("你好")
         assert list(await dialogue.asked()) == [request_id]
         await dialogue.answer(request_id, APPROVE)
@@ -255,7 +257,7 @@ async def test_a_fork_from_before_the_payment_does_not_pay_twice(
     assert await dialogue.statuses() == {request_id: "settled"}
 
 
-class Silent(SimulatedProvider):
+class Silent(Instant):
     """Makes the refund and says nothing about it the first time."""
 
     def __init__(self) -> None:
@@ -266,6 +268,41 @@ class Silent(SimulatedProvider):
         if len(self.keys) == 1:
             raise PaymentUnknown
         return await super().refund(key, payment_reference, amount)
+
+
+async def test_a_step_that_is_done_again_asks_for_the_same(dialogue: Dialogue, model: DemoModel) -> None:
+    """As after a crash between the shop's books and the checkpoint; here the figures have moved meanwhile."""
+    (request_id,) = await dialogue.request(model, o12345=None)
+    history = dialogue.graph.aget_state_history(dialogue.config())
+    before = [step.config async for step in history if step.next == ("tools",)][-1]
+    await dialogue.run(
+        None, {"configurable": {**before["configurable"], **dialogue.config()["configurable"]}}
+    )
+    assert list(await dialogue.asked()) == [request_id]
+    await dialogue.refund_elsewhere("12345", "1000")
+    await dialogue.run(
+        None, {"configurable": {**before["configurable"], **dialogue.config()["configurable"]}}
+    )
+    asked, payload = await dialogue.asked_once()
+    assert payload["policy"]["supersedes"] == request_id
+    assert payload["action_requests"][0]["args"]["amount"] == "4999.00"
+    assert asked != request_id
+
+
+async def test_what_became_of_it_later_is_told(workplace: Workplace, model: DemoModel) -> None:
+    provider = Silent()
+    dialogue = Dialogue(replace(workplace, provider=provider))
+    (request_id,) = await dialogue.request(model, o12345="100")
+    await dialogue.answer(request_id, APPROVE)
+    assert await dialogue.statuses() == {request_id: "unknown"}
+    decision = Decision("approve", ("demo",), datetime.now(UTC))
+    await apply_refund(workplace.shop, provider, "demo", request_id, decision)
+    await dialogue.say("谢谢")
+    await dialogue.say("你好")
+    assert await dialogue.statuses() == {request_id: "settled"}
+    unknown, settled = await dialogue.told(request_id)
+    assert ("没有确认" in unknown, "已办理" in settled) == (True, True)
+    assert provider.keys == [request_id] * 2
 
 
 async def test_an_unknown_outcome_is_told_as_such(workplace: Workplace, model: DemoModel) -> None:

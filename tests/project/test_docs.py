@@ -15,6 +15,10 @@ TARGETS = re.findall(r"^([a-z-]+):", MAKEFILE, re.M)
 AGENT_NAMES = {
     "data": "HOLDFAST_DATA",
     "shop_database_url": "SHOP_DATABASE_URL",
+    "refund_policy": "REFUND_POLICY",
+    "payment_provider": "PAYMENT_PROVIDER",
+    "stripe_api_key": "STRIPE_API_KEY",
+    "stripe_api_base": "STRIPE_API_BASE",
     "openai_api_key": "OPENAI_API_KEY",
     "openai_base_url": "OPENAI_BASE_URL",
     "openai_model": "OPENAI_MODEL",
@@ -53,7 +57,8 @@ def test_the_documents_name_no_setting_that_does_not_exist() -> None:
         *DOCS.values(),
         *((ROOT / name).read_text() for name in (".env.example", "docker-compose.yml", "Dockerfile")),
     ]
-    named = set(re.findall(r"\b(?:HOLDFAST|AGENT|OPENAI|SHOP)_[A-Z_]*[A-Z]\b", "\n".join(texts)))
+    start = r"\b(?:HOLDFAST|AGENT|OPENAI|SHOP|REFUND|PAYMENT|STRIPE)"
+    named = set(re.findall(rf"{start}_[A-Z_]*[A-Z]\b", "\n".join(texts)))
     assert named <= known | agent
 
 

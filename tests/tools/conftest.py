@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from tests.tools.databases import Clock, create_database, run_postgres, set_up
+from tests.tools.databases import Clock, create_database, passing_database, run_postgres, set_up
+from tests.tools.policies import LENIENT
 from tools.shop import Shop
 
 
@@ -26,11 +27,13 @@ def dialect(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def empty_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+def empty_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """A database of the test's own with nothing in it."""
     if dialect == "sqlite":
-        return f"sqlite:///{tmp_path / 'shop.db'}"
-    return create_database(request.getfixturevalue("postgres"))
+        yield f"sqlite:///{tmp_path / 'shop.db'}"
+        return
+    with passing_database(request.getfixturevalue("postgres")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -48,19 +51,27 @@ async def postgres_template(postgres: str) -> str:
 
 
 @pytest.fixture
-def url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+def url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """A seeded database of the test's own."""
     if dialect == "sqlite":
         path = tmp_path / "shop.db"
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
-        return f"sqlite:///{path}"
-    return create_database(
-        request.getfixturevalue("postgres"), template=request.getfixturevalue("postgres_template")
-    )
+        yield f"sqlite:///{path}"
+        return
+    template = request.getfixturevalue("postgres_template")
+    with passing_database(request.getfixturevalue("postgres"), template) as url:
+        yield url
 
 
 @pytest.fixture
 async def shop(url: str, clock: Clock) -> AsyncIterator[Shop]:
-    """The demo shop on SQLite and on Postgres, as old as the clock says."""
+    """The demo shop on SQLite and on Postgres, as old as the clock says, where anybody decides anything."""
+    async with Shop.open(url, clock=clock, policy=LENIENT) as shop:
+        yield shop
+
+
+@pytest.fixture
+async def strict_shop(url: str, clock: Clock) -> AsyncIterator[Shop]:
+    """The same with the policy that comes along."""
     async with Shop.open(url, clock=clock) as shop:
         yield shop

@@ -1,22 +1,27 @@
-"""A program of its own on a shop others use too: python -m tests.tools.program VERB URL [ORDER]."""
+"""A program of its own on a shop others use too: python -m tests.tools.program VERB URL [ORDER [BANK]]."""
 
 import asyncio
 import os
 import sys
-import uuid
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tests.tools.asking import asked
 from tests.tools.databases import Clock
+from tests.tools.policies import LENIENT
+from tests.tools.providers import Instant
 from tools.errors import AlreadyRefunded, AmountTooHigh, OrderChanged
 from tools.money import Money
-from tools.payments import Settlement, SimulatedProvider
-from tools.refunds import Decision, apply_refund, quote_refund
+from tools.payments import Settlement
+from tools.payments.simulated import SimulatedProvider
+from tools.refunds import Decision, apply_refund, open_entry
 from tools.shop import Shop
 
 PART = "97.00"
 CRASHED = 9
 
 
-class Dying(SimulatedProvider):
+class Dying(Instant):
     async def refund(self, key: str, payment_reference: str, amount: Money) -> Settlement:
         os._exit(CRASHED)
 
@@ -31,8 +36,8 @@ async def drain(shop: Shop, order_id: str) -> None:
     got = 0
     while True:
         try:
-            quote = await quote_refund(shop, "demo", order_id, amount=PART)
-            await apply_refund(shop, SimulatedProvider(), "demo", uuid.uuid4().hex, quote, approved(shop))
+            request_id = (await asked(shop, order_id, PART)).request_id
+            await apply_refund(shop, Instant(), "demo", request_id, approved(shop))
             got += 1
         except OrderChanged:
             continue
@@ -42,16 +47,34 @@ async def drain(shop: Shop, order_id: str) -> None:
 
 
 async def crash(shop: Shop, order_id: str) -> None:
-    quote = await quote_refund(shop, "demo", order_id, amount=PART)
-    await apply_refund(shop, Dying(), "demo", "crashed", quote, approved(shop))
+    await asked(shop, order_id, PART, request_id="crashed")
+    await apply_refund(shop, Dying(), "demo", "crashed", approved(shop))
+
+
+async def hold(shop: Shop, order_id: str) -> None:
+    """Write the ledger's row, and wait in the middle of the transaction."""
+    request_id = (await asked(shop, order_id, PART, request_id="held")).request_id
+
+    async def work(connection: AsyncConnection) -> None:
+        await open_entry(shop, "demo", request_id, None, approved(shop), connection)
+        print("written", flush=True)  # noqa: T201
+        await asyncio.Event().wait()
+
+    await shop.write(work)
+
+
+async def pay(shop: Shop, order_id: str, bank_url: str) -> None:
+    async with SimulatedProvider(bank_url, timeout_s=60) as provider:
+        await asked(shop, order_id, PART, request_id="paid")
+        await apply_refund(shop, provider, "demo", "paid", approved(shop))
 
 
 def approved(shop: Shop) -> Decision:
     return Decision("approve", ("demo",), shop.clock())
 
 
-async def main(verb: str, url: str, order_id: str = "") -> None:
-    async with Shop.open(url, clock=Clock()) as shop:
+async def main(verb: str, url: str, order_id: str = "", bank_url: str = "") -> None:
+    async with Shop.open(url, clock=Clock(), policy=LENIENT) as shop:
         match verb:
             case "set-up":
                 await set_up(shop)
@@ -59,6 +82,10 @@ async def main(verb: str, url: str, order_id: str = "") -> None:
                 await drain(shop, order_id)
             case "crash":
                 await crash(shop, order_id)
+            case "hold":
+                await hold(shop, order_id)
+            case "pay":
+                await pay(shop, order_id, bank_url)
 
 
 if __name__ == "__main__":

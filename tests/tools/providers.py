@@ -1,13 +1,23 @@
 """Payment providers with a memory, and with bad days."""
 
 import asyncio
+import hashlib
 from collections import Counter
 
 from tools.money import Money
-from tools.payments import PaymentRefused, PaymentUnknown, Settlement, SimulatedProvider
+from tools.payments import PaymentRefused, PaymentUnknown, Settlement
 
 
-class Bank(SimulatedProvider):
+class Instant:
+    """Settles at once and remembers nothing: one key always gives one reference, so repeats are harmless."""
+
+    name = "instant"
+
+    async def refund(self, key: str, payment_reference: str, amount: Money) -> Settlement:
+        return Settlement(f"ref-{hashlib.sha256(key.encode()).hexdigest()[:20]}")
+
+
+class Bank(Instant):
     """Moves money once a key, as a real provider does; `trouble` comes after the money moved."""
 
     def __init__(self, trouble: BaseException | None = None) -> None:
@@ -23,17 +33,17 @@ class Bank(SimulatedProvider):
         return await super().refund(key, payment_reference, amount)
 
 
-class Refusing(SimulatedProvider):
+class Refusing(Instant):
     async def refund(self, key: str, payment_reference: str, amount: Money) -> Settlement:
         raise PaymentRefused("the account was closed")
 
 
-class Silent(SimulatedProvider):
+class Silent(Instant):
     async def refund(self, key: str, payment_reference: str, amount: Money) -> Settlement:
         raise PaymentUnknown("no answer")
 
 
-class Slow(SimulatedProvider):
+class Slow(Instant):
     """Answers when it is allowed to."""
 
     def __init__(self, trouble: Exception | None = None) -> None:
@@ -49,7 +59,7 @@ class Slow(SimulatedProvider):
         return await super().refund(key, payment_reference, amount)
 
 
-class Stopping(SimulatedProvider):
+class Stopping(Instant):
     """Answers in the very moment in which its caller is cancelled."""
 
     async def refund(self, key: str, payment_reference: str, amount: Money) -> Settlement:

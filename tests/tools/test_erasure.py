@@ -9,11 +9,11 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tests.tools.providers import Refusing
+from tests.tools.asking import asked
+from tests.tools.providers import Instant, Refusing
 from tools.erasure import NOBODY, erase_customer
 from tools.orders import list_orders
-from tools.payments import SimulatedProvider
-from tools.refunds import Decision, apply_refund, quote_refund
+from tools.refunds import Decision, apply_refund
 from tools.shop import Shop
 from tools.shop.schema import customers, metadata, orders, payments, refunds, shipment_events, shipments
 
@@ -54,16 +54,17 @@ async def refunded(shop: Shop) -> Shop:
     by_both = Decision("approve", ("lin", "operator-zhou"), shop.clock(), WORDS)
     for number, (order, outcome, provider) in enumerate(
         [
-            ("20101", "approve", SimulatedProvider()),
-            ("20102", "reject", SimulatedProvider()),
+            ("20101", "approve", Instant()),
+            ("20102", "reject", Instant()),
             ("20104", "approve", Refusing()),
         ]
     ):
         if order == "20104":  # its return window is over: it is opened again
             await change(shop, update(orders).where(orders.c.id == order).values(delivered_at=shop.clock()))
-        quote = await quote_refund(shop, "lin", order, amount="1.00", reason=WORDS)
+        await asked(shop, order, "1.00", subject="lin", request_id=f"asked-{number}", reason=WORDS)
         decision = Decision(outcome, by_both.by, by_both.at, WORDS)  # type: ignore[arg-type]
-        await apply_refund(shop, provider, "lin", f"asked-{number}", quote, decision)
+        await apply_refund(shop, provider, "lin", f"asked-{number}", decision)
+    await asked(shop, "20101", "2.00", subject="lin", request_id="waits", reason=WORDS)
     return shop
 
 
@@ -95,6 +96,7 @@ async def test_what_people_wrote_is_gone_and_every_figure_stays(refunded: Shop) 
     assert not any(parcel in told for parcel in parcels)
     assert counts["customers"] == 1
     assert counts["refunds"] >= 3
+    assert counts["refund_requests"] == 4
     assert set(counts) == {
         "decisions",
         "customers",
@@ -103,6 +105,7 @@ async def test_what_people_wrote_is_gone_and_every_figure_stays(refunded: Shop) 
         "shipments",
         "shipment_events",
         "refunds",
+        "refund_requests",
     }
 
 
@@ -149,18 +152,18 @@ async def test_nobody_else_is_meant(refunded: Shop, subject: str) -> None:
 
 @pytest.mark.parametrize("subject", ["陈晓雨", 'o"brien\\', "%_"])
 async def test_a_decider_with_an_odd_name(shop: Shop, subject: str) -> None:
-    quote = await quote_refund(shop, "demo", "12345", amount="1.00")
+    await asked(shop, "12345", "1.00", request_id="asked")
     decision = Decision("approve", (subject,), shop.clock())
-    await apply_refund(shop, SimulatedProvider(), "demo", "asked", quote, decision)
+    await apply_refund(shop, Instant(), "demo", "asked", decision)
     assert await erase_customer(shop, subject) == {"decisions": 1}
     [row] = [row for row in (await dump(shop))["refunds"] if row["request_id"] == "asked"]
     assert row["decided_by"] == [NOBODY]
 
 
 async def test_a_name_that_ends_like_another(shop: Shop) -> None:
-    quote = await quote_refund(shop, "demo", "12345", amount="1.00")
+    await asked(shop, "12345", "1.00", request_id="asked")
     decision = Decision("approve", ('o"brien',), shop.clock())
-    await apply_refund(shop, SimulatedProvider(), "demo", "asked", quote, decision)
+    await apply_refund(shop, Instant(), "demo", "asked", decision)
     assert await erase_customer(shop, "brien") == {}
 
 

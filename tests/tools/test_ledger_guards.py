@@ -1,5 +1,6 @@
 """What the database itself refuses, asked with plain SQL as a wrong program would."""
 
+import asyncio
 import uuid
 from contextlib import suppress
 from typing import Any
@@ -11,12 +12,13 @@ from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.sql import Executable
 
-from tests.tools.providers import Refusing, Silent
+from tests.tools.asking import asked
+from tests.tools.providers import Instant, Refusing, Silent
 from tools.errors import RefundRefused
 from tools.money import Money
 from tools.orders import query_order
-from tools.payments import PaymentProvider, SimulatedProvider
-from tools.refunds import Decision, apply_refund, quote_refund
+from tools.payments import PaymentProvider
+from tools.refunds import Decision, apply_refund
 from tools.shop import Shop
 from tools.shop.schema import order_items, orders, payments, refunds
 
@@ -91,6 +93,26 @@ async def test_two_rows_that_are_too_much_together(shop: Shop) -> None:
         await run(shop, row_of(shop, request_id="b", amount=1))
 
 
+async def test_a_hundred_writers_that_check_nothing_keep_it_together(shop: Shop) -> None:
+    """Plain rows, no lock taken first: the database itself lets no more through than was paid."""
+    results = await asyncio.gather(
+        *(run(shop, row_of(shop, request_id=f"r{number}", amount=50_000)) for number in range(100)),
+        return_exceptions=True,
+    )
+    refused = [result for result in results if result is not None]
+    assert len(refused) == 100 - 599_900 // 50_000
+    assert all(isinstance(result, IntegrityError) for result in refused)
+    assert await sums(shop, "12345") == (599_900, 550_000, 550_000)
+
+
+async def test_a_hundred_rows_of_one_request_are_one(shop: Shop) -> None:
+    results = await asyncio.gather(
+        *(run(shop, row_of(shop, request_id="r", amount=1)) for _ in range(100)), return_exceptions=True
+    )
+    assert sum(result is None for result in results) == 1
+    assert await sums(shop, "12345") == (599_900, 1, 1)
+
+
 WRONG: dict[str, Executable] = {
     "amount": update(refunds).values(amount=refunds.c.amount - 1),
     "order": update(refunds).where(refunds.c.order_id == "12354").values(order_id="12346"),
@@ -129,7 +151,7 @@ async def test_the_version_counts_figures_only(shop: Shop) -> None:
 STEPS = st.lists(
     st.tuples(
         st.integers(1, 700),
-        st.sampled_from([SimulatedProvider(), Refusing(), Silent()]),
+        st.sampled_from([Instant(), Refusing(), Silent()]),
         st.sampled_from(["approve", "approve", "approve", "reject", "forge", "plain SQL"]),
     ),
     max_size=12,
@@ -166,9 +188,9 @@ async def refund_somehow(shop: Shop, order_id: str, amount: int, provider: Payme
     request_id = uuid.uuid4().hex
     if way == "plain SQL":
         return await run(shop, row_of(shop, request_id=request_id, amount=amount, order_id=order_id))
-    quote = await quote_refund(shop, "demo", order_id, amount=str(Money(amount, "CNY")))
+    await asked(shop, order_id, str(Money(amount, "CNY")), request_id=request_id)
     if way == "forge":
         await run(shop, row_of(shop, request_id=request_id + "f", amount=1, order_id=order_id))
     decision = Decision("reject" if way == "reject" else "approve", ("demo",), shop.clock())
-    await apply_refund(shop, provider, "demo", request_id, quote, decision)
+    await apply_refund(shop, provider, "demo", request_id, decision)
     return None

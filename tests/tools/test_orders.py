@@ -9,7 +9,6 @@ from tools.errors import OrderNotFound
 from tools.logistics import query_logistics
 from tools.money import Money
 from tools.orders import OrderStatus, list_orders, query_order
-from tools.policy import POLICY
 from tools.refunds import RefundStatus, list_refunds
 from tools.shop import Shop
 from tools.shop.seed import PURCHASES
@@ -92,9 +91,10 @@ async def test_refundable_follows_the_return_window(shop: Shop, clock: Clock) ->
 async def test_the_seed_has_every_state(shop: Shop, clock: Clock) -> None:
     seen: Counter[tuple[OrderStatus, bool]] = Counter()
     languages: Counter[bool] = Counter()
+    window = shop.policy.return_window
     for subject in CUSTOMERS:
         for order in await list_orders(shop, subject, limit=50):
-            late = order.delivered_at is not None and clock.now - order.delivered_at > POLICY.return_window
+            late = order.delivered_at is not None and clock.now - order.delivered_at > window
             seen[order.status, late] += 1
             languages[order.items[0].name.isascii()] += 1
     assert seen.total() >= 30

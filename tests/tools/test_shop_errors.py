@@ -5,7 +5,17 @@ from collections.abc import Iterator
 import pytest
 
 from tools import errors
-from tools.errors import AmountTooHigh, CurrencyMismatch, OrderNotFound, OutsideReturnWindow, ShopError
+from tools.errors import (
+    AmountTooHigh,
+    CurrencyMismatch,
+    CurrencyNotRefunded,
+    DailyLimitReached,
+    DecidersMissing,
+    OrderNotFound,
+    OutsideReturnWindow,
+    ReasonNotAllowed,
+    ShopError,
+)
 from tools.money import Money
 
 EXAMPLES: dict[type[ShopError], tuple[object, ...]] = {
@@ -13,6 +23,10 @@ EXAMPLES: dict[type[ShopError], tuple[object, ...]] = {
     OutsideReturnWindow: (7,),
     AmountTooHigh: (Money(5000, "CNY"),),
     CurrencyMismatch: ("CNY",),
+    CurrencyNotRefunded: ("GBP",),
+    ReasonNotAllowed: ("damaged, late",),
+    DailyLimitReached: (Money(5000, "CNY"), Money(100, "CNY")),
+    DecidersMissing: (2,),
 }
 
 

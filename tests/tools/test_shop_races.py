@@ -1,20 +1,21 @@
 import asyncio
 import sys
-import uuid
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from tests.tools.asking import asked
 from tests.tools.program import CRASHED, PART, approved, drain
 from tests.tools.providers import Bank
 from tools.errors import OrderChanged
 from tools.money import parse_amount
 from tools.orders import list_orders, query_order
-from tools.refunds import RefundStatus, apply_refund, find_refunds, list_refunds, quote_refund
+from tools.refunds import RefundStatus, apply_refund, find_refunds, list_refunds
 from tools.shop import Shop
 from tools.shop.engine import SETUP_LOCK
+from tools.shop.seed import PURCHASES
 
 ROOT = Path(__file__).parents[2]
 ENOUGH = "12347"  # 498.00 CNY, five parts of 97.00 and a rest
@@ -31,16 +32,16 @@ async def outcome(process: asyncio.subprocess.Process) -> tuple[int, str]:
     return process.returncode, output.decode().strip()
 
 
-async def test_one_quote_is_applied_once(shop: Shop) -> None:
+async def test_of_requests_for_the_same_figures_one_is_applied(shop: Shop) -> None:
     bank = Bank()
-    quote = await quote_refund(shop, "demo", "12345", amount="100")
+    requests = [await asked(shop, "12345", "100") for _ in range(50)]
     results = await asyncio.gather(
-        *(apply_refund(shop, bank, "demo", uuid.uuid4().hex, quote, approved(shop)) for _ in range(50)),
+        *(apply_refund(shop, bank, "demo", one.request_id, approved(shop)) for one in requests),
         return_exceptions=True,
     )
     assert sum(isinstance(result, OrderChanged) for result in results) == 49
     assert len(bank.moved) == 1
-    assert (await query_order(shop, "demo", "12345")).refunded == quote.amount
+    assert (await query_order(shop, "demo", "12345")).refunded == requests[0].quote.amount
 
 
 async def test_a_hundred_tasks_never_take_more_than_was_paid(
@@ -69,14 +70,25 @@ async def check_drained(shop: Shop) -> None:
 
 
 async def test_a_program_that_died_at_the_provider(url: str, shop: Shop) -> None:
-    quote = await quote_refund(shop, "demo", "12345", amount=PART)
+    part = parse_amount(PART, "CNY")
     assert await outcome(await start("crash", url, "12345")) == (CRASHED, "")
     assert (await find_refunds(shop, ["crashed"]))["crashed"].status is RefundStatus.SUBMITTED
     bank = Bank()
-    entry = await apply_refund(shop, bank, "demo", "crashed", quote, approved(shop))
-    assert (entry.status, entry.amount) == (RefundStatus.SETTLED, quote.amount)
-    assert bank.moved == {"crashed": quote.amount}
+    entry = await apply_refund(shop, bank, "demo", "crashed", approved(shop))
+    assert (entry.status, entry.amount) == (RefundStatus.SETTLED, part)
+    assert bank.moved == {"crashed": part}
     assert len(await list_refunds(shop, "demo", "12345")) == 1
+
+
+async def test_a_program_killed_in_its_transaction_has_written_nothing(url: str, shop: Shop) -> None:
+    program = await start("hold", url, "12345")
+    assert program.stdout is not None
+    assert await asyncio.wait_for(program.stdout.readline(), 30) == b"written\n"
+    program.kill()
+    await program.wait()
+    assert await list_refunds(shop, "demo", "12345") == []
+    entry = await apply_refund(shop, Bank(), "demo", "held", approved(shop))
+    assert (entry.status, entry.amount) == (RefundStatus.SETTLED, parse_amount(PART, "CNY"))
 
 
 async def test_programs_that_set_up_one_empty_database_at_once(empty_url: str) -> None:
@@ -84,7 +96,8 @@ async def test_programs_that_set_up_one_empty_database_at_once(empty_url: str) -
     results = [await outcome(program) for program in programs]
     assert sorted(results) == [(0, "False"), (0, "True")]
     async with Shop.open(empty_url) as shop:
-        assert len(await list_orders(shop, "demo", limit=50)) == 12
+        of_demo = [purchase for purchase in PURCHASES if purchase.customer == "demo"]
+        assert len(await list_orders(shop, "demo", limit=50)) == len(of_demo)
 
 
 async def test_tasks_that_set_up_one_empty_database_at_once(empty_url: str) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.tools.databases import run_sql
 from tools.errors import LookupFailed, ShopUnavailable
 from tools.orders import fetch_order, query_order
-from tools.shop import Shop
+from tools.shop import WRITE_ATTEMPTS, Shop
 from tools.shop.schema import ORDER_LOCKED, metadata
 
 NOWHERE = ["sqlite:////proc/nowhere.db", "postgresql://nobody@127.0.0.1:1/shop"]
@@ -122,6 +122,21 @@ async def test_a_deadlock_is_tried_again(shop: Shop) -> None:
         shop.write(partial(take, ("12345", "12346"))), shop.write(partial(take, ("12346", "12345")))
     )
     assert tries.total() == 3
+
+
+@pytest.mark.parametrize("dialect", ["postgres"], indirect=True)
+@pytest.mark.parametrize("state", ["40001", "40P01"])
+async def test_what_fails_again_and_again_is_given_up(shop: Shop, state: str) -> None:
+    tries: list[int] = []
+
+    async def collide(connection: AsyncConnection) -> None:
+        tries.append(1)
+        raising = f"DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '{state}'; END $$"
+        await connection.execute(text(raising))
+
+    with pytest.raises(ShopUnavailable):
+        await shop.write(collide)
+    assert len(tries) == WRITE_ATTEMPTS
 
 
 @pytest.mark.parametrize("dialect", ["postgres"], indirect=True)

@@ -1,6 +1,7 @@
 """The shop's database: one engine, and the only place that knows SQL."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tools.errors import LookupFailed, ShopUnavailable
+from tools.policy import RefundPolicy, read_policy
 from tools.shop.engine import (
     create_blocking_engine,
     create_engine,
@@ -25,6 +27,7 @@ from tools.shop.upgrade import upgrade
 T = TypeVar("T")
 
 WRITE_ATTEMPTS = 10
+RETRY_WAIT_S = 0.02
 
 
 def utc_now() -> datetime:
@@ -34,19 +37,23 @@ def utc_now() -> datetime:
 class Shop:
     """An open shop. Share one between all tasks of an event loop and close it as a context manager.
 
-    `clock` says what time it is, for return windows and for the times the shop writes.
+    `clock` says what time it is, for return windows and for the times the shop writes; `policy` what it
+    refunds.
     """
 
-    def __init__(self, engine: AsyncEngine, clock: Callable[[], datetime]) -> None:
+    def __init__(self, engine: AsyncEngine, clock: Callable[[], datetime], policy: RefundPolicy) -> None:
         self.clock = clock
+        self.policy = policy
         self._engine = engine
         self._writers = engine.execution_options(writes=True)
 
     @classmethod
-    def open(cls, url: str, *, clock: Callable[[], datetime] = utc_now) -> Self:
+    def open(
+        cls, url: str, *, clock: Callable[[], datetime] = utc_now, policy: RefundPolicy | None = None
+    ) -> Self:
         """No connection is made yet. `url` is sqlite:///path or postgresql://…, with or without our driver's
-        name; raises ValueError for any other database."""
-        return cls(create_engine(url), clock)
+        name; raises ValueError for any other database. Without a policy it is the one that comes along."""
+        return cls(create_engine(url), clock, policy or read_policy())
 
     async def __aenter__(self) -> Self:
         return self
@@ -86,6 +93,8 @@ class Shop:
                     return await work(connection)
             except (DBAPIError, PoolExhausted) as error:
                 if is_retryable(error) and attempt < WRITE_ATTEMPTS:
+                    # Those who met in a deadlock would meet again, were they to come back at the same time.
+                    await asyncio.sleep(random.uniform(0, RETRY_WAIT_S * attempt))  # noqa: S311
                     attempt += 1
                     continue
                 if is_unavailable(error):

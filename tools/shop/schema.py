@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Computed,
@@ -25,13 +26,16 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
     bindparam,
-    cast,
+    case,
+    false,
     func,
     insert,
     literal,
-    or_,
     select,
+    text,
+    true,
     update,
 )
 
@@ -126,6 +130,45 @@ shipment_events = Table(
     Column("text", Text, nullable=False),
 )
 
+# What people were asked to decide on. Rows are never deleted and their facts never change (triggers). No
+# request is superseded twice, so those that took each other's place are a chain. `reason` is the customer's
+# words and `reason_code` the policy's for them; `pieces` are [sku, quantity] where items were asked for;
+# `because` is why it is this tier's to decide; `thread_id` the conversation that hears what becomes of it.
+refund_requests = Table(
+    "refund_requests",
+    metadata,
+    Column("request_id", String(128), primary_key=True),
+    Column("subject", String(200), nullable=False),
+    Column("order_id", String(32), nullable=False),
+    Column("order_version", Integer, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("paid", BigInteger, nullable=False),
+    Column("refunded", BigInteger, nullable=False),
+    Column("payee", Text, nullable=False),
+    Column("payee_hash", String(64), nullable=False),
+    Column("items", JSON, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("reason_code", String(32), nullable=False, server_default="unstated"),
+    Column("pieces", JSON(none_as_null=True)),
+    Column("whole", Boolean, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("thread_id", String(64)),
+    Column("tier", String(32), nullable=False),
+    Column("because", String(32), nullable=False, server_default="customer_confirms"),
+    Column("policy_version", Integer, nullable=False, server_default="1"),
+    Column("asked_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    Column(
+        "supersedes",
+        ForeignKey("refund_requests.request_id", name="request_superseded"),
+        unique=True,
+    ),
+    ForeignKeyConstraint(["order_id", "currency"], ["orders.id", "orders.currency"], name="request_of_order"),
+    CheckConstraint("amount > 0 AND amount <= paid - refunded", name="request_amount"),
+    Index("refund_requests_by_order", "order_id"),
+)
+
 # The ledger. Rows are never deleted and their facts never change (triggers); `held` is what a row takes from
 # its order, and triggers keep orders.refunded equal to the sum of it.
 refunds = Table(
@@ -153,13 +196,25 @@ refunds = Table(
     Column("failure", Text),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    # Empty in rows of programs that did not write requests down yet.
+    Column("asked", ForeignKey("refund_requests.request_id", name="refund_of_request")),
+    # Its outcome was looked for apart from its conversation, which has not heard of it yet.
+    Column("to_tell", Boolean, nullable=False, server_default=false()),
     ForeignKeyConstraint(["order_id", "currency"], ["orders.id", "orders.currency"], name="refund_of_order"),
+    CheckConstraint("asked = request_id", name="asked_under_its_id"),
     CheckConstraint("amount > 0", name="refund_amount"),
     CheckConstraint(
         "status IN ('requested', 'submitted', 'settled', 'failed', 'unknown', 'rejected')",
         name="refund_status",
     ),
     Index("refunds_by_order", "order_id", "created_at"),
+    Index(
+        "refunds_open",
+        "updated_at",
+        sqlite_where=text("status IN ('submitted', 'unknown')"),
+        postgresql_where=text("status IN ('submitted', 'unknown')"),
+    ),
+    Index("refunds_to_tell", "updated_at", sqlite_where=text("to_tell"), postgresql_where=text("to_tell")),
 )
 
 _orders_of_subject = (
@@ -174,6 +229,8 @@ _orders_of_subject = (
 )
 ORDER = _orders_of_subject.where(orders.c.id == bindparam("order_id"))
 ORDER_LOCKED = ORDER.with_for_update(of=orders)
+# Taken before any order: what one customer is refunded in a day is counted by one writer at a time.
+CUSTOMER_LOCKED = select(customers.c.id).where(customers.c.subject == bindparam("subject")).with_for_update()
 NEWEST_ORDERS = _orders_of_subject.order_by(orders.c.placed_at.desc(), orders.c.id.desc()).limit(
     bindparam("count", type_=Integer)
 )
@@ -197,6 +254,30 @@ TRACKING = (
     .order_by(shipments.c.id, shipment_events.c.at.desc(), shipment_events.c.id.desc())
 )
 
+REQUEST = select(refund_requests).where(refund_requests.c.request_id == bindparam("request_id"))
+ADD_REQUEST = insert(refund_requests)
+DECIDED = select(refunds.c.request_id).where(refunds.c.request_id == bindparam("request_id"))
+SUPERSEDED = select(refund_requests.c.request_id).where(
+    refund_requests.c.supersedes == bindparam("request_id")
+)
+
+_named = (
+    select(refund_requests.c.request_id.label("origin"), refund_requests.c.request_id.label("at"))
+    .where(
+        refund_requests.c.request_id.in_(bindparam("request_ids", expanding=True)),
+        refund_requests.c.subject == bindparam("subject"),
+    )
+    .cte("chain", recursive=True)
+)
+_chain = _named.union_all(
+    select(_named.c.origin, refund_requests.c.request_id).where(refund_requests.c.supersedes == _named.c.at)
+)
+# Each of these requests (`origin`) and, as rows of their own, those that took its place.
+CHAIN = select(_chain.c.origin, refund_requests).join(
+    refund_requests, refund_requests.c.request_id == _chain.c["at"]
+)
+ORDERS = _orders_of_subject.where(orders.c.id.in_(bindparam("order_ids", expanding=True)))
+
 _ledger = select(
     refunds, customers.c.subject.label("subject"), payments.c.reference.label("payment_reference")
 ).select_from(refunds.join(orders, refunds.c.order_id == orders.c.id).join(customers).outerjoin(payments))
@@ -218,51 +299,53 @@ SET_OUTCOME = (
         updated_at=bindparam("now"),
     )
 )
+# What another has locked is being asked about already.
+OPEN_REFUNDS = (
+    _ledger.where(refunds.c.status.in_(["submitted", "unknown"]), refunds.c.updated_at < bindparam("before"))
+    .order_by(refunds.c.updated_at)
+    .limit(bindparam("count", type_=Integer))
+    .with_for_update(of=refunds, skip_locked=True)
+)
+TOUCH_REFUNDS = (
+    update(refunds)
+    .where(refunds.c.request_id.in_(bindparam("keys", expanding=True)))
+    .values(updated_at=bindparam("now"), to_tell=true())
+)
+TO_TELL = (
+    select(refunds.c.request_id, refunds.c.status, refund_requests.c.thread_id)
+    .select_from(refunds.join(refund_requests, refunds.c.asked == refund_requests.c.request_id))
+    .where(
+        refunds.c.to_tell,
+        refunds.c.status.in_(["settled", "failed"]),
+        refunds.c.updated_at > bindparam("since"),
+        refund_requests.c.thread_id.is_not(None),
+    )
+    .order_by(refunds.c.updated_at)
+    .limit(bindparam("count", type_=Integer))
+)
+SET_TOLD = update(refunds).where(refunds.c.request_id == bindparam("key")).values(to_tell=false())
+
+_repeated = refunds.c.created_at > bindparam("repeats_since")
+_of_order = and_(_repeated, refunds.c.order_id == bindparam("order_id"))
+_today = and_(refunds.c.created_at > bindparam("day_since"), refunds.c.currency == bindparam("currency"))
+# What was refunded to a customer before, for the policy; what was rejected or failed holds nothing.
+HISTORY = (
+    select(
+        func.coalesce(func.sum(case((_today, refunds.c.held), else_=0)), 0).label("spent"),
+        func.coalesce(func.sum(case((_of_order, 1), else_=0)), 0).label("of_order"),
+        func.coalesce(func.sum(case((_repeated, 1), else_=0)), 0).label("of_customer"),
+    )
+    .select_from(refunds.join(orders, refunds.c.order_id == orders.c.id).join(customers))
+    .where(customers.c.subject == bindparam("subject"), refunds.c.held > 0)
+)
+PIECES = (
+    select(refund_requests.c.pieces)
+    .join(refunds, refunds.c.asked == refund_requests.c.request_id)
+    .where(
+        refund_requests.c.order_id == bindparam("order_id"),
+        refund_requests.c.pieces.is_not(None),
+        refunds.c.held > 0,
+    )
+)
 ANY_CUSTOMER = select(customers.c.id).limit(1)
 ANSWER = select(literal(1))
-
-CUSTOMER_LOCKED = select(customers.c.id).where(customers.c.subject == bindparam("subject")).with_for_update()
-ERASE_CUSTOMER = (
-    update(customers)
-    .where(customers.c.id == bindparam("of_customer"))
-    .values(subject=bindparam("new_subject"), name="")
-)
-_orders_to_erase = select(orders.c.id).where(orders.c.customer_id == bindparam("of_customer"))
-_shipments_to_erase = select(shipments.c.id).where(shipments.c.order_id.in_(_orders_to_erase))
-# What people wrote and what leads to them, by kind. Figures, times and the payment's reference stay, and so
-# does the digest in payee_hash: the ledger's triggers keep it.
-ERASE_OF_CUSTOMER = {
-    "orders": update(orders)
-    .where(orders.c.customer_id == bindparam("of_customer"), orders.c.note != "")
-    .values(note=""),
-    "payments": update(payments)
-    .where(payments.c.order_id.in_(_orders_to_erase), payments.c.account != "")
-    .values(account=""),
-    "shipments": update(shipments)
-    .where(shipments.c.order_id.in_(_orders_to_erase))
-    .values(tracking_no="erased-" + cast(shipments.c.id, String)),
-    "shipment_events": update(shipment_events)
-    .where(shipment_events.c.shipment_id.in_(_shipments_to_erase))
-    .values(place="", text=""),
-    "refunds": update(refunds)
-    .where(
-        refunds.c.order_id.in_(_orders_to_erase),
-        or_(
-            refunds.c.reason != "",
-            refunds.c.payee != "",
-            refunds.c.message != "",
-            refunds.c.failure.is_not(None),
-        ),
-    )
-    .values(reason="", payee="", message="", failure=None),
-}
-# `quoted` is a subject as JSON writes it. No LIKE: in a pattern its own characters would mean something.
-_decided_by = cast(refunds.c.decided_by, Text)
-DECIDED_BY = (
-    select(refunds.c.request_id, refunds.c.decided_by)
-    .where(func.replace(_decided_by, bindparam("quoted"), "") != _decided_by)
-    .with_for_update()
-)
-SET_DECIDED_BY = (
-    update(refunds).where(refunds.c.request_id == bindparam("key")).values(decided_by=bindparam("by"))
-)

@@ -216,4 +216,45 @@ DEMO_ORDERS = (
             ),
         ),
     ),
+    Purchase(
+        id="12357",
+        customer="demo",
+        status="delivered",
+        placed=6.5,
+        currency="CNY",
+        items=(
+            ("LNV-X1C-32", "联想 ThinkPad X1 Carbon 32GB", 1, 1249900),
+            ("LNV-DOCK-C", "扩展坞", 1, 50000),
+        ),
+        paid=WECHAT,
+        parcel=Parcel(
+            "顺丰速运",
+            "SF1461990071436",
+            "delivered",
+            (
+                (6, "北京市", "顺丰速运已收取快件"),
+                (4.6, "杭州市西湖区", "派送中"),
+                (4.5, "杭州市西湖区", "已签收"),
+            ),
+        ),
+    ),
+    Purchase(
+        id="12358",
+        customer="demo",
+        status="delivered",
+        placed=7.5,
+        currency="CNY",
+        items=(
+            ("SNY-A1II", "索尼 A1 II 微单相机", 1, 3180000),
+            ("SNY-2470GM2", "索尼 FE 24-70mm F2.8 GM II 镜头", 1, 1299900),
+        ),
+        paid=VISA,
+        note="贵重物品,请本人签收",
+        parcel=Parcel(
+            "京东物流",
+            "JDVB20699034475",
+            "delivered",
+            ((7, "上海青浦分拣中心", "货物已出库"), (5.5, "杭州市西湖区", "已送达,本人签收")),
+        ),
+    ),
 )
