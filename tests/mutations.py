@@ -14,9 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.mutants import MUTATIONS, Mutation
+from tests import mutants
+from tests.mutants import Mutation
+from tests.webhooks import mutants as webhooks
 
 ROOT = Path(__file__).parent.parent
+MUTATIONS = (*mutants.MUTATIONS, *webhooks.MUTATIONS)
 TIMEOUT_S = 180
 LISTED = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
 
