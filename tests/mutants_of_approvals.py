@@ -2,7 +2,7 @@
 
 from tests.mutants import SCRIPTS, Mutation
 
-MUTATIONS_OF_APPROVALS = (
+MUTATIONS = (
     Mutation(
         "a vote overwrites one that was cast meanwhile",
         f"{SCRIPTS}/change_approval.lua",

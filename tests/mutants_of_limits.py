@@ -2,7 +2,7 @@
 
 from tests.mutants import SCRIPTS, Mutation
 
-OF_LIMITS = (
+MUTATIONS = (
     Mutation(
         "a request takes nothing out of its bucket",
         f"{SCRIPTS}/take.lua",

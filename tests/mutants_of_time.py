@@ -2,7 +2,7 @@
 
 from tests.mutants import SCRIPTS, Mutation
 
-MUTATIONS_OF_TIME = (
+MUTATIONS = (
     Mutation(
         "that a tick had its run is forgotten with the run",
         "api/holdfast/core/ticks.py",

@@ -14,12 +14,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.mutants import MUTATIONS, Mutation
-from tests.mutants_of_approvals import MUTATIONS_OF_APPROVALS
-from tests.mutants_of_limits import OF_LIMITS
-from tests.mutants_of_time import MUTATIONS_OF_TIME
+from tests import mutants, mutants_of_approvals, mutants_of_limits, mutants_of_time
+from tests.mutants import Mutation
+from tests.webhooks import mutants as mutants_of_webhooks
 
 ROOT = Path(__file__).parent.parent
+MUTATIONS = (
+    *mutants.MUTATIONS,
+    *mutants_of_approvals.MUTATIONS,
+    *mutants_of_limits.MUTATIONS,
+    *mutants_of_time.MUTATIONS,
+    *mutants_of_webhooks.MUTATIONS,
+)
 TIMEOUT_S = 600
 HUNG = -1
 LISTED = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
@@ -77,8 +83,7 @@ def run(copy: Path, tests: str) -> tuple[int, str]:
 
 def main() -> int:
     wanted = sys.argv[1:]
-    listed = (*MUTATIONS, *OF_LIMITS, *MUTATIONS_OF_TIME, *MUTATIONS_OF_APPROVALS)
-    chosen = [one for one in listed if not wanted or any(word in one.name for word in wanted)]
+    chosen = [one for one in MUTATIONS if not wanted or any(word in one.name for word in wanted)]
     noticing = sorted({one.tests for one in chosen})
     with ThreadPoolExecutor(2) as pool:
         checks = [("green", tests, pool.submit(unchanged, tests)) for tests in noticing]

@@ -9,7 +9,7 @@ import pytest
 
 from holdfast.errors import Fenced
 from holdfast.redis import lua, outbox
-from holdfast.redis.outbox import Address, Letter
+from holdfast.redis.outbox import Address, Letter, Notice
 from holdfast.redis.stream import Hub
 from tests.engine.conftest import DONE, ME, Engine, now
 from tests.waiting import wait_until
@@ -49,9 +49,8 @@ async def posted(engine: Engine) -> Address:
     """A letter on a thread that is at rest."""
     await engine.submit("r1")
     await engine.finish(await engine.claimed())
-    await outbox.post(
-        engine.client, engine.keys, engine.thread_id, "e", "approval.decided", HOOKS[:1], b'{"a":1}'
-    )
+    notice = Notice("e", "approval.decided", HOOKS[:1], b'{"a":1}')
+    await outbox.post(engine.client, engine.keys, engine.thread_id, notice)
     [address] = await due(engine)
     return address
 
@@ -162,7 +161,7 @@ async def test_whoever_delivers_is_woken(engine: Engine, redis_url: str) -> None
 
 async def test_nothing_is_told_of_a_thread_that_has_gone(engine: Engine) -> None:
     gone = str(uuid.uuid4())
-    await outbox.post(engine.client, engine.keys, gone, "e", "approval.decided", HOOKS, b"{}")
+    await outbox.post(engine.client, engine.keys, gone, Notice("e", "approval.decided", HOOKS, b"{}"))
     assert await due(engine) == []
 
 
@@ -170,7 +169,7 @@ async def test_a_deleted_thread_leaves_no_letter_waiting_or_dead(engine: Engine)
     client, keys = engine.client, engine.keys
     address = await posted(engine)
     await outbox.give_up(client, keys, await taken(engine, address), "answered 410")
-    await outbox.post(client, keys, engine.thread_id, "f", "approval.decided", HOOKS, b"{}")
+    await outbox.post(client, keys, engine.thread_id, Notice("f", "approval.decided", HOOKS, b"{}"))
     await lua.delete_thread(client, keys, engine.thread_id, ME.tenant, ME.subject)
     assert await client.redis.keys(f"{keys.prefix}:*letters*") == []
     assert await outbox.filed(client, keys, 0) == []

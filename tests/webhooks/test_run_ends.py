@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.core.webhooks import events
 from holdfast.redis import outbox
 from holdfast.settings import read_secret
 from tests.api.wire import Json, has_status, new_thread
@@ -203,6 +204,23 @@ async def test_standing_webhooks_are_told_of_what_they_want(redis_url: str) -> N
             assert len({one.id for one in (*got, *all_of_it.got)}) == 5
             await settled(server)
             assert approvals.got == []
+
+
+async def test_other_events_of_a_thread_are_told_to_who_wants_them(redis_url: str) -> None:
+    async with receiving() as runs, receiving() as approvals:
+        hooks = (f"{runs.url} run.ended", f"{approvals.url} approval.decided")
+        settings = reachable(runs, approvals, webhooks=hooks, redact="emails")
+        async with live(redis_url, **settings) as server, server.http() as http:
+            thread_id = await new_thread(http)
+            for event in ("approval.requested", "approval.decided"):
+                await events.post(server.platform, event, thread_id, {"by": ["ann@example.com"], "n": 1})
+            [got] = await approvals.has(1)
+            await settled(server)
+            assert runs.got == []
+        body = got.json
+        assert (body["type"], body["tenant"]) == ("approval.decided", "default")
+        assert body["data"] == {"by": ["[email]"], "n": 1}
+        assert body["timestamp"] <= body["webhook_sent_at"]
 
 
 async def test_what_is_redacted_on_streams_is_redacted_for_webhooks(

@@ -61,26 +61,32 @@ class Filed(NamedTuple):
     at: datetime
 
 
-async def post(
-    client: Client,
-    keys: Keys,
-    thread_id: str,
-    event_id: str,
-    kind: str,
-    addresses: list[str],
-    payload: bytes,
-) -> None:
-    """Puts an event of a thread in, once for each address; nothing when the thread is gone."""
-    content = b'"payload":' + payload
-    args: list[Argument] = [thread_id, event_id, kind, orjson.dumps(addresses), content]
-    await client.run(POST, [keys.thread(thread_id), *box_keys(keys, thread_id)], args)
+class Notice(NamedTuple):
+    """An event of a thread, to be written to each of the addresses; `payload` is JSON."""
+
+    id: str
+    kind: str
+    addresses: list[str]
+    payload: bytes
+
+    @property
+    def arguments(self) -> list[Argument]:
+        """As `post` of `outbox.lua` takes them, after the thread: the addresses are still JSON."""
+        return [self.id, self.kind, orjson.dumps(self.addresses), b'"payload":' + self.payload]
+
+
+async def post(client: Client, keys: Keys, thread_id: str, notice: Notice) -> None:
+    """Puts an event in; nothing when the thread is gone."""
+    box = box_keys(keys, thread_id)
+    await client.run(POST, [keys.thread(thread_id), *box], [thread_id, *notice.arguments])
 
 
 async def due(client: Client, keys: Keys, lane: int, count: int) -> list[Address]:
     """The first `count` letters whose time has come by the server's clock."""
-    (seconds, microseconds), first = await asyncio.gather(
-        client.call("TIME"), client.call("ZRANGE", keys.outbox(lane), 0, count - 1, "WITHSCORES")
-    )
+    first = await client.call("ZRANGE", keys.outbox(lane), 0, count - 1, "WITHSCORES")
+    if not first:  # so that an idle worker asks for no more than this
+        return []
+    seconds, microseconds = await client.call("TIME")
     now_ms = int(seconds) * 1000 + int(microseconds) // 1000
     scored = zip(first[::2], first[1::2], strict=True)
     return [Address.read(member) for member, score in scored if float(score) <= now_ms]

@@ -7,6 +7,7 @@ from uuid import uuid4
 from holdfast.core.platform import Platform
 from holdfast.events import dump
 from holdfast.redis import outbox
+from holdfast.redis.outbox import Notice
 from holdfast.settings import Settings
 
 
@@ -15,13 +16,17 @@ def addresses(settings: Settings, event: str, own: str | None = None) -> list[st
     return list(dict.fromkeys([*([own] if own else []), *settings.told_of(event)]))
 
 
-async def post(platform: Platform, event: str, thread_id: str, payload: Mapping[str, Any]) -> None:
-    """Tells the standing webhooks of an event of a thread; nothing when the thread is gone.
+def notice(settings: Settings, event: str, payload: Mapping[str, Any]) -> Notice:
+    """What the standing webhooks are told of an event, for a script that makes it happen.
 
-    Whoever changes something by a script, and tells of it, calls `post` of `outbox.lua` in the same script:
-    then there is never the one without the other.
+    A script that has the keys of `lua.box_keys` calls `post` of `outbox.lua` with the notice's arguments:
+    then there is never the event without its letters. Where nobody wants it, it does nothing.
     """
-    if told := addresses(platform.settings, event):
-        await outbox.post(
-            platform.client, platform.keys, thread_id, str(uuid4()), event, told, dump(dict(payload))
-        )
+    return Notice(str(uuid4()), event, addresses(settings, event), dump(dict(payload)))
+
+
+async def post(platform: Platform, event: str, thread_id: str, payload: Mapping[str, Any]) -> None:
+    """Tells the standing webhooks of an event that has happened by itself."""
+    made = notice(platform.settings, event, payload)
+    if made.addresses:
+        await outbox.post(platform.client, platform.keys, thread_id, made)
