@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.mutants import MUTATIONS, Mutation
+from tests.tenancy.mutants import MUTATIONS as OF_TENANCY
 
 ROOT = Path(__file__).parent.parent
 TIMEOUT_S = 180
@@ -70,7 +71,9 @@ def run(copy: Path, tests: str) -> tuple[int, str]:
 
 def main() -> int:
     wanted = sys.argv[1:]
-    chosen = [one for one in MUTATIONS if not wanted or any(word in one.name for word in wanted)]
+    chosen = [
+        one for one in (*MUTATIONS, *OF_TENANCY) if not wanted or any(word in one.name for word in wanted)
+    ]
     noticing = sorted({one.tests for one in chosen})
     with ThreadPoolExecutor(2) as pool:
         sound = pool.map(unchanged, noticing)
