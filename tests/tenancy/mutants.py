@@ -73,4 +73,11 @@ MUTATIONS = (
         '{"tenant": "north"} if',
         "tests/tenancy/test_matrix.py -k kim-of-south",
     ),
+    Mutation(
+        "a body that is no JSON is an error of the server",
+        "api/holdfast/routes/protocol.py",
+        "    except orjson.JSONDecodeError:",
+        "    except KeyError:",
+        "tests/chaos/test_chaos.py -k fuzz",
+    ),
 )

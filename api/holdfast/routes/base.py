@@ -15,12 +15,17 @@ from holdfast.core.platform import Platform
 from holdfast.errors import Invalid, ScopeMissing, TooLarge
 from holdfast.events import dump
 from holdfast.redis.records import Caller
-from holdfast.wire.common import Uuid, canonical
+from holdfast.wire.common import Problem, Uuid, canonical
 
 JSON = "application/json"
 CALLER = "holdfast.caller"
 # What the path of a POST ends with that only reads.
 READING = ("/search", "/count", "/history", "/state/checkpoint", "/namespaces", "/stream/events", "/versions")
+# For the reference: how any request may be refused.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Problem, "description": "The request is refused"},
+    503: {"model": Problem, "description": "Not for the moment: see Retry-After"},
+}
 MAX_DEPTH = 200  # what is read must be writable again, inside of other things: orjson writes 254 levels
 
 
@@ -108,7 +113,7 @@ def ids(request: Request) -> dict[str, str]:
 
 
 def router(tag: str) -> APIRouter:
-    return APIRouter(route_class=JsonRoute, tags=[tag])
+    return APIRouter(route_class=JsonRoute, tags=[tag], responses=REFUSALS)
 
 
 def open_router(tag: str) -> APIRouter:

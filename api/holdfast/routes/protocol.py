@@ -10,13 +10,19 @@ from pydantic import ValidationError
 from holdfast.core import protocol
 from holdfast.core.protocol import Follower
 from holdfast.errors import BadRequest
-from holdfast.routes.base import CallerDep, PlatformDep, ThreadId, answer, later, router
-from holdfast.routes.sse import event_stream
+from holdfast.routes.base import JSON, CallerDep, PlatformDep, ThreadId, answer, later, router
+from holdfast.routes.sse import STREAMED, event_stream
+from holdfast.wire.common import Body
 from holdfast.wire.protocol import Command, EventsRequest
 
 routes = router("protocol")
 
 NO_COMMAND = "A command is {id, method, params}, with an integer id and the method's name."
+
+
+def taking(body: type[Body]) -> dict[str, Any]:
+    """For the reference: a body that the route reads by itself, to refuse it in the protocol's own words."""
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": body.model_json_schema()}}}}
 
 
 async def read_body(request: Request) -> Any:
@@ -26,7 +32,11 @@ async def read_body(request: Request) -> Any:
         raise BadRequest("Invalid JSON body") from None
 
 
-@routes.post("/threads/{thread_id}/commands")
+@routes.post(
+    "/threads/{thread_id}/commands",
+    openapi_extra=taking(Command),
+    responses={400: {"description": "No command: the same form as a command's own refusal"}},
+)
 async def command(
     request: Request, platform: PlatformDep, caller: CallerDep, thread_id: ThreadId
 ) -> Response:
@@ -40,7 +50,12 @@ async def command(
     return answer(await protocol.carry_out(platform, caller, thread_id, asked))
 
 
-@routes.post("/threads/{thread_id}/stream/events")
+@routes.post(
+    "/threads/{thread_id}/stream/events",
+    response_class=Response,
+    responses=STREAMED,
+    openapi_extra=taking(EventsRequest),
+)
 async def stream_events(
     request: Request,
     platform: PlatformDep,
