@@ -19,8 +19,8 @@ PAIRS = [
     for owner in OWNERS
     if one.is_stranger_to(owner) and (one.name or one.tenant == owner.tenant)
 ]
-# Of each role one who also asks for each foreign thing beside own ones.
-MIXING = [TENANTS["north"]["another owner"], TENANTS["south"]["owner"], TENANTS["south"]["staff"]]
+# The nearest of the same tenant, the mightiest of another: they also ask for each thing beside own ones.
+MIXING = [TENANTS["north"]["another owner"], TENANTS["south"]["staff"]]
 # What a name brings about happens once for each caller: its owner has to have used a new one.
 NAMES = ("key", "session")
 PERSONAL = {"key", "session", "chat_request", "task"}
