@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests import mutants, mutants_of_approvals, mutants_of_limits, mutants_of_time
 from tests.mutants import Mutation
+from tests.tenancy import mutants as mutants_of_tenancy
 from tests.webhooks import mutants as mutants_of_webhooks
 
 ROOT = Path(__file__).parent.parent
@@ -25,6 +26,7 @@ MUTATIONS = (
     *mutants_of_limits.MUTATIONS,
     *mutants_of_time.MUTATIONS,
     *mutants_of_webhooks.MUTATIONS,
+    *mutants_of_tenancy.MUTATIONS,
 )
 TIMEOUT_S = 600
 HUNG = -1

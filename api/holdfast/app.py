@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -154,7 +155,8 @@ def sentence(errors: Sequence[Any]) -> str:
 async def answer_http_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    return base.answer({"detail": error.detail}, error.status_code, dict(error.headers or {}))
+    told = {"detail": error.detail, "code": HTTPStatus(error.status_code).name.lower()}
+    return base.answer(told, error.status_code, dict(error.headers or {}))
 
 
 async def answer_unexpected(_request: Request, _error: Exception) -> Response:

@@ -91,12 +91,17 @@ def compiled(graph_id: str, graph: Any) -> Pregel[Any, Any, Any, Any]:
 class Hooks:
     """What the platform may ask of a project beside its graphs; a project need not have any of it.
 
-    `erase` takes a person's data out of what the project itself keeps and says how much of each kind. `check`
-    raises RuntimeError, with a sentence, while the project's own business cannot work.
+    `erase` takes a person's data out of what the project itself keeps and says how much of each kind; it is
+    told the subject and, if it names it, the `tenant`. `check` raises RuntimeError, with a sentence, while
+    the project's own business cannot work.
     """
 
-    erase: Callable[[str], Awaitable[dict[str, int]]] | None = None
+    erase: Callable[..., Awaitable[dict[str, int]]] | None = None
     check: Callable[[], Awaitable[None]] | None = None
+
+    @property
+    def erases_by_tenant(self) -> bool:
+        return self.erase is not None and "tenant" in inspect.signature(self.erase).parameters
 
 
 class DeclaredCron(BaseModel):

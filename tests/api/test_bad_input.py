@@ -351,6 +351,12 @@ async def test_other_methods(http: httpx.AsyncClient, thread_id: str) -> None:
     assert found == wanted
 
 
+async def test_what_no_route_takes_is_refused_in_the_form_of_all_refusals(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/nope")).json() == {"detail": "Not Found", "code": "not_found"}
+    told = {"detail": "Method Not Allowed", "code": "method_not_allowed"}
+    assert (await http.put("/threads")).json() == told
+
+
 async def test_a_patch_needs_an_object(http: httpx.AsyncClient, thread_id: str) -> None:
     assert refusal(await http.patch(f"/threads/{thread_id}", json={"metadata": 5}))[0] == 422
     assert refusal(await http.patch(f"/threads/{UNKNOWN}", json={"metadata": {}}))[0] == 404

@@ -121,6 +121,7 @@ async def test_threads_are_found_by_what_they_are(server: Live) -> None:
         ({"status": "interrupted"}, [asked]),
         ({"status": "error"}, [failed]),
         ({"status": "busy"}, []),
+        ({"values": {"messages": [{"content": "echo: hi"}]}}, [done]),  # as JSON has them
         ({"values": {"log": ["x"]}}, [asked]),  # also while others have no values at all
         ({"ids": [tea, done, tea]}, [done, tea]),
         ({"ids": [tea], "status": "error"}, []),

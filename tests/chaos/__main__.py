@@ -23,6 +23,7 @@ from tests.chaos.soak import soak
 from tests.chaos.takeovers import takeovers
 from tests.chaos.zombies import zombies
 from tests.chaos.zygote import Zygote, zygote
+from tests.fuzz.fuzzing import fuzz
 from tests.logs.leaks import leaks
 
 SCENARIOS: dict[str, Callable[[Zygote, Path, float], Awaitable[Report]]] = {
@@ -38,6 +39,7 @@ SCENARIOS: dict[str, Callable[[Zygote, Path, float], Awaitable[Report]]] = {
     "deaf": deaf,
     "crowd": crowd,
     "leaks": leaks,
+    "fuzz": fuzz,
 }
 SHOWN = 20
 

@@ -71,11 +71,12 @@ async def erase_thread(platform: Platform, thread: ThreadRecord) -> dict[str, in
 
 
 async def erase_in_project(platform: Platform, person: Person) -> dict[str, int]:
-    hook = platform.project.hooks.erase
-    if hook is None:
+    hooks = platform.project.hooks
+    if hooks.erase is None:
         return {}
+    tenant = {"tenant": person.tenant} if hooks.erases_by_tenant else {}
     try:
-        return dict(await hook(person.subject))
+        return dict(await hooks.erase(person.subject, **tenant))
     except Exception as error:  # whatever a project's own code raises; its text may name the person
         failure = type(error).__name__
     logger.error("the project's erase hook failed", extra={"error": failure})

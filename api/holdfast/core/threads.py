@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
 from langgraph.types import StateSnapshot
@@ -202,7 +203,7 @@ async def matching(platform: Platform, caller: Caller, wanted: ThreadFilter) -> 
     async for thread in visible(platform, caller, wanted.ids):
         if not fits(thread, wanted):
             continue
-        if wanted.values and not contains(await values(platform, thread), wanted.values):
+        if wanted.values and not contains(orjson.loads(dump(await values(platform, thread))), wanted.values):
             continue
         yield thread
 

@@ -15,7 +15,7 @@ from holdfast.core.platform import Platform
 from holdfast.errors import Invalid, ScopeMissing, TooLarge
 from holdfast.events import dump
 from holdfast.redis.records import Caller
-from holdfast.wire.common import Uuid, canonical
+from holdfast.wire.common import Problem, Uuid, canonical
 
 if TYPE_CHECKING:
     from holdfast.routes.sse import EventStream
@@ -27,6 +27,11 @@ CALLER = "holdfast.caller"
 STREAMS = ("/stream", "/stream/events")  # what the path of a route ends with that answers with a stream
 # What the path of a POST ends with that only reads.
 READING = ("/search", "/count", "/history", "/state/checkpoint", "/namespaces", "/stream/events", "/versions")
+# For the reference: how any request may be refused.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Problem, "description": "The request is refused"},
+    503: {"model": Problem, "description": "Not for the moment: see Retry-After"},
+}
 MAX_DEPTH = 200  # what is read must be writable again, inside of other things: orjson writes 254 levels
 
 
@@ -140,7 +145,7 @@ def ids(request: Request) -> dict[str, str]:
 
 
 def router(tag: str) -> APIRouter:
-    return APIRouter(route_class=JsonRoute, tags=[tag])
+    return APIRouter(route_class=JsonRoute, tags=[tag], responses=REFUSALS)
 
 
 def open_router(tag: str) -> APIRouter:

@@ -12,8 +12,10 @@ from holdfast.events import dump
 from holdfast.redis.records import Caller
 from holdfast.routes.base import CallerDep, PlatformDep, answer, later, router
 from holdfast.routes.following import run_headers, wait
-from holdfast.routes.sse import event_stream
+from holdfast.routes.sse import STREAMED, event_stream
 from holdfast.wire.chat import ChatRequest
+from holdfast.wire.common import JsonObject
+from holdfast.wire.shown import Submitted
 
 routes = router("chat")
 
@@ -21,7 +23,7 @@ routes = router("chat")
 PING = b": ping\n\n"
 
 
-@routes.post("/chat")
+@routes.post("/chat", response_model=JsonObject)
 async def reply(request: Request, platform: PlatformDep, caller: CallerDep, asked: ChatRequest) -> Response:
     """Answers when the run has ended."""
     session = chat.find_session(platform, caller, asked.session_id)
@@ -30,7 +32,7 @@ async def reply(request: Request, platform: PlatformDep, caller: CallerDep, aske
     return await wait(request, result, followed.thread_id, followed.run_id, None)
 
 
-@routes.post("/chat/stream")
+@routes.post("/chat/stream", response_class=Response, responses=STREAMED)
 async def stream_reply(
     request: Request, platform: PlatformDep, caller: CallerDep, asked: ChatRequest
 ) -> Response:
@@ -58,14 +60,14 @@ def frame(content: dict[str, object]) -> bytes:
     return b"data: %b\n\n" % dump(content)
 
 
-@routes.post("/chat/async")
+@routes.post("/chat/async", response_model=Submitted)
 async def submit_task(platform: PlatformDep, caller: CallerDep, asked: ChatRequest) -> Response:
     """Answers at once, with the task to ask for."""
     session = chat.find_session(platform, caller, asked.session_id)
     return answer({"task_id": await chat.submit(platform, caller, session, asked)})
 
 
-@routes.get("/chat/result/{task_id}")
+@routes.get("/chat/result/{task_id}", response_model=JsonObject)
 async def get_result(platform: PlatformDep, caller: CallerDep, task_id: str) -> Response:
     """How a task stands; `not_found` is an answer too."""
     return answer(await chat.task(platform, caller, task_id))

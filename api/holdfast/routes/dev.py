@@ -6,7 +6,7 @@ from fastapi import Depends, Request, Response
 from pydantic import Field
 
 from holdfast.auth import DevAuthenticator
-from holdfast.routes.base import answer, open_router
+from holdfast.routes.base import REFUSALS, answer, open_router
 from holdfast.wire.common import Body
 
 routes = open_router("dev")
@@ -24,7 +24,7 @@ class TokenRequest(Body):
     roles: list[Name] = Field(default_factory=list)
 
 
-@routes.post("/dev/token")
+@routes.post("/dev/token", responses=REFUSALS)
 async def create_token(
     signer: Annotated[DevAuthenticator, Depends(get_signer)], asked: TokenRequest
 ) -> Response:

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from holdfast.core import protocol
 from holdfast.core.protocol import Follower
 from holdfast.errors import BadRequest, RateLimited
-from holdfast.routes.base import CallerDep, JsonRoute, PlatformDep, ThreadId, answer, later, router
-from holdfast.routes.sse import event_stream
+from holdfast.routes.base import JSON, CallerDep, JsonRoute, PlatformDep, ThreadId, answer, later, router
+from holdfast.routes.sse import STREAMED, event_stream
+from holdfast.wire.common import Body
 from holdfast.wire.protocol import Command, EventsRequest
 
 routes = router("protocol")
@@ -28,6 +29,11 @@ class CommandRoute(JsonRoute):
             await super().let_in(request)
         except RateLimited as error:
             request.scope[LIMITED] = error
+
+
+def taking(body: type[Body]) -> dict[str, Any]:
+    """For the reference: a body that the route reads by itself, to refuse it in the protocol's own words."""
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": body.model_json_schema()}}}}
 
 
 async def read_body(request: Request) -> Any:
@@ -53,11 +59,21 @@ async def command(
 
 
 routes.add_api_route(
-    "/threads/{thread_id}/commands", command, methods=["POST"], route_class_override=CommandRoute
+    "/threads/{thread_id}/commands",
+    command,
+    methods=["POST"],
+    route_class_override=CommandRoute,
+    openapi_extra=taking(Command),
+    responses={400: {"description": "No command: the same form as a command's own refusal"}},
 )
 
 
-@routes.post("/threads/{thread_id}/stream/events")
+@routes.post(
+    "/threads/{thread_id}/stream/events",
+    response_class=Response,
+    responses=STREAMED,
+    openapi_extra=taking(EventsRequest),
+)
 async def stream_events(
     request: Request,
     platform: PlatformDep,

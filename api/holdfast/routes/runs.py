@@ -1,7 +1,7 @@
 """Runs on a thread."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from fastapi import Header, Query, Request, Response
@@ -11,12 +11,17 @@ from holdfast.core.following import resume_place
 from holdfast.errors import BadRequest
 from holdfast.routes.base import CallerDep, IdempotencyKey, PlatformDep, RunId, ThreadId, answer, page, router
 from holdfast.routes.following import empty_stream, run_headers, stream, wait
+from holdfast.routes.sse import STREAMED
+from holdfast.wire.common import JsonObject
 from holdfast.wire.runs import CancelAction, RunCreate, RunField
+from holdfast.wire.shown import Run
 
 routes = router("runs")
 
+ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"description": "The run is asked to end"}}
 
-@routes.post("/threads/{thread_id}/runs")
+
+@routes.post("/threads/{thread_id}/runs", response_model=Run)
 async def create_run(
     platform: PlatformDep,
     caller: CallerDep,
@@ -48,7 +53,7 @@ async def wait_run(
     return await wait(request, runs.answer(platform, caller, created, followed), thread_id, run_id, leaving)
 
 
-@routes.post("/threads/{thread_id}/runs/stream")
+@routes.post("/threads/{thread_id}/runs/stream", response_class=Response, responses=STREAMED)
 async def stream_run(
     request: Request,
     platform: PlatformDep,
@@ -63,7 +68,7 @@ async def stream_run(
     return stream(request, followed, cancel if asked.on_disconnect == "cancel" else None)
 
 
-@routes.get("/threads/{thread_id}/runs")
+@routes.get("/threads/{thread_id}/runs", response_model=list[JsonObject])
 async def list_runs(
     platform: PlatformDep,
     caller: CallerDep,
@@ -82,12 +87,12 @@ async def list_runs(
     return page(shown, total, offset)
 
 
-@routes.get("/threads/{thread_id}/runs/{run_id}")
+@routes.get("/threads/{thread_id}/runs/{run_id}", response_model=Run)
 async def get_run(platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, run_id: RunId) -> Response:
     return answer(runs.describe(await runs.get(platform, caller, thread_id, run_id)))
 
 
-@routes.delete("/threads/{thread_id}/runs/{run_id}")
+@routes.delete("/threads/{thread_id}/runs/{run_id}", status_code=204)
 async def delete_run(
     platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, run_id: RunId
 ) -> Response:
@@ -111,7 +116,7 @@ async def join_run(
     return await wait(request, result, thread_id, run_id, cancel if cancel_on_disconnect else None)
 
 
-@routes.get("/threads/{thread_id}/runs/{run_id}/stream")
+@routes.get("/threads/{thread_id}/runs/{run_id}/stream", response_class=Response, responses=STREAMED)
 async def join_stream(
     request: Request,
     platform: PlatformDep,
@@ -147,7 +152,7 @@ def read_modes(given: list[str] | None) -> frozenset[str]:
     return frozenset(modes - {""})
 
 
-@routes.post("/threads/{thread_id}/runs/{run_id}/cancel")
+@routes.post("/threads/{thread_id}/runs/{run_id}/cancel", responses=ACCEPTED)
 async def cancel_run(
     platform: PlatformDep,
     caller: CallerDep,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from sse_starlette import EventSourceResponse
 from starlette.types import Message, Receive, Scope, Send
@@ -12,6 +13,13 @@ from holdfast.limits import Opened
 PING_S = 5.0
 HEARTBEAT = b": heartbeat\r\n"  # and no blank line: some clients take it for the end of an empty event
 MEDIA_TYPE = "text/event-stream; charset=utf-8"
+# For the reference: what a route answers that streams.
+STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Server-sent events",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
 
 # Streams are pinged in so many groups, one after the other: thousands at once would hold up all else.
 GROUPS = 50

@@ -7,12 +7,14 @@ from fastapi import Request, Response
 from holdfast.core import runs
 from holdfast.routes.base import CallerDep, IdempotencyKey, PlatformDep, answer, router
 from holdfast.routes.following import run_headers, stream, wait
+from holdfast.routes.sse import STREAMED
 from holdfast.wire.runs import RunCreateStateless
+from holdfast.wire.shown import Run
 
 routes = router("stateless runs")
 
 
-@routes.post("/runs")
+@routes.post("/runs", response_model=Run)
 async def create_stateless_run(
     platform: PlatformDep,
     caller: CallerDep,
@@ -40,7 +42,7 @@ async def wait_stateless_run(
     return await wait(request, runs.answer(platform, caller, created, followed), thread_id, run_id, leaving)
 
 
-@routes.post("/runs/stream")
+@routes.post("/runs/stream", response_class=Response, responses=STREAMED)
 async def stream_stateless_run(
     request: Request,
     platform: PlatformDep,

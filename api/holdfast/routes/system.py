@@ -14,11 +14,13 @@ from holdfast.routes.base import PlatformDep, answer, open_router, router
 routes = open_router("system")
 reference = router("system")
 
+UNABLE: dict[int | str, dict[str, Any]] = {503: {"description": "Not for the moment, and why"}}
+
 # The release of the official server whose wire is served: clients switch features by it.
 WIRE_VERSION = "0.16.7"
 
 
-@routes.get("/ok")
+@routes.get("/ok", responses=UNABLE)
 async def ok(request: Request, platform: PlatformDep) -> Response:
     """Says that the process answers; with `?check_db=1` also that Redis does."""
     if request.query_params.get("check_db") in ("1", "true"):
@@ -41,7 +43,7 @@ async def livez() -> Response:
     return answer({"ok": True})
 
 
-@routes.get("/readyz")
+@routes.get("/readyz", responses=UNABLE)
 async def readyz(request: Request, platform: PlatformDep) -> Response:
     """Says whether this process takes new work; if not, why: `reason` and, in a sentence, `detail`.
 

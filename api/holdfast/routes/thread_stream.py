@@ -13,7 +13,7 @@ from holdfast.core.thread_stream import ThreadStream
 from holdfast.errors import Invalid
 from holdfast.routes.base import CallerDep, PlatformDep, ThreadId, later, router
 from holdfast.routes.following import frame
-from holdfast.routes.sse import event_stream
+from holdfast.routes.sse import STREAMED, event_stream
 from holdfast.wire.threads import ThreadStreamMode
 
 routes = router("threads")
@@ -25,7 +25,7 @@ Modes = Annotated[
 ]
 
 
-@routes.get("/threads/{thread_id}/stream")
+@routes.get("/threads/{thread_id}/stream", response_class=Response, responses=STREAMED)
 async def stream_thread(
     request: Request,
     platform: PlatformDep,

@@ -1,11 +1,13 @@
 """Threads, their state and their history."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Header, Query, Response
 
 from holdfast.core import holds, storage, threads
 from holdfast.routes.base import CallerDep, PlatformDep, ThreadId, answer, page, router
+from holdfast.wire.common import JsonObject
+from holdfast.wire.shown import HoldShown, Storage, Thread, ThreadState, Written
 from holdfast.wire.threads import (
     HistoryRead,
     HoldPut,
@@ -20,30 +22,32 @@ from holdfast.wire.threads import (
 
 routes = router("threads")
 
+CHANGED: dict[int | str, dict[str, Any]] = {204: {"description": "Changed, under `Prefer: return=minimal`"}}
 
-@routes.post("/threads")
+
+@routes.post("/threads", response_model=Thread)
 async def create_thread(platform: PlatformDep, caller: CallerDep, asked: ThreadCreate) -> Response:
     thread = await threads.create(platform, caller, asked)
     return answer(threads.describe(thread, await threads.values(platform, thread)))
 
 
-@routes.post("/threads/search")
+@routes.post("/threads/search", response_model=list[JsonObject])
 async def search_threads(platform: PlatformDep, caller: CallerDep, asked: ThreadSearch) -> Response:
     found, total = await threads.search(platform, caller, asked)
     return page(found, total, asked.offset)
 
 
-@routes.post("/threads/count")
+@routes.post("/threads/count", response_model=int)
 async def count_threads(platform: PlatformDep, caller: CallerDep, asked: ThreadFilter) -> Response:
     return answer(await threads.count(platform, caller, asked))
 
 
-@routes.get("/threads/{thread_id}")
+@routes.get("/threads/{thread_id}", response_model=Thread)
 async def get_thread(platform: PlatformDep, caller: CallerDep, thread_id: ThreadId) -> Response:
     return answer(await threads.read(platform, caller, thread_id))
 
 
-@routes.patch("/threads/{thread_id}")
+@routes.patch("/threads/{thread_id}", response_model=Thread, responses=CHANGED)
 async def patch_thread(
     platform: PlatformDep,
     caller: CallerDep,
@@ -57,13 +61,13 @@ async def patch_thread(
     return answer(await threads.read(platform, caller, thread_id))
 
 
-@routes.delete("/threads/{thread_id}")
+@routes.delete("/threads/{thread_id}", status_code=204)
 async def delete_thread(platform: PlatformDep, caller: CallerDep, thread_id: ThreadId) -> Response:
     await threads.delete(platform, caller, thread_id)
     return Response(status_code=204)
 
 
-@routes.put("/threads/{thread_id}/hold")
+@routes.put("/threads/{thread_id}/hold", response_model=HoldShown)
 async def put_hold(
     platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, asked: HoldPut | None = None
 ) -> Response:
@@ -71,7 +75,7 @@ async def put_hold(
     return answer(await holds.put(platform, caller, thread_id, asked or HoldPut()))
 
 
-@routes.delete("/threads/{thread_id}/hold")
+@routes.delete("/threads/{thread_id}/hold", status_code=204)
 async def delete_hold(
     platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, asked: HoldRelease | None = None
 ) -> Response:
@@ -81,15 +85,15 @@ async def delete_hold(
     return Response(status_code=204)
 
 
-@routes.get("/threads/{thread_id}/storage")
+@routes.get("/threads/{thread_id}/storage", response_model=Storage)
 async def get_storage(platform: PlatformDep, caller: CallerDep, thread_id: ThreadId) -> Response:
     """What the thread weighs: in all, by table and by channel."""
     await threads.find(platform, caller, thread_id)
     return answer(await storage.weigh(platform, thread_id))
 
 
-@routes.get("/threads/{thread_id}/state")
-@routes.get("/threads/{thread_id}/state/{checkpoint_id}")
+@routes.get("/threads/{thread_id}/state", response_model=ThreadState)
+@routes.get("/threads/{thread_id}/state/{checkpoint_id}", response_model=ThreadState)
 async def get_state(
     platform: PlatformDep,
     caller: CallerDep,
@@ -100,7 +104,7 @@ async def get_state(
     return answer(await threads.state(platform, caller, thread_id, checkpoint_id, subgraphs=subgraphs))
 
 
-@routes.post("/threads/{thread_id}/state/checkpoint")
+@routes.post("/threads/{thread_id}/state/checkpoint", response_model=ThreadState)
 async def get_state_at(
     platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, asked: StateRead
 ) -> Response:
@@ -111,14 +115,14 @@ async def get_state_at(
     return answer(found)
 
 
-@routes.post("/threads/{thread_id}/state")
+@routes.post("/threads/{thread_id}/state", response_model=Written)
 async def update_state(
     platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, asked: StateUpdate
 ) -> Response:
     return answer(await threads.update_state(platform, caller, thread_id, asked))
 
 
-@routes.get("/threads/{thread_id}/history")
+@routes.get("/threads/{thread_id}/history", response_model=list[ThreadState])
 async def get_history(
     platform: PlatformDep,
     caller: CallerDep,
@@ -130,7 +134,7 @@ async def get_history(
     return answer(await threads.history(platform, caller, thread_id, asked))
 
 
-@routes.post("/threads/{thread_id}/history")
+@routes.post("/threads/{thread_id}/history", response_model=list[ThreadState])
 async def search_history(
     platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, asked: HistoryRead
 ) -> Response:

@@ -28,7 +28,8 @@ def canonical(text: str) -> str:
         raise ValueError("must be a UUID") from None
 
 
-Uuid = Annotated[str, AfterValidator(canonical)]
+AS_UUID = {"format": "uuid"}  # for the reference
+Uuid = Annotated[str, AfterValidator(canonical), Field(json_schema_extra=AS_UUID)]
 
 
 # What only the server may say: it is not taken from clients, wherever it stands.
@@ -71,6 +72,13 @@ class Body(BaseModel):
     """A request body. As on the official server, unknown fields are ignored, no type passes for another."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
+
+
+class Problem(BaseModel):
+    """Why a request was refused: `detail` is a sentence for people, `code` a word for programs."""
+
+    detail: str
+    code: str
 
 
 class CheckpointAddress(Body):

@@ -23,6 +23,9 @@ CHANNELS = frozenset(
 )
 CUSTOM = "custom:"
 
+# For the reference: what a channel may be.
+CHANNEL: JsonObject = {"anyOf": [{"enum": sorted(CHANNELS)}, {"type": "string", "pattern": f"^{CUSTOM}.+$"}]}
+
 Namespace = Few[Name]
 Cursor = Annotated[int, Field(ge=0, lt=2**53)]
 
@@ -65,7 +68,7 @@ class InputRespond(Body):
 class EventsRequest(Body):
     """Which frames to send, and from where on: `since` is the `seq` of the last one that was seen."""
 
-    channels: Few[Name]
+    channels: Annotated[Few[Name], Field(json_schema_extra={"minItems": 1, "items": CHANNEL})]
     namespaces: Few[Namespace] | None = None
     depth: Annotated[int, Field(ge=0)] | None = None
     since: Cursor | None = None

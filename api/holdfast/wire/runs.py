@@ -1,14 +1,15 @@
 """Runs: what a client sends."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field, WithJsonSchema, field_validator
 
 from holdfast.wire.common import Body, CheckpointAddress, Few, JsonObject, Many, Metadata, Name, Uuid, Words
 
 StreamMode = Literal[
     "values", "updates", "messages", "messages-tuple", "custom", "tasks", "checkpoints", "debug"
 ]
+RunStatus = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
 MultitaskStrategy = Literal["reject", "enqueue", "interrupt", "rollback"]
 Durability = Literal["sync", "async", "exit"]
 Nodes = Literal["*"] | Few[Name]
@@ -27,6 +28,11 @@ RunField = Literal[
 CancelAction = Literal["interrupt", "rollback"]
 
 YEAR_S = 365 * 86_400
+
+
+# For the reference: one mode, several, or none for the default.
+ONE_MODE: JsonObject = {"enum": list(get_args(StreamMode))}
+MODES = WithJsonSchema({"anyOf": [ONE_MODE, {"type": "array", "items": ONE_MODE}, {"type": "null"}]})
 
 
 def default_modes() -> list[StreamMode]:
@@ -68,7 +74,7 @@ class RunCreateStateless(Body):
     context: Words | None = None
     interrupt_before: Nodes | None = None
     interrupt_after: Nodes | None = None
-    stream_mode: Few[StreamMode] = Field(default_factory=default_modes)
+    stream_mode: Annotated[Few[StreamMode], MODES] = Field(default_factory=default_modes)
     stream_subgraphs: bool = False
     stream_resumable: bool = False
     on_disconnect: Literal["cancel", "continue"] = "continue"

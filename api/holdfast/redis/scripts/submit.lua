@@ -31,9 +31,10 @@ end
 
 local place = redis.call('HMGET', thread, 'epoch', 'seq', 'token')
 if redis.call('HEXISTS', runs, run) == 1 then return {'ok', place[1], place[2]} end  -- the reply was lost
-local exists = redis.call('EXISTS', thread) == 1
-if exists and not visible(thread, tenant, owner) then return {'missing'} end
-if not exists and (creator == '' or not vacant(KEYS[17], tenant, creator)) then return {'missing'} end
+-- Both are asked in any case: a thread of somebody else takes as long as none at all.
+local exists, usable = redis.call('EXISTS', thread) == 1, visible(thread, tenant, owner)
+local free = creator ~= '' and vacant(KEYS[17], tenant, creator)
+if exists and not usable or not exists and not free then return {'missing'} end
 if digest ~= '' then
   local known = redis.call('HMGET', KEYS[16], 'digest', 'run')
   if known[1] then return known[1] == digest and {'same', known[2]} or {'differs'} end

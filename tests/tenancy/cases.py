@@ -1,0 +1,221 @@
+"""The table: how each route is asked for things, by the kinds of `tests.tenancy.belongings.MISSING`.
+
+`$thread` stands for the id of a thread, and so on. A route that is not here fails `test_reference.py`.
+"""
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from holdfast.project import ASSISTANTS
+from tests.servers import said
+from tests.tenancy.belongings import KEYED
+
+Json = Any
+
+PATH = {
+    "thread_id": "$thread",
+    "run_id": "$run",
+    "checkpoint_id": "$checkpoint",
+    "task_id": "$task",
+    "assistant_id": str(uuid.uuid5(ASSISTANTS, "echo")),  # the same for all: see NOBODYS
+    "namespace": "child",
+    "name": "chat.js",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to ask.
+
+    `apart` is the code of the answer about a foreign thread where it has to differ from a missing one's. The
+    owner's own answer must be good, and hold the thing of kind `tells` where any answer would be good.
+    `changes`: who asks so finds the thing changed afterward. `inert`: what
+    is named has no effect for anybody. `endless`: the answer goes on for ever.
+    """
+
+    body: Json = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    path: Mapping[str, str] = field(default_factory=dict)
+    apart: str = ""
+    tells: str = ""
+    changes: bool = False
+    inert: bool = False
+    endless: bool = False
+    by_staff: bool = False
+
+    def kinds(self, operation: str) -> frozenset[str]:
+        """The kinds of ids in a request."""
+        own = {**PATH, **self.path}
+        parts = [own[name] for name in re.findall(r"{(\w+)}", operation)]
+        parts += [*self.query.values(), *self.headers.values(), orjson.dumps(self.body).decode()]
+        return frozenset(kind for part in parts for kind in re.findall(r"\$(\w+)", part))
+
+
+HI: Json = {"assistant_id": "echo", "input": said("hi")}
+ANSWER: Json = {"decisions": [{"type": "approve"}]}
+RESUME: Json = {
+    "assistant_id": "approve",
+    "command": {"resume": {"$interrupt": ANSWER}},
+    "strict_resume": True,
+}
+KEY = {"Idempotency-Key": "$key"}
+LAST = {"Last-Event-ID": "$event"}
+ASKING, LATER = {"thread_id": "$asking"}, {"thread_id": "$later", "run_id": "$later_run"}
+AT: Json = {"checkpoint_id": "$checkpoint", "checkpoint_ns": "", "checkpoint_map": {"": "$checkpoint"}}
+INSIDE: Json = {"configurable": {"thread_id": "$thread", "checkpoint_id": "$checkpoint", "run_id": "$run"}}
+FILTERS: list[Json] = [
+    {"ids": ["$thread"]},
+    {"metadata": {"note": "$word"}},
+    {"ids": ["$thread"], "values": {"messages": [{"content": "$word"}]}},
+]
+CHANNELS: Json = {"channels": ["values", "lifecycle", "messages", "input", "custom"]}
+
+# To make something under an id that is taken cannot be answered as if the id were free: whoever has it.
+TAKEN = "thread_exists"
+HIDDEN = "thread_not_found"
+
+
+def runs(tells: str) -> list[Case]:
+    """The ways to start a run on a thread, each with another kind of id."""
+    return [
+        Case({**HI, "if_not_exists": "create"}, apart=HIDDEN, changes=True),
+        Case(RESUME, path=ASKING, changes=True),
+        Case({**HI, "checkpoint": AT, "metadata": {"note": "$word"}}, changes=True),
+        Case({**HI, "checkpoint_id": "$checkpoint", "config": INSIDE}, changes=True),
+        Case(KEYED, headers=KEY, path={"thread_id": "$keyed"}, tells=tells, changes=True),
+    ]
+
+
+def stateless(tells: str) -> list[Case]:
+    return [
+        Case(KEYED, headers=KEY, tells=tells, changes=True),
+        Case({**HI, "config": INSIDE}, changes=True, inert=True),
+        Case({**HI, "command": {"resume": {"$interrupt": ANSWER}}}, inert=True),
+    ]
+
+
+def chats(tells: str) -> list[Case]:
+    return [
+        Case({"message": "hi", "session_id": "$session"}, tells=tells, changes=True),
+        Case({"resume": {"$chat_request": ANSWER}, "session_id": "$session"}, tells=tells, changes=True),
+    ]
+
+
+def command(method: str, **params: Json) -> Json:
+    return {"id": 1, "method": method, "params": params}
+
+
+CASES: dict[str, list[Case]] = {
+    # threads
+    "POST /threads": [
+        Case({"thread_id": "$thread"}, apart=TAKEN),
+        Case({"thread_id": "$thread", "if_exists": "do_nothing"}, apart=TAKEN),
+    ],
+    "POST /threads/search": [*map(Case, FILTERS), Case({"limit": 5}, tells="thread", changes=True)],
+    "POST /threads/count": [*map(Case, FILTERS)],
+    "GET /threads/{thread_id}": [Case()],
+    "PATCH /threads/{thread_id}": [
+        Case({"metadata": {"mine": True}, "ttl": {"ttl": 5}}, changes=True),
+        Case({"metadata": {}}, headers={"Prefer": "return=minimal"}, changes=True),
+    ],
+    "DELETE /threads/{thread_id}": [Case(changes=True)],
+    "GET /threads/{thread_id}/storage": [Case()],
+    "GET /threads/{thread_id}/state": [
+        Case(query={"subgraphs": "true"}),
+        Case(query={"checkpoint_id": "$checkpoint"}),
+    ],
+    "GET /threads/{thread_id}/state/{checkpoint_id}": [Case(), Case(query={"subgraphs": "true"})],
+    "POST /threads/{thread_id}/state/checkpoint": [Case({"checkpoint": AT, "subgraphs": True})],
+    "POST /threads/{thread_id}/state": [
+        Case({"values": {"log": ["x"]}}, changes=True),
+        Case({"values": {"log": ["x"]}, "checkpoint_id": "$checkpoint"}, changes=True),
+        Case({"values": {"log": ["x"]}, "checkpoint": AT}, changes=True),
+    ],
+    "GET /threads/{thread_id}/history": [
+        Case(query={"limit": "10"}),
+        Case(query={"limit": "10", "before": "$checkpoint"}),
+    ],
+    "POST /threads/{thread_id}/history": [
+        Case({"limit": 10, "metadata": {"run_id": "$run"}}),
+        Case({"limit": 10, "before": INSIDE}),
+        Case({"limit": 10, "checkpoint": AT}),
+    ],
+    "GET /threads/{thread_id}/stream": [
+        Case(headers=LAST, endless=True),
+        Case(query={"after": "$event", "made": "$made"}, endless=True),
+    ],
+    # runs
+    "POST /threads/{thread_id}/runs": runs("keyed_run"),
+    "POST /threads/{thread_id}/runs/wait": runs("keyed"),
+    "POST /threads/{thread_id}/runs/stream": runs("keyed_run"),
+    "GET /threads/{thread_id}/runs": [Case(), Case(query={"status": "success", "select": "run_id"})],
+    "GET /threads/{thread_id}/runs/{run_id}": [Case()],
+    "DELETE /threads/{thread_id}/runs/{run_id}": [Case(changes=True), Case(path=LATER, changes=True)],
+    "GET /threads/{thread_id}/runs/{run_id}/join": [Case(query={"cancel_on_disconnect": "true"})],
+    "GET /threads/{thread_id}/runs/{run_id}/stream": [
+        Case(headers={"Last-Event-ID": "-"}),
+        Case(headers=LAST, query={"stream_mode": "values"}),
+    ],
+    "POST /threads/{thread_id}/runs/{run_id}/cancel": [
+        Case(path=LATER, query={"wait": "true"}, changes=True),
+        Case(path=LATER, query={"action": "rollback"}, changes=True),
+    ],
+    "POST /runs": stateless("keyed_alone"),
+    "POST /runs/wait": stateless("keyed_alone"),
+    "POST /runs/stream": stateless("keyed_alone"),
+    # protocol v3
+    "POST /threads/{thread_id}/commands": [
+        Case(command("run.start", **HI), apart=HIDDEN, changes=True),
+        Case(command("run.start", **HI, checkpoint=AT, config=INSIDE), apart=HIDDEN, changes=True),
+        Case(command("input.respond", interrupt_id="$interrupt", response=ANSWER), path=ASKING, changes=True),
+    ],
+    "POST /threads/{thread_id}/stream/events": [
+        Case(CHANNELS, endless=True),
+        Case({**CHANNELS, "since": "$seq"}, endless=True),
+        Case({**CHANNELS, "since_event_id": "$seq.1.1"}, endless=True),
+        Case(CHANNELS, headers={"Last-Event-ID": "$seq"}, endless=True),
+    ],
+    # the short door
+    "POST /chat": chats("chat"),
+    "POST /chat/stream": chats("chat"),
+    "POST /chat/async": chats("chat_task"),
+    "GET /chat/result/{task_id}": [Case()],
+    # people
+    "POST /subjects/erase": [Case({"subject": "$subject"}, changes=True, by_staff=True)],
+}
+
+# Routes that name nothing which could be somebody's, each with the reason. They are asked by everybody all
+# the same: what they say must hold nobody's words.
+NOBODYS: dict[str, tuple[str, Case]] = {
+    **{
+        f"GET {path}": ("it says of the process what everybody may know", Case())
+        for path in ("/ok", "/livez", "/readyz", "/info", "/")
+    },
+    "GET /ui": ("a page is the same for all", Case()),
+    "GET /ui/{name}": ("a file of the pages is the same for all", Case()),
+    "GET /openapi.json": ("the reference is the same for all", Case()),
+    **{
+        operation: ("the assistants are the project's graphs: the same for all", case)
+        for operation, case in {
+            "POST /assistants/search": Case({"metadata": {}, "name": "echo", "graph_id": "echo"}),
+            "POST /assistants/count": Case({}),
+            "GET /assistants/{assistant_id}": Case(),
+            "GET /assistants/{assistant_id}/graph": Case(query={"xray": "true"}),
+            "GET /assistants/{assistant_id}/schemas": Case(),
+            "GET /assistants/{assistant_id}/subgraphs": Case(query={"namespace": "child"}),
+            "GET /assistants/{assistant_id}/subgraphs/{namespace}": Case(query={"recurse": "true"}),
+        }.items()
+    },
+}
+
+# Routes that the reference does not name.
+UNLISTED = {"GET /", "GET /ui", "GET /ui/{name}", "GET /openapi.json"}
+
+# Routes that are not there under the sign-in of this matrix, each with the reason.
+ELSEWHERE = {"POST /dev/token": "it lets everybody be anybody: under HOLDFAST_AUTH=dev, on loopback, only"}
