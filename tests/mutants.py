@@ -128,27 +128,6 @@ MUTATIONS = (
         "tests/engine/test_queue.py",
     ),
     Mutation(
-        "parking does not look for a decision",
-        f"{SCRIPTS}/finish.lua",
-        "if #decided > 1 then return decided end",
-        "",
-        "tests/engine/test_queue.py",
-    ),
-    Mutation(
-        "a request is decided by whoever comes last",
-        f"{SCRIPTS}/submit.lua",
-        "if made then return",
-        "if false then return",
-        "tests/engine/test_queue.py",
-    ),
-    Mutation(
-        "a plain question is answered by everybody who found it waiting",
-        f"{SCRIPTS}/submit.lua",
-        "if not waiting[ARGV[i]] then",
-        "if false then",
-        "tests/api/test_answer_races.py",
-    ),
-    Mutation(
         "a state is told although something came after it was read",
         f"{SCRIPTS}/note_state.lua",
         "if at[3] ~= ARGV[4] then",

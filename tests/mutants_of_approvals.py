@@ -4,11 +4,32 @@ from tests.mutants import SCRIPTS, Mutation
 
 MUTATIONS = (
     Mutation(
+        "parking does not look for a decision",
+        f"{SCRIPTS}/finish.lua",
+        "if #decided > 1 then return decided end",
+        "",
+        "tests/engine/test_queue.py",
+    ),
+    Mutation(
+        "a request is decided by whoever comes last",
+        f"{SCRIPTS}/submit.lua",
+        "if made then return",
+        "if false then return",
+        "tests/engine/test_queue.py",
+    ),
+    Mutation(
+        "a plain question is answered by everybody who found it waiting",
+        f"{SCRIPTS}/submit.lua",
+        "if not waiting[ARGV[i]] then",
+        "if false then",
+        "tests/api/test_answer_races.py",
+    ),
+    Mutation(
         "a vote overwrites one that was cast meanwhile",
         f"{SCRIPTS}/change_approval.lua",
         " or known[2] ~= revision then",
         " then",
-        "tests/api/test_approvals.py -k racing_votes",
+        "tests/api/test_approval_races.py -k racing_votes",
     ),
     Mutation(
         "a decision rests on votes that have changed",
@@ -22,7 +43,7 @@ MUTATIONS = (
         f"{SCRIPTS}/approvals.lua",
         "redis.call('HINCRBY', approvals.hash, request .. ':revision', 1)",
         "redis.call('HINCRBY', approvals.hash, request .. ':revision', 0)",
-        "tests/api/test_approvals.py -k 'racing_votes or since'",
+        "tests/api/test_approvals.py tests/api/test_approval_races.py -k racing_votes",
     ),
     Mutation(
         "the same person counts twice",

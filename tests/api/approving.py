@@ -1,5 +1,6 @@
 """What tests of approvals share: a request that waits, and what people do to it."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -59,6 +60,10 @@ async def settled(http: httpx.AsyncClient, approval_id: str) -> Json:
     for run in (await http.get(f"/threads/{thread_id}/runs")).json():
         await http.get(f"/threads/{thread_id}/runs/{run['run_id']}/join")
     return (await http.get(f"/threads/{thread_id}/state")).json()["values"]
+
+
+def later(**delta: float) -> str:
+    return (datetime.now(UTC) + timedelta(**delta)).isoformat()
 
 
 def kinds(approval: Json) -> list[str]:

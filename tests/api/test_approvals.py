@@ -1,12 +1,10 @@
 """Approvals as a resource: found, claimed, voted on and decided, over all threads."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from holdfast.core import deciding
 from tests.api.approving import (
     APPROVE,
     REJECT,
@@ -15,19 +13,15 @@ from tests.api.approving import (
     decide,
     edit,
     kinds,
+    later,
     listed,
     settled,
     shown,
 )
 from tests.api.wire import Json, new_thread, refusal
 from tests.servers import Live
-from tests.waiting import wait_until
 
 TWO: Json = {"roles": ["chief"], "deciders": 2}
-
-
-def later(**delta: float) -> str:
-    return (datetime.now(UTC) + timedelta(**delta)).isoformat()
 
 
 async def test_what_waits_is_listed_the_next_due_first(server: Live) -> None:
@@ -378,90 +372,3 @@ async def test_a_policy_that_makes_no_sense_fails_the_run(server: Live, policy: 
         assert f"The policy of a request is not well formed: {told}" in answer["__error__"]["message"]
         assert await listed(ann) == []
         assert (await ann.get(f"/threads/{thread_id}")).json()["status"] == "error"
-
-
-# what the clock does
-
-
-async def look(server: Live, approval_id: str) -> None:
-    thread_id, _, request_id = approval_id.partition(":")
-    await deciding.look(server.platform, thread_id, request_id)
-
-
-async def test_nobody_answered_in_time(server: Live) -> None:
-    async with server.http("ann") as ann:
-        one = await ask_one(ann, expires_at=later(seconds=-1))
-        assert "expired at 20" in refusal(await decide(ann, one, APPROVE))[1]
-        await asyncio.gather(*(look(server, one) for _ in range(5)), return_exceptions=True)
-        found = await shown(ann, one)
-        assert (found["status"], found["decision"]["by"]) == ("expired", [])
-        values = await settled(ann, one)
-        assert values["answers"]["one"]["decision"]["decisions"][0]["type"] == "reject"
-        assert refusal(await decide(ann, one, APPROVE))[0] == 409
-        assert await listed(ann, status="expired") == [one]
-
-
-async def test_others_are_asked_when_nobody_answered(server: Live) -> None:
-    async with server.http("ann") as ann, server.http("dora", "director") as dora:
-        policy = {"roles": ["chief"], "on_expiry": {"escalate": ["director"]}}
-        one = await ask_one(ann, expires_at=later(seconds=-1), **policy)
-        assert await listed(dora) == []
-        await look(server, one)
-        assert await listed(dora) == [one]
-        found = await shown(dora, one)
-        assert (found["roles"], kinds(found)) == (["director"], ["requested", "escalated", "viewed"])
-
-
-async def test_a_reminder_comes_once(server: Live) -> None:
-    async with server.http("ann") as ann:
-        one = await ask_one(ann, remind_at=later(seconds=-1), expires_at=later(hours=1))
-        await look(server, one)
-        await look(server, one)
-        assert kinds(await shown(ann, one)) == ["requested", "reminded", "viewed"]
-
-
-async def test_the_clock_runs_on_every_replica_and_rings_once(twins: tuple[Live, Live]) -> None:
-    one, _ = twins
-    async with one.http("ann") as ann:
-        times = {"remind_at": later(seconds=0.2), "expires_at": later(seconds=1)}
-        approval = await ask_one(ann, roles=["chief"], on_expiry={"escalate": ["director"]}, **times)
-
-        async def expired() -> bool:
-            return bool(await listed(ann, status="expired"))
-
-        await wait_until(expired, "the request has expired")
-        told = ["requested", "reminded", "escalated", "expired"]
-        assert kinds(await shown(ann, approval))[:4] == told
-        values = await settled(ann, approval)
-        assert values["answers"]["one"]["decision"]["decisions"][0]["type"] == "reject"
-
-
-# races
-
-
-async def test_of_racing_decisions_on_two_replicas_one_counts(twins: tuple[Live, Live]) -> None:
-    one, other = twins
-    async with one.http("ann") as ann, one.http("bob", "chief") as bob, other.http("carl", "chief") as carl:
-        for _ in range(20):
-            approval = await ask_one(ann)
-            given = [(ann, APPROVE), (bob, REJECT), (carl, APPROVE), (carl, REJECT)]
-            replies = await asyncio.gather(*(decide(http, approval, answer) for http, answer in given))
-            assert sorted(reply.status_code for reply in replies) == [200, 409, 409, 409]
-            [won] = [n for n, reply in enumerate(replies) if reply.status_code == 200]
-            values = await settled(ann, approval)
-            by = ("ann", "bob", "carl", "carl")[won]
-            assert values["answers"]["one"] == {"decision": {"decisions": [given[won][1]]}, "by": [by]}
-
-
-async def test_racing_votes_of_many_make_one_decision(twins: tuple[Live, Live]) -> None:
-    one, other = twins
-    names = [f"chief {n}" for n in range(8)]
-    async with one.http("ann") as ann:
-        approval = await ask_one(ann, roles=["chief"], deciders=5)
-        clients = [(one, other)[n % 2].http(name, "chief") for n, name in enumerate(names)]
-        replies = await asyncio.gather(*(decide(http, approval, APPROVE) for http in clients))
-        for http in clients:
-            await http.aclose()
-        assert sorted(reply.status_code for reply in replies) == [200] * 5 + [409] * 3
-        by = (await settled(ann, approval))["answers"]["one"]["by"]
-        assert len(set(by)) == 5

@@ -40,7 +40,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an Idempotency-Key is the same whoever sends it",
-        "api/holdfast/core/runs.py",
+        "api/holdfast/core/once.py",
         'return str(uuid5(STATELESS, "\\0".join((caller.tenant, caller.subject, key))))',
         "return str(uuid5(STATELESS, key))",
         "tests/tenancy/test_matrix.py -k bob-of-north-ann-of-north",

@@ -5,10 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
-from uuid import UUID, uuid5
 
 import orjson
 from structlog.contextvars import bind_contextvars, get_contextvars
@@ -16,10 +14,11 @@ from uuid_utils.compat import uuid7
 
 from holdfast.core import approvals, assistants, threads
 from holdfast.core.following import START, Followed, Result, result, with_interrupts
+from holdfast.core.once import read_once, thread_for
 from holdfast.core.platform import Platform
 from holdfast.core.requests import about, admit, kwargs
 from holdfast.core.webhooks.events import addresses
-from holdfast.errors import BadRequest, Conflict, Invalid, RunNotFound, ThreadNotFound
+from holdfast.errors import BadRequest, Conflict, RunNotFound, ThreadNotFound
 from holdfast.events import dump
 from holdfast.limits import check_messages, check_tokens
 from holdfast.project import GraphSpec
@@ -28,8 +27,6 @@ from holdfast.redis.lua import Most, Place
 from holdfast.redis.records import Caller, RunRecord, ThreadRecord, read_run, run_fields
 from holdfast.wire.runs import RunCreate, RunCreateStateless
 
-STATELESS = UUID("1d4d8c0a-6d5c-5b0e-9a37-2f0d4f3b7c55")  # any constant will do: it sets these ids apart
-LONGEST_KEY = 255
 NO_STAMP: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -76,23 +73,6 @@ async def create_stateless(
         return await submit(platform, caller, thread_id, asked, create_thread=True, once=once)
     except lua.AlreadyMade as made:
         return await made_before(platform, caller, thread_id, made.run_id)
-
-
-def thread_for(caller: Caller, key: str | None) -> str:
-    """The id of a stateless run's thread: under an Idempotency-Key always the same."""
-    if key is None:
-        return str(uuid7())
-    return str(uuid5(STATELESS, "\0".join((caller.tenant, caller.subject, key))))
-
-
-def read_once(caller: Caller, thread_id: str, asked: RunCreateStateless, key: str | None) -> lua.Once | None:
-    if key is None:
-        return None
-    if not 0 < len(key) <= LONGEST_KEY:
-        raise Invalid(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
-    name = sha256("\0".join((caller.tenant, caller.subject, thread_id, key)).encode())
-    once = f"{caller.digest}.{name.hexdigest()}"
-    return lua.Once(once, sha256(dump(asked.model_dump(exclude_unset=True))).hexdigest())
 
 
 async def made_before(platform: Platform, caller: Caller, thread_id: str, run_id: str) -> Created:

@@ -5,6 +5,7 @@ from functools import partial
 from fastapi import Request, Response
 
 from holdfast.core import runs
+from holdfast.core.once import thread_for
 from holdfast.routes.base import CallerDep, IdempotencyKey, PlatformDep, answer, router
 from holdfast.routes.following import run_headers, stream, wait
 from holdfast.routes.sse import STREAMED
@@ -21,7 +22,7 @@ async def create_stateless_run(
     asked: RunCreateStateless,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    thread_id = runs.thread_for(caller, idempotency_key)
+    thread_id = thread_for(caller, idempotency_key)
     created = await runs.create_stateless(platform, caller, thread_id, asked, idempotency_key)
     record = created.record
     return answer(runs.describe(record), headers=run_headers(record.thread_id, record.run_id))

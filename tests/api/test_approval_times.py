@@ -1,0 +1,71 @@
+"""What the clock does to approvals: reminders, other roles, an end."""
+
+import asyncio
+
+from holdfast.core import deciding
+from tests.api.approving import (
+    APPROVE,
+    ask_one,
+    decide,
+    kinds,
+    later,
+    listed,
+    settled,
+    shown,
+)
+from tests.api.wire import refusal
+from tests.servers import Live
+from tests.waiting import wait_until
+
+
+async def look(server: Live, approval_id: str) -> None:
+    thread_id, _, request_id = approval_id.partition(":")
+    await deciding.look(server.platform, thread_id, request_id)
+
+
+async def test_nobody_answered_in_time(server: Live) -> None:
+    async with server.http("ann") as ann:
+        one = await ask_one(ann, expires_at=later(seconds=-1))
+        assert "expired at 20" in refusal(await decide(ann, one, APPROVE))[1]
+        await asyncio.gather(*(look(server, one) for _ in range(5)), return_exceptions=True)
+        found = await shown(ann, one)
+        assert (found["status"], found["decision"]["by"]) == ("expired", [])
+        values = await settled(ann, one)
+        assert values["answers"]["one"]["decision"]["decisions"][0]["type"] == "reject"
+        assert refusal(await decide(ann, one, APPROVE))[0] == 409
+        assert await listed(ann, status="expired") == [one]
+
+
+async def test_others_are_asked_when_nobody_answered(server: Live) -> None:
+    async with server.http("ann") as ann, server.http("dora", "director") as dora:
+        policy = {"roles": ["chief"], "on_expiry": {"escalate": ["director"]}}
+        one = await ask_one(ann, expires_at=later(seconds=-1), **policy)
+        assert await listed(dora) == []
+        await look(server, one)
+        assert await listed(dora) == [one]
+        found = await shown(dora, one)
+        assert (found["roles"], kinds(found)) == (["director"], ["requested", "escalated", "viewed"])
+
+
+async def test_a_reminder_comes_once(server: Live) -> None:
+    async with server.http("ann") as ann:
+        one = await ask_one(ann, remind_at=later(seconds=-1), expires_at=later(hours=1))
+        await look(server, one)
+        await look(server, one)
+        assert kinds(await shown(ann, one)) == ["requested", "reminded", "viewed"]
+
+
+async def test_the_clock_runs_on_every_replica_and_rings_once(twins: tuple[Live, Live]) -> None:
+    one, _ = twins
+    async with one.http("ann") as ann:
+        times = {"remind_at": later(seconds=0.2), "expires_at": later(seconds=1)}
+        approval = await ask_one(ann, roles=["chief"], on_expiry={"escalate": ["director"]}, **times)
+
+        async def expired() -> bool:
+            return bool(await listed(ann, status="expired"))
+
+        await wait_until(expired, "the request has expired")
+        told = ["requested", "reminded", "escalated", "expired"]
+        assert kinds(await shown(ann, approval))[:4] == told
+        values = await settled(ann, approval)
+        assert values["answers"]["one"]["decision"]["decisions"][0]["type"] == "reject"
