@@ -28,6 +28,7 @@ class Talk(TypedDict, total=False):
     answers: Annotated[dict[str, Any], lambda old, new: {**old, **new}]
     questions: list[str]
     user: dict[str, Any]
+    policy: dict[str, Any]
 
 
 def chain(**nodes: Callable[..., Any]) -> Any:
@@ -66,13 +67,18 @@ async def effect(state: Talk, config: RunnableConfig) -> dict[str, Any]:
     return {"log": [f"did {state.get('answer')}"]}
 
 
-def approval(request_id: str) -> dict[str, Any]:
+def approval(named: str, **policy: Any) -> dict[str, Any]:
     return {
         "action_requests": [{"name": "launch", "args": {"count": "3"}, "description": "Launch 3"}],
         "review_configs": [{"action_name": "launch", "allowed_decisions": ["approve", "edit", "reject"]}],
-        "display": {"title": "Launch", "facts": [], "tables": [], "quotes": []},
+        "display": {
+            "title": "Launch",
+            "facts": [{"label": "rockets", "value": "3", "kind": "number"}],
+            "tables": [],
+            "quotes": [],
+        },
         "policy": {
-            "request_id": request_id,
+            "request_id": named,
             "version": 1,
             "roles": ["owner", "chief"],
             "deciders": 1,
@@ -82,18 +88,21 @@ def approval(request_id: str) -> dict[str, Any]:
                 "required": ["count"],
                 "additionalProperties": False,
             },
+            **policy,
         },
     }
 
 
 async def plan(state: Talk) -> list[Send]:
-    return [Send("request", {"questions": [one]}) for one in state.get("questions") or ["one"]]
+    """A request for each question, under the policy that the input says something of."""
+    about = {"policy": state.get("policy") or {}}
+    return [Send("request", {"questions": [one], **about}) for one in state.get("questions") or ["one"]]
 
 
 async def request(state: Talk, config: RunnableConfig) -> dict[str, Any]:
     [name] = state["questions"]
     request_id = f"{config['configurable']['thread_id']}-{name}"
-    decision = interrupt(approval(request_id))
+    decision = interrupt(approval(request_id, **(state.get("policy") or {})))
     by = (config["configurable"].get("holdfast_decision") or {}).get("by")
     note(f"decided {request_id} {decision['decisions'][0]['type']}")
     return {"answers": {name: {"decision": decision, "by": by}}}
@@ -163,7 +172,8 @@ def questions() -> Any:
 
 async def undecided(state: Talk) -> list[Send] | str:
     open_ones = [one for one in state.get("questions") or () if one not in (state.get("answers") or {})]
-    return [Send("request", {"questions": [one]}) for one in open_ones] or END
+    about = {"policy": state.get("policy") or {}}
+    return [Send("request", {"questions": [one], **about}) for one in open_ones] or END
 
 
 def asking_again() -> Any:
