@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from holdfast.cli import audit, erasing, keys, processes, threads
+from holdfast.cli import approvals, audit, erasing, keys, processes, threads
 from holdfast.cli import chat as conversation
 from holdfast.cli.operators import TENANT, Tenant, Yes, operate
 from holdfast.project import load_project
@@ -22,6 +22,7 @@ app = typer.Typer(
 
 app.add_typer(keys.app, name="keys")
 app.add_typer(threads.app, name="threads")
+app.add_typer(approvals.app, name="approvals")
 app.add_typer(audit.app, name="audit")
 
 Config = Annotated[Path, typer.Option(help="The project's langgraph.json")]
