@@ -232,6 +232,9 @@ class Settings(BaseModel):
         return [webhook.url for webhook in self.webhooks if webhook.wants(event)]
 
 
+# What commands say to a server on the way to it: no settings, but they may stand in the same environment.
+OF_CLIENTS = ("HOLDFAST_URL", "HOLDFAST_API_KEY", "HOLDFAST_TOKEN")
+
 OWN_NAMES = {"redis_url": "REDIS_URL", "checkpointer": "CHECKPOINTER"}
 
 
@@ -249,7 +252,7 @@ def read_settings(environment: Mapping[str, str] | None = None, env_file: Path |
     given |= os.environ if environment is None else environment
     known = {variable(field): field for field in Settings.model_fields}
     for name in given:
-        if name.startswith(PREFIX) and name not in known:
+        if name.startswith(PREFIX) and name not in known and name not in OF_CLIENTS:
             raise StartError(f"{name} is not a setting: the settings are {', '.join(sorted(known))}.")
     values = {known[name]: value for name, value in given.items() if name in known and value != ""}
     try:

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from holdfast.cli import approvals, audit, erasing, keys, processes, threads, webhooks
 from holdfast.cli import chat as conversation
-from holdfast.cli import erasing, keys, processes, threads, webhooks
 from holdfast.cli.operators import TENANT, Tenant, Yes, operate
 from holdfast.project import load_project
 
@@ -23,6 +23,8 @@ app = typer.Typer(
 app.add_typer(keys.app, name="keys")
 app.add_typer(threads.app, name="threads")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(approvals.app, name="approvals")
+app.add_typer(audit.app, name="audit")
 
 Config = Annotated[Path, typer.Option(help="The project's langgraph.json")]
 Host = Annotated[str, typer.Option(help="Address to listen on")]

@@ -6,6 +6,7 @@ Who a pseudonym is stands beside the trail, and goes when that person is erased;
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -45,6 +46,13 @@ class Person:
     def pseudonym(self) -> str:
         return digest(self.salt, [self.tenant, self.subject])[:32]
 
+    @property
+    def who(self) -> bytes:
+        return orjson.dumps([self.tenant, self.subject])
+
+
+UNREADABLE = Person("", "", "")
+
 
 def digest(salt: str, value: Any) -> str:
     """SHA-256 of a salt and of JSON with sorted keys: says nothing to who has not got the salt."""
@@ -64,7 +72,7 @@ async def pseudonym(client: Client, keys: Keys, lane: int, tenant: str, subject:
     known: bytes = await client.run(
         KNOW,
         [keys.pseudonyms(lane), keys.people(lane)],
-        [orjson.dumps([tenant, subject]), new.pseudonym, orjson.dumps(new)],
+        [new.who, new.pseudonym, orjson.dumps(new)],
     )
     return known.decode()
 
@@ -80,19 +88,33 @@ async def forget(client: Client, keys: Keys, lane: int, tenant: str, subject: st
 
 
 async def people(client: Client, keys: Keys, lane: int) -> dict[str, Person]:
-    """Everybody in the lane's trail who was not erased, by pseudonym."""
-    flat = await client.call("HGETALL", keys.people(lane))
-    pairs: Iterator[bytes] = iter(flat)
-    return {name.decode(): Person(**orjson.loads(next(pairs))) for name in pairs}
+    """Everybody in the lane's trail who was not erased, by pseudonym; `UNREADABLE` for what is nobody."""
+    found = await client.call("HGETALL", keys.people(lane))
+    return {name.decode(errors="replace"): read_person(kept) for name, kept in found.items()}
 
 
-async def entries(client: Client, keys: Keys, lane: int) -> AsyncIterator[Entry]:
-    """The lane's trail from its beginning."""
-    start = "-"
+def read_person(kept: bytes) -> Person:
+    with suppress(orjson.JSONDecodeError, TypeError):
+        person = Person(**orjson.loads(kept))
+        if all(isinstance(part, str) for part in (person.tenant, person.subject, person.salt)):
+            return person
+    return UNREADABLE
+
+
+async def pseudonyms(client: Client, keys: Keys, lane: int) -> dict[bytes, str]:
+    """Under which name each person, as `who`, stands in the lane's trail."""
+    found = await client.call("HGETALL", keys.pseudonyms(lane))
+    return {person: name.decode(errors="replace") for person, name in found.items()}
+
+
+async def entries(client: Client, keys: Keys, lane: int, after: str = "") -> AsyncIterator[Entry]:
+    """The lane's trail from its beginning, or after the entry with an id."""
+    start = f"({after}" if after else "-"
     while True:
         rows = await client.call("XRANGE", keys.audit(lane), start, "+", "COUNT", PAGE)
         for id, fields in rows:
-            yield Entry(id.decode(), fields[b"text"].decode(), fields[b"link"].decode())
+            text, linked = (fields.get(name, b"").decode(errors="replace") for name in (b"text", b"link"))
+            yield Entry(id.decode(), text, linked)
         if len(rows) < PAGE:
             return
         start = f"({rows[-1][0].decode()}"

@@ -1,0 +1,185 @@
+"""What `holdfast approvals` asks of a server, and how it is shown."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple
+
+import httpx
+import orjson
+from pydantic import BaseModel
+
+from holdfast.cli.chat_questions import listing, mapping, show_action, show_display
+from holdfast.cli.chat_screen import Screen, terminal
+from holdfast.cli.operators import show, shown
+from holdfast.client import ApprovalsClient, ApprovalsError
+from holdfast.errors import StartError
+from holdfast.wire.approvals import ApprovalDetail, ApprovalShown, ApprovalStatus
+
+Status = Literal[ApprovalStatus, "all"]
+
+HEADS = ("APPROVAL", "STATUS", "TITLE", "FIGURES", "FOR", "VOTES", "CLAIMED BY", "DUE")
+
+
+class Server(NamedTuple):
+    """Which server, and who calls it."""
+
+    url: str
+    api_key: str | None = None
+    token: str | None = None
+
+
+Work = Callable[[ApprovalsClient, Screen], Awaitable[None]]
+
+
+def call(server: Server, work: Work) -> None:
+    """Does something at a server. Raises `StartError` with a sentence for what it refuses."""
+    screen, _ = terminal()
+    with explained(server.url):
+        asyncio.run(calling(server, work, screen))
+
+
+async def calling(server: Server, work: Work, screen: Screen) -> None:
+    async with ApprovalsClient(
+        server.url,
+        api_key=server.api_key,
+        token=server.token,
+        transport=httpx.AsyncHTTPTransport(),  # no proxy of the environment: most servers are near
+    ) as client:
+        await work(client, screen)
+
+
+@contextmanager
+def explained(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        raise StartError(f"{url} is not an address: give one such as http://127.0.0.1:8123.") from error
+    except (UnicodeError, httpx.LocalProtocolError) as error:
+        raise StartError("The key or the token holds characters that none has.") from error
+    except httpx.TransportError as error:
+        raise StartError(
+            f"No server answers at {url}: start one with `holdfast dev`, or name another with --url."
+        ) from error
+    except ApprovalsError as error:
+        raise StartError(sentence(url, error)) from error
+
+
+def sentence(url: str, error: ApprovalsError) -> str:
+    if error.status == httpx.codes.UNAUTHORIZED:
+        how = "pass a valid key with --api-key or HOLDFAST_API_KEY, or a token with --token or HOLDFAST_TOKEN"
+        return f"{url} does not let you in ({error.detail.rstrip('.')}): {how}."
+    return error.detail
+
+
+# shown
+
+
+async def list_approvals(
+    status: Status, role: str | None, limit: int, json: bool, client: ApprovalsClient, screen: Screen
+) -> None:
+    page = await client.list(status=status, role=role, limit=limit)
+    if json:
+        write(screen, [one.model_dump(mode="json") for one in page])
+        return
+    show(screen, [HEADS, *map(describe, page)])
+    if page.total > len(page):
+        screen.hint(f"({page.total - len(page)} more: --limit shows them)")
+
+
+def describe(one: ApprovalShown) -> tuple[object, ...]:
+    return (
+        one.approval_id,
+        one.status,
+        one.title or ", ".join(one.actions),
+        ", ".join(" ".join(fact) for fact in facts(one)),
+        ", ".join(one.roles),
+        votes(one),
+        one.claim.by if one.claim else "",
+        shown(one.expires_at) if one.expires_at else "",
+    )
+
+
+def facts(one: ApprovalShown) -> list[tuple[str, str]]:
+    return [
+        (str(fact.get("label", "")), str(fact.get("value", ""))) for fact in map(mapping, listing(one.facts))
+    ]
+
+
+def votes(one: ApprovalShown) -> str:
+    return f"{len(one.votes)}/{one.deciders}" if one.status == "open" else ""
+
+
+async def show_approval(approval_id: str, json: bool, client: ApprovalsClient, screen: Screen) -> None:
+    approval = await client.get(approval_id)
+    if json:
+        write(screen, approval)
+        return
+    show_question(screen, mapping(approval.question))
+    show(screen, standing(approval), f"approval {approval.approval_id}")
+    lines = [(shown(line.at), line.kind, line.by, dump(line.said)) for line in approval.history]
+    show(screen, lines, "history (UTC)")
+
+
+def show_question(screen: Screen, question: Mapping[str, Any]) -> None:
+    told = show_display(screen, mapping(question.get("display")))
+    actions = listing(question.get("action_requests"))
+    for action in actions:
+        if not told or len(actions) > 1:
+            show_action(screen, mapping(action))
+
+
+def standing(one: ApprovalDetail) -> list[tuple[str, str]]:
+    rows = [
+        ("status", one.status),
+        ("revision", one.revision),
+        ("for", ", ".join(one.roles)),
+        ("asked by", f"{one.requester}, {shown(one.created_at)}"),
+        ("policy", f"version {one.version}" + (f", {one.reason}" if one.reason else "")),
+    ]
+    rows += [("due", shown(one.expires_at))] if one.expires_at else []
+    rows += [("claimed by", f"{one.claim.by}, until {shown(one.claim.until)}")] if one.claim else []
+    rows += [("vote", f"{vote.type} by {vote.by}, {shown(vote.at)}") for vote in one.votes]
+    return rows + ([("decision", describe_decision(one))] if one.decision else [])
+
+
+def describe_decision(one: ApprovalShown) -> str:
+    decision = one.decision
+    if decision is None:
+        return f"{one.status}, {votes(one)} votes"
+    said = [mapping(each) for each in listing(mapping(decision.value).get("decisions"))]
+    kinds = ", ".join(str(each.get("type")) for each in said)
+    return f"{kinds} by {', '.join(decision.by) or 'nobody'}, {shown(decision.at)}"
+
+
+# answered
+
+
+async def decide(
+    approval_id: str,
+    decision: Mapping[str, Any],
+    revision: str | None,
+    json: bool,
+    client: ApprovalsClient,
+    screen: Screen,
+) -> None:
+    """The same to each of its actions; refused when something happens to it meanwhile, or has since
+    `revision`."""
+    seen = await client.get(approval_id)
+    answer = [decision] * len(seen.actions)
+    done = await client.decide(approval_id, answer, revision=revision or seen.revision)
+    if json:
+        write(screen, done.approval)
+        return
+    screen.line(f"{done.approval.approval_id}: {describe_decision(done.approval)}")
+    if not done.on_disk:
+        screen.line("It is accepted and not yet on disk: look again before you rely on it.")
+
+
+def write(screen: Screen, value: BaseModel | list[Any]) -> None:
+    told = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    screen.line(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+
+
+def dump(said: Any) -> str:
+    return "" if said is None else orjson.dumps(said).decode()

@@ -1,0 +1,79 @@
+"""`holdfast approvals`: what waits for a person, looked at and answered over HTTP."""
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from holdfast.cli import approval_views
+from holdfast.cli.approval_views import Server, Status, call
+
+app = typer.Typer(help="Look at requests for approval on a server, and answer them.", no_args_is_help=True)
+
+URL = "http://127.0.0.1:8123"
+
+ApprovalId = Annotated[str, typer.Argument(help="The approval's id, as `ls` shows it")]
+Url = Annotated[str, typer.Option(help="The server", envvar="HOLDFAST_URL", show_envvar=True)]
+ApiKey = Annotated[str | None, typer.Option(help="An API key", envvar="HOLDFAST_API_KEY", show_envvar=True)]
+Token = Annotated[
+    str | None, typer.Option(help="A token of your sign-in", envvar="HOLDFAST_TOKEN", show_envvar=True)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, as the server says it")]
+Revision = Annotated[
+    str | None, typer.Option(help="Only as it was then, as `show` says it", show_default="as it is")
+]
+
+
+@app.command("ls")
+def list_approvals(
+    status: Annotated[Status, typer.Option(help="Only approvals that are so")] = "open",
+    role: Annotated[str | None, typer.Option(help="Only those that this role decides")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many", min=1, max=1000)] = 20,
+    json: AsJson = False,
+    url: Url = URL,
+    api_key: ApiKey = None,
+    token: Token = None,
+) -> None:
+    """List approvals: those that wait, next due first; others, newest first."""
+    call(Server(url, api_key, token), partial(approval_views.list_approvals, status, role, limit, json))
+
+
+@app.command()
+def show(
+    approval_id: ApprovalId,
+    json: AsJson = False,
+    url: Url = URL,
+    api_key: ApiKey = None,
+    token: Token = None,
+) -> None:
+    """Show an approval: its figures, how it stands, and what was done to it."""
+    call(Server(url, api_key, token), partial(approval_views.show_approval, approval_id, json))
+
+
+@app.command()
+def approve(
+    approval_id: ApprovalId,
+    revision: Revision = None,
+    json: AsJson = False,
+    url: Url = URL,
+    api_key: ApiKey = None,
+    token: Token = None,
+) -> None:
+    """Say yes to all of an approval's actions."""
+    yes = {"type": "approve"}
+    call(Server(url, api_key, token), partial(approval_views.decide, approval_id, yes, revision, json))
+
+
+@app.command()
+def reject(
+    approval_id: ApprovalId,
+    message: Annotated[str, typer.Option(help="Why; the graph is told")] = "",
+    revision: Revision = None,
+    json: AsJson = False,
+    url: Url = URL,
+    api_key: ApiKey = None,
+    token: Token = None,
+) -> None:
+    """Say no to all of an approval's actions."""
+    no = {"type": "reject", "message": message} if message else {"type": "reject"}
+    call(Server(url, api_key, token), partial(approval_views.decide, approval_id, no, revision, json))

@@ -1,0 +1,371 @@
+"""Requests for approval as they are kept, held against what the audit trail says of them."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from holdfast.core.platform import Platform
+from holdfast.core.trail import Chain, Deed, Finding, Request
+from holdfast.core.votes import kind_of
+from holdfast.errors import Invalid
+from holdfast.redis import approvals as stored
+from holdfast.redis import traces
+from holdfast.redis.audit import digest
+from holdfast.redis.records import DECISION
+from holdfast.wire.approvals import ApprovalStatus
+
+TRIES = 10
+BEGINS = ("requested", "reopened")
+STATUS = dict.fromkeys(BEGINS, "open") | {
+    kind: kind for kind in ("decided", "expired", "superseded", "withdrawn")
+}
+ABOUT = {"created_at", "salt", "requester"}  # of a card, what its question does not say
+
+Raw = tuple[bytes | None, ...]
+Names = Mapping[str, str]  # of those who were not erased, by pseudonym
+
+
+class Line(BaseModel):
+    """Of a request's history."""
+
+    at: int
+    kind: str
+    by: str
+    said: Any = None
+
+
+class Vote(BaseModel):
+    by: str
+    decisions: list[dict[str, Any]]
+
+
+class Decision(BaseModel):
+    by: list[str]
+    value: dict[str, list[dict[str, Any]]]
+    asked: Any = None
+
+
+class Card(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    salt: str
+    requester: str
+    on_expiry: Any
+
+    @property
+    def escalates_to(self) -> list[str] | None:
+        return self.on_expiry.get("escalate") if isinstance(self.on_expiry, dict) else None
+
+
+class Kept(BaseModel):
+    """A request. `carried` is the decision that its thread holds."""
+
+    card: Card
+    status: ApprovalStatus
+    votes: list[Vote]
+    decision: Decision | None
+    roles: list[str] | None
+    question: dict[str, Any]
+    history: list[Line]
+    carried: Decision | None
+
+
+STATUS_FIELD = ":status"
+FIELDS = ("", STATUS_FIELD, ":votes", ":decision", ":roles", ":question", ":history")
+
+
+class Complaint(NamedTuple):
+    """Something that is wrong or, where it is not `sure`, that cannot be known any more."""
+
+    what: str
+    sure: bool = True
+
+
+@dataclass(slots=True)
+class Checked:
+    requests: int = 0
+    gone: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    unchecked: list[Finding] = field(default_factory=list)
+
+    def add(self, lane: int, request: Request, complaint: Complaint) -> None:
+        where = f"request {request[1]} of thread {request[0]}"
+        (self.findings if complaint.sure else self.unchecked).append(Finding(lane, where, complaint.what))
+
+
+async def check_requests(
+    platform: Platform, chain: Chain, names: Names, kept: Collection[Request]
+) -> Checked:
+    """Checks all requests of the chain's lane: those that it tells of, and those that are kept."""
+    checked = Checked()
+    for request in sorted({*chain.deeds, *kept}):
+        raw = await read_raw(platform, request)
+        found = judge(raw, chain.deeds.get(request, ()), names)
+        if found:
+            raw, found = await judge_again(platform, chain, names, request, raw)
+        checked.requests += 1
+        checked.gone += is_gone(raw)
+        for complaint in found:
+            checked.add(chain.lane, request, complaint)
+    return checked
+
+
+async def judge_again(
+    platform: Platform, chain: Chain, names: Names, request: Request, raw: Raw
+) -> tuple[Raw, list[Complaint]]:
+    """Servers go on meanwhile: what is wrong counts once the request was the same before and after the trail
+    was read on."""
+    for _ in range(TRIES):
+        await chain.read(platform)
+        before, raw = raw, await read_raw(platform, request)
+        if before == raw:
+            break
+    return raw, judge(raw, chain.deeds.get(request, ()), names)
+
+
+async def find_kept(platform: Platform) -> dict[int, list[Request]]:
+    """All requests by lane. Looks at all keys that the server has."""
+    client, keys = platform.client, platform.keys
+    found: dict[int, list[Request]] = defaultdict(list)
+    async for key in traces.scan(client, keys.every("approvals")):
+        thread_id = key.rpartition(":")[2]
+        fields = (name.decode() for name in await client.call("HKEYS", key))
+        names = [name.removesuffix(STATUS_FIELD) for name in fields if name.endswith(STATUS_FIELD)]
+        found[keys.lane(thread_id)] += [(thread_id, name) for name in names]
+    return found
+
+
+async def read_raw(platform: Platform, request: Request) -> Raw:
+    """The request as it stands in Redis, and the decision that its thread holds."""
+    thread_id, request_id = request
+    client, keys = platform.client, platform.keys
+    fields = [request_id + suffix for suffix in FIELDS]
+    kept = client.call("HMGET", keys.approvals(thread_id), *fields)
+    carried = client.call("HGET", keys.thread(thread_id), DECISION + request_id)
+    return (*await kept, await carried)
+
+
+def is_gone(raw: Raw) -> bool:
+    return not any(raw[: len(FIELDS)])
+
+
+def read_kept(raw: Raw) -> Kept:
+    """Raises ValueError for what the server never writes."""
+    card, status, votes, decision, roles, question, history, carried = (value or b"" for value in raw)
+    return Kept.model_validate(
+        {
+            "card": orjson.loads(card),
+            "status": status.decode(),
+            "votes": orjson.loads(votes or b"[]"),
+            "decision": orjson.loads(decision or b"null"),
+            "roles": orjson.loads(roles or b"null"),
+            "question": orjson.loads(question),
+            "history": [orjson.loads(line) for line in history.splitlines()],
+            "carried": orjson.loads(carried or b"null"),
+        }
+    )
+
+
+# judged
+
+
+def judge(raw: Raw, deeds: Sequence[Deed], names: Names) -> list[Complaint]:
+    """What is wrong with a request, by the trail's entries about it."""
+    if is_gone(raw):
+        return list(check_gone(deeds))
+    if not deeds:
+        return [Complaint("is kept, and the trail knows nothing of it")]
+    try:
+        kept = read_kept(raw)
+    except (ValueError, ValidationError):
+        return [Complaint("what is kept of it is nothing that the server writes")]
+    life = life_of(kept, deeds)
+    checks = (check_question, check_history, check_status, check_rules, check_roles, check_votes)
+    found = [complaint for check in checks for complaint in check(kept, life, names)]
+    return [*found, *check_decision(kept), *check_carried(kept)]
+
+
+def check_gone(deeds: Sequence[Deed]) -> Iterator[Complaint]:
+    """Threads go with their requests; while one waits, an entry says so."""
+    told = [deed for deed in deeds if deed.kind in STATUS or deed.kind == "deleted"]
+    if told and STATUS.get(told[-1].kind) == "open":
+        yield Complaint(f"waits, says entry {told[-1].seq}, but is not kept any more")
+
+
+def life_of(kept: Kept, deeds: Sequence[Deed]) -> Sequence[Deed]:
+    """The entries about this request: a thread of the same id may have had one of the same id before."""
+    asked = digest(kept.card.salt, kept.question)
+    begun_at = str(kept.history[0].at) if kept.history else ""
+    begun = [index for index, deed in enumerate(deeds) if deed.kind == "requested"]
+
+    def likely(index: int) -> tuple[bool, bool]:
+        return deeds[index].digest == asked, deeds[index].at == begun_at
+
+    return deeds[max(begun, key=likely, default=0) :]
+
+
+def check_question(kept: Kept, life: Sequence[Deed], names: Names) -> Iterator[Complaint]:
+    first = life[0]
+    yield from compare(kept.card.salt, kept.question, first.digest, "its question", first)
+    if not same_person(kept.card.requester, first, names):
+        yield Complaint(f"its card names another as who asked than entry {first.seq}")
+
+
+def check_history(kept: Kept, life: Sequence[Deed], names: Names) -> Iterator[Complaint]:
+    for line, deed in zip(kept.history, life, strict=False):
+        if (str(line.at), line.kind) != (deed.at, deed.kind):
+            yield Complaint(f"its history and entry {deed.seq} tell different things")
+            return
+        if not same_person(line.by, deed, names):
+            yield Complaint(f"its history names another than entry {deed.seq} ({deed.kind})")
+        if deed.digest and deed.kind != "requested":
+            yield from compare(kept.card.salt, line.said, deed.digest, "what its history says", deed)
+    for deed in life[len(kept.history) :]:
+        yield Complaint(f"its history lacks what entry {deed.seq} ({deed.kind}) tells")
+    for line in kept.history[len(life) :]:
+        yield Complaint(f"its history tells of something ({line.kind}) that the trail does not know")
+
+
+def check_status(kept: Kept, life: Sequence[Deed], _names: Names) -> Iterator[Complaint]:
+    last = [deed for deed in life if deed.kind in STATUS][-1:]
+    if last and kept.status != STATUS[last[0].kind]:
+        yield Complaint(f"is {kept.status}, but by entry {last[0].seq} it is {STATUS[last[0].kind]}")
+
+
+def check_rules(kept: Kept, _life: Sequence[Deed], _names: Names) -> Iterator[Complaint]:
+    """The card repeats what the question says: who may decide, how many, until when, and the figures."""
+    try:
+        asked = stored.ask("", kept.question, {"requester": ""})
+    except (Invalid, KeyError, TypeError, AttributeError):
+        yield Complaint("its question is nothing that a server keeps")
+        return
+    card = kept.card.model_dump(mode="json")
+    rules = {name: rule for name, rule in orjson.loads(asked.card).items() if name not in ABOUT}
+    others = [name for name, rule in rules.items() if name in card and card[name] != rule]
+    if others:
+        yield Complaint(f"its card says another {', '.join(others)} than its question")
+
+
+def check_roles(kept: Kept, life: Sequence[Deed], _names: Names) -> Iterator[Complaint]:
+    since = round_of(life, BEGINS)
+    others = kept.card.escalates_to if any(deed.kind == "escalated" for deed in since) else None
+    if kept.roles != others:
+        yield Complaint("is for others to decide than its policy and the trail say")
+
+
+def check_votes(kept: Kept, life: Sequence[Deed], names: Names) -> Iterator[Complaint]:
+    """The votes that count are the last ones: an edit voids those before it."""
+    cast = [deed for deed in round_of(life, (*BEGINS, "escalated")) if deed.kind in ("voted", "decided")]
+    votes = kept.votes
+    if len(votes) > len(cast):
+        yield Complaint("has a vote that the trail does not know")
+        return
+    voided = len(cast) - len(votes)
+    found: list[Complaint] = []
+    for vote, deed in zip(votes, cast[voided:], strict=True):
+        found += compare(kept.card.salt, {"decisions": vote.decisions}, deed.digest, "the vote", deed)
+        if not same_person(vote.by, deed, names):
+            found.append(Complaint(f"the vote is by another than entry {deed.seq} says"))
+    yield from found
+    if voided and not found and not (votes and kind_of(votes[0].decisions) == "edit"):
+        yield Complaint(f"lacks the vote of entry {cast[voided - 1].seq}")
+
+
+def round_of(life: Sequence[Deed], kinds: Sequence[str]) -> Sequence[Deed]:
+    """The entries since the last one of these kinds."""
+    begun = [index for index, deed in enumerate(life) if deed.kind in kinds]
+    return life[begun[-1] + 1 :] if begun else life
+
+
+def check_decision(kept: Kept) -> Iterator[Complaint]:
+    """It has to be what the votes make."""
+    decision = kept.decision
+    if (decision is not None) != (kept.status in ("decided", "expired")):
+        yield Complaint(f"is {kept.status}, {'with a' if decision else 'without a'} decision")
+        return
+    if decision is None:
+        return
+    if decision.value.get("decisions") != made(kept) or not same_names(decision.by, deciders(kept)):
+        yield Complaint("its decision is not the one that was made")
+    if decision.asked != kept.question.get("action_requests"):
+        yield Complaint("its decision is about something else than its question")
+
+
+def made(kept: Kept) -> list[dict[str, Any]] | None:
+    """What the votes decide; time that has run out decides by itself."""
+    if kept.status == "expired":
+        said = kept.decision.value.get("decisions", []) if kept.decision else []
+        return said if {one.get("type") for one in said} <= {"reject"} else None
+    if not kept.votes:
+        return None
+    return kept.votes[-1 if by_one(kept) else 0].decisions
+
+
+def is_refusal(decision: Decision) -> bool:
+    said = decision.value.get("decisions")
+    return isinstance(said, list) and all(
+        isinstance(one, dict) and one.get("type") == "reject" for one in said
+    )
+
+
+def deciders(kept: Kept) -> list[str]:
+    if kept.status == "expired":
+        return []
+    return [vote.by for vote in (kept.votes[-1:] if by_one(kept) else kept.votes)]
+
+
+def by_one(kept: Kept) -> bool:
+    """Whether the last vote decides by itself: anything but a yes does."""
+    last = kept.votes[-1].decisions if kept.votes else []
+    return not {str(one.get("type")) for one in last} <= {"approve", "edit"}
+
+
+def check_carried(kept: Kept) -> Iterator[Complaint]:
+    """What the thread hands to the graph."""
+    carried, decision = kept.carried, kept.decision
+    if carried is None:
+        return
+    if decision is None:
+        yield Complaint("its thread holds a decision that was not made")
+    elif carried.value != decision.value or not same_names(carried.by, decision.by):
+        yield Complaint("its thread holds another decision than was made")
+
+
+# compared
+
+
+def compare(salt: str, value: Any, expected: str, what: str, deed: Deed) -> Iterator[Complaint]:
+    if digest(salt, value) == expected:
+        return
+    if is_nameless(value):
+        yield Complaint(
+            f"{what} named somebody who was erased: it cannot be held against entry {deed.seq}", False
+        )
+    else:
+        yield Complaint(f"{what} is not that of entry {deed.seq} ({deed.kind})")
+
+
+def is_nameless(value: Any, *, named: bool = False) -> bool:
+    """Whether an erasure may have taken a name out of it."""
+    match value:
+        case dict():
+            return any(is_nameless(item, named=key in traces.NAMED) for key, item in value.items())
+        case list():
+            return any(is_nameless(item, named=named) for item in value)
+    return named and value == traces.NOBODY
+
+
+def same_person(name: str, deed: Deed, names: Names) -> bool:
+    """Whether a name is that of who did it, as far as that is still known."""
+    return deed.actor not in names or names[deed.actor] == name
+
+
+def same_names(one: Sequence[str], other: Sequence[str]) -> bool:
+    """An erasure takes a name out of one place after the other."""
+    return len(one) == len(other) and all(
+        a == b or traces.NOBODY in (a, b) for a, b in zip(one, other, strict=True)
+    )
