@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import orjson
 import pytest
 
-from holdfast.core import deciding, erasure
+from holdfast.core import erasure
 from holdfast.core.audit import tell, verify
 from holdfast.core.erasure import Person
 from holdfast.core.trail import Head
@@ -22,17 +23,20 @@ from tests.api.trails import (
     act,
     ask,
     ask_on,
+    by_the_clock,
     carried_out,
     checked,
     decide,
     forged,
     found,
+    history,
     path,
     rewrite,
     rows,
     told_story,
 )
 from tests.servers import live
+from tests.waiting import wait_until
 
 LINK = "its link does not follow from its text and the link before: one of them was changed"
 
@@ -219,10 +223,10 @@ async def test_all_that_may_become_of_a_request_is_right(redis_url: str) -> None
         assert await found(server) == []
         past = "2020-01-01T00:00:00Z"
         expired = await ask(ann, "one", roles=["chief"], expires_at=past)
-        await deciding.look(server.platform, expired, f"{expired}-one")
+        await by_the_clock(server, expired, "one", "expired")
         await carried_out(server, expired, "one")
         escalated = await ask(ann, "one", roles=["chief"], expires_at=past, on_expiry={"escalate": ["boss"]})
-        await deciding.look(server.platform, escalated, f"{escalated}-one")
+        await by_the_clock(server, escalated, "one", "escalated")
         assert await found(server) == []
         withdrawn = await ask(ann, "one", "two", graph="desk")
         await decide(ann, withdrawn, "one", APPROVE)
@@ -231,7 +235,7 @@ async def test_all_that_may_become_of_a_request_is_right(redis_url: str) -> None
         superseded = await ask(ann, "old", graph="desk")
         await ask_on(ann, superseded, "new", graph="desk", supersedes=f"{superseded}-old")
         reminded = await ask(ann, "one", remind_at=past)
-        await deciding.look(server.platform, reminded, f"{reminded}-one")
+        await by_the_clock(server, reminded, "one", "reminded")
         report = await checked(server)
         assert (report.findings, report.unchecked, report.gone) == ([], [], 0)
         kinds = {row["kind"] async for row in tell(server.platform)}
@@ -268,6 +272,39 @@ async def test_a_decision_that_is_taken_back_is_right(redis_url: str) -> None:
         assert await found(server) == []
         await decide(ann, thread_id, "one", REJECT)
         assert await found(server) == []
+
+
+INSISTING = """
+from langgraph.graph import START, StateGraph
+from langgraph.types import interrupt
+from tests.served.served_graphs import Talk, approval
+
+async def insist(state, config):
+    named = config["configurable"]["thread_id"] + "-one"
+    answers = {str(count): {"decision": interrupt(approval(named, version=count))} for count in range(2)}
+    return {"answers": answers}
+
+graph = StateGraph(Talk).add_node(insist).add_edge(START, "insist").compile()
+"""
+
+
+async def test_a_request_that_is_asked_once_more_is_right(redis_url: str, tmp_path: Path) -> None:
+    (tmp_path / "insisting_graphs.py").write_text(INSISTING)
+    config = tmp_path / "langgraph.json"
+    config.write_bytes(orjson.dumps({"graphs": {"insist": "./insisting_graphs.py:graph"}}))
+    async with live(redis_url, config=config) as server, server.http("ann") as ann:
+        thread_id = await ask(ann, "one", graph="insist")
+
+        async def waits_again() -> bool:
+            return [line["kind"] for line in await history(server, thread_id, "one")].count("requested") == 2
+
+        await decide(ann, thread_id, "one", APPROVE)
+        await wait_until(waits_again, "it is asked once more")
+        assert await found(server) == []
+        await decide(ann, thread_id, "one", REJECT)
+        await carried_out(server, thread_id, "one")
+        report = await checked(server)
+        assert (report.findings, report.unchecked) == ([], [])
 
 
 async def test_nothing_is_wrong_while_servers_go_on(redis_url: str) -> None:

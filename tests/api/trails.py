@@ -1,16 +1,18 @@
 """What tests of the audit trail share: requests that are worked on, and a trail that is written anew."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import httpx
 import orjson
 
+from holdfast.core import deciding
 from holdfast.core.audit import Report, verify
 from holdfast.redis import approvals as stored
 from holdfast.redis import audit
+from holdfast.redis.lua import Raced
 from tests.api.wire import Json, new_thread
 from tests.servers import Live, live
 from tests.waiting import wait_until
@@ -62,13 +64,27 @@ async def decide(http: httpx.AsyncClient, thread_id: str, name: str, decision: J
 
 
 async def carried_out(server: Live, thread_id: str, name: str) -> None:
-    client, keys = server.platform.client, server.platform.keys
+    await noted(server, thread_id, name, "carried_out")
 
+
+async def by_the_clock(server: Live, thread_id: str, name: str, kind: str) -> None:
+    """Does what the time has come for, unless the server's own clock has come first."""
+    with suppress(Raced):
+        await deciding.look(server.platform, thread_id, f"{thread_id}-{name}")
+    await noted(server, thread_id, name, kind)
+
+
+async def noted(server: Live, thread_id: str, name: str, kind: str) -> None:
     async def done() -> bool:
-        history = await stored.read_history(client, keys, thread_id, f"{thread_id}-{name}")
-        return bool(history[-1]["kind"] == "carried_out")
+        return kind in [line["kind"] for line in await history(server, thread_id, name)]
 
-    await wait_until(done, f"the decision on {name} is carried out")
+    await wait_until(done, f"{name} is {kind}")
+
+
+async def history(server: Live, thread_id: str, name: str) -> list[Json]:
+    """Read without anybody having looked at it."""
+    client, keys = server.platform.client, server.platform.keys
+    return await stored.read_history(client, keys, thread_id, f"{thread_id}-{name}")
 
 
 async def rows(server: Live, lane: int = 0) -> list[Row]:
