@@ -372,3 +372,16 @@ async def test_a_policy_that_makes_no_sense_fails_the_run(server: Live, policy: 
         assert f"The policy of a request is not well formed: {told}" in answer["__error__"]["message"]
         assert await listed(ann) == []
         assert (await ann.get(f"/threads/{thread_id}")).json()["status"] == "error"
+
+
+async def test_a_request_in_other_words_is_shown_so_and_voids_the_votes(server: Live) -> None:
+    async with server.http("ann") as ann, server.http("bob", "chief") as bob:
+        thread_id, ids = await ask(ann, graph="desk", **TWO)
+        await decide(bob, ids["one"], APPROVE)
+        said = [{"role": "user", "content": "and?"}]
+        changed = {"messages": said, "questions": ["one"], "policy": {**TWO, "reason": "more of them"}}
+        await ann.post(f"/threads/{thread_id}/runs/wait", json={"assistant_id": "desk", "input": changed})
+        found = await shown(ann, ids["one"])
+        assert (found["reason"], found["votes"]) == ("more of them", [])
+        assert found["question"]["policy"]["reason"] == "more of them"
+        assert kinds(found) == ["requested", "voted", "requested", "viewed"]

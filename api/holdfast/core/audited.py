@@ -203,14 +203,15 @@ def life_of(kept: Kept, deeds: Sequence[Deed]) -> Sequence[Deed]:
     begun = [index for index, deed in enumerate(deeds) if deed.kind == "requested"]
 
     def likely(index: int) -> tuple[bool, bool]:
-        return deeds[index].digest == asked, deeds[index].at == begun_at
+        return deeds[index].at == begun_at, deeds[index].digest == asked
 
     return deeds[max(begun, key=likely, default=0) :]
 
 
 def check_question(kept: Kept, life: Sequence[Deed], names: Names) -> Iterator[Complaint]:
-    first = life[0]
-    yield from compare(kept.card.salt, kept.question, first.digest, "its question", first)
+    """It may have been asked in other words before: those are not kept."""
+    first, last = life[0], next((deed for deed in reversed(life) if deed.kind == "requested"), life[0])
+    yield from compare(kept.card.salt, kept.question, last.digest, "its question", last)
     if not same_person(kept.card.requester, first, names):
         yield Complaint(f"its card names another as who asked than entry {first.seq}")
 

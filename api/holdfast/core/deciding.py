@@ -9,7 +9,7 @@ from holdfast.core.platform import Platform
 from holdfast.core.votes import decide, dumped
 from holdfast.errors import Conflict
 from holdfast.redis import approvals as stored
-from holdfast.redis import lua
+from holdfast.redis import audit, lua
 from holdfast.redis.approvals import Act, Approval, Ballot
 from holdfast.redis.lua import Raced
 from holdfast.redis.records import Caller
@@ -123,6 +123,7 @@ async def reject(platform: Platform, approval: Approval, now: datetime) -> None:
     no = [{"type": "reject", "message": TOO_LATE} for _ in question.get("action_requests") or ()]
     decision = dumped(decide(approval, question, no, [], now))
     tell = platform.settings.told_of("approval.expired")
-    act = Act("expired", said=dumped({"decisions": no}), tell=tell)
+    said = {"decisions": no}
+    act = Act("expired", "", "", audit.digest(approval.card["salt"], said), dumped(said), tell)
     ballot = Ballot(approval.request_id, decision, approval.revision, dumped(approval.votes), "expired", act)
     await enqueue(platform, Caller(NOBODY, approval.tenant, staff=True), approval, ballot)

@@ -1,6 +1,8 @@
 """What the end of a run says of requests for approval: those that wait, and what became of the others."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import orjson
 from langgraph.types import Interrupt, StateSnapshot
@@ -8,9 +10,9 @@ from langgraph.types import Interrupt, StateSnapshot
 from holdfast.events import dump
 from holdfast.execute.inputs import read_request_id
 from holdfast.redis import audit
-from holdfast.redis.approvals import Act, Asked, Requests, Told, ask
+from holdfast.redis.approvals import Act, Asked, Requests, Told, ask, read_cards
 from holdfast.redis.claims import Claim
-from holdfast.redis.client import Client
+from holdfast.redis.client import Client, insist
 from holdfast.redis.keys import Keys
 
 
@@ -35,11 +37,13 @@ class Asking:
         waiting = questions(snapshot)
         if not (waiting or carried or self._claim.asking):
             return Requests()
-        requester = await audit.pseudonym(
-            self._client, self._keys, self._claim.lane, self._claim.tenant, self._claim.request["caller"]
+        who = (self._claim.lane, self._claim.tenant, self._claim.request["caller"])
+        requester = await insist(partial(audit.pseudonym, self._client, self._keys, *who))
+        cards = await insist(
+            partial(read_cards, self._client, self._keys, self._claim.thread_id, waiting.keys())
         )
         asked = [
-            self._asked(interrupt, requester, answered=request_id in answered)
+            self._asked(interrupt, requester, cards.get(request_id), answered=request_id in answered)
             for request_id, interrupt in waiting.items()
         ]
         gone = self._gone(waiting) if status == "success" else []
@@ -47,7 +51,9 @@ class Asking:
         done = [Told(one, Act("carried_out", said=outcome)) for one in carried.difference(waiting)]
         return Requests(heed, asked, gone, done)
 
-    def _asked(self, interrupt: Interrupt, requester: str, *, answered: bool) -> Asked:
+    def _asked(
+        self, interrupt: Interrupt, requester: str, known: dict[str, Any] | None, *, answered: bool
+    ) -> Asked:
         claim = self._claim
         about = {
             "tenant": claim.tenant,
@@ -58,7 +64,9 @@ class Asking:
             "assistant_id": claim.request["assistant_id"],
         }
         question = orjson.loads(dump(interrupt.value))
-        return ask(interrupt.id, question, about, requester, answered=answered, tell=self._webhooks)
+        return ask(
+            interrupt.id, question, about, requester, answered=answered, known=known, tell=self._webhooks
+        )
 
     def _gone(self, waiting: Mapping[str, Interrupt]) -> list[Told]:
         """Those that waited when the run began, and that the graph has ended without asking again."""

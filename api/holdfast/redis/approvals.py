@@ -144,9 +144,11 @@ def ask(
     actor: str = "",
     *,
     answered: bool = False,
+    known: Mapping[str, Any] | None = None,
     tell: Collection[str] = (),
 ) -> Asked:
-    """A request as it is kept: `about` says whose it is, who asked, and in which run of which graph.
+    """A request as it is kept: `about` says whose it is, who asked, and in which run of which graph; `known`
+    is its card if it was asked before.
 
     Raises `Invalid` for a policy that makes no sense.
     """
@@ -154,11 +156,12 @@ def ask(
     display = question.get("display")
     shown = display if isinstance(display, dict) else {}
     actions = question.get("action_requests") or []
-    salt = secrets.token_hex(16)
+    began = {"created_at": datetime.now(UTC).isoformat(), "salt": secrets.token_hex(16)}
+    began |= {name: known[name] for name in ("created_at", "salt", "requester") if known and name in known}
+    salt = began["salt"]
     card = {
         **about,
-        "created_at": datetime.now(UTC).isoformat(),
-        "salt": salt,
+        **began,
         "title": str(shown.get("title") or ""),
         "facts": shown.get("facts") or [],
         "actions": [str(action.get("name")) for action in actions if isinstance(action, dict)],
@@ -235,6 +238,16 @@ async def read(client: Client, keys: Keys, thread_id: str, request_id: str) -> A
     return read_approval(
         thread_id, request_id, await client.call("HMGET", keys.approvals(thread_id), *fields)
     )
+
+
+async def read_cards(
+    client: Client, keys: Keys, thread_id: str, request_ids: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    """What is kept of those that have been asked before, by id."""
+    if not request_ids:
+        return {}
+    found = await client.call("HMGET", keys.approvals(thread_id), *request_ids)
+    return {id: orjson.loads(card) for id, card in zip(request_ids, found, strict=True) if card}
 
 
 async def read_question(client: Client, keys: Keys, thread_id: str, request_id: str) -> Any:

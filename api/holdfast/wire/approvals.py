@@ -12,7 +12,7 @@ ApprovalStatus = Literal["open", "decided", "expired", "superseded", "withdrawn"
 STATUSES = get_args(ApprovalStatus)
 OWNER = "owner"  # among a policy's roles: whoever the thread belongs to
 
-RequestId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:\-]{1,200}$")]
+RequestId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._\-]{1,200}$")]
 
 
 def named(roles: list[str]) -> list[str]:

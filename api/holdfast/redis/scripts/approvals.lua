@@ -96,15 +96,14 @@ local function vote(approvals, thread, thread_id, ballot, now_us)
   note(approvals, thread_id, request, ballot.act, now_us)
 end
 
--- A request that waits when a run ends: new, asked again under another interrupt, or again after its decision was used.
+-- A request that waits when a run ends: new, asked again under another interrupt, with other words, or again after its
+-- decision was used. What people have said to other words than these counts no more.
 local function ask(approvals, thread, thread_id, asked, now_us)
   local request = asked.request
-  local status = redis.call('HGET', approvals.hash, request .. ':status')
+  local known = redis.call('HMGET', approvals.hash, request .. ':status', request .. ':question')
   redis.call('HSET', approvals.hash, request .. ':interrupt', asked.interrupt)
-  if status == 'open' then return end
-  if not status then
-    redis.call('HSET', approvals.hash, request, asked.card, request .. ':question', asked.question)
-  end
+  if known[1] == 'open' and known[2] == asked.question then return end
+  redis.call('HSET', approvals.hash, request, asked.card, request .. ':question', asked.question)
   open(approvals, thread, thread_id, request, asked.due, asked.wake)
   note(approvals, thread_id, request, asked.act, now_us)
 end
