@@ -69,8 +69,11 @@ async def may_see(platform: Platform, caller: Caller, approval: Approval) -> boo
         return False
     if set(approval.roles) & set(caller.roles):
         return True
+    caller = await platform.rules.admit(caller, "threads", "read", {"thread_id": approval.thread_id})
+    if caller.conditions is None:
+        return caller.owner_filter in ("", approval.owner)
     try:
-        await threads.find(platform, caller, approval.thread_id)
+        await threads.read_record(platform, caller, approval.thread_id)
     except ThreadNotFound:
         return False
     return True
