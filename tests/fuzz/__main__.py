@@ -22,6 +22,7 @@ from schemathesis.core.transport import Response
 from schemathesis.generation.modes import GenerationMode
 
 from tests.fuzz.things import Things
+from tests.tenancy.belongings import YEARLY
 
 SEED = 20_261_125
 ANSWER_S = 15.0  # the longest that an answer may take
@@ -90,8 +91,8 @@ class Fuzzing:
             return
         self.cases += 1
         self.answered[f"{mode.value} {response.status_code}"] += 1
-        if case.method == "DELETE" and response.status_code == 204:
-            things.forget(case.path_parameters["thread_id"])
+        if response.status_code < 300 and (case.method == "DELETE" or case.path.endswith("/decisions")):
+            things.forget(case.path_parameters)
         try:
             refused = [checks.negative_data_rejection] if is_wrong_inside(case) else []
             case.validate_response(response, checks=[*CHECKS, *refused])
@@ -126,7 +127,7 @@ def strategies(schema: Any) -> Iterator[tuple[Any, GenerationMode, Any]]:
 
 def fill(case: Any, things: Things, data: st.DataObject) -> None:
     """Names things that are there, more often than not."""
-    one = things.pick(data.draw(st.integers(0, 100)))
+    one = things.pick(data.draw(st.integers(0, 100)), case.path_parameters or ())
     for name in case.path_parameters or {}:
         if name in one and data.draw(st.integers(0, 7)):
             case.path_parameters[name] = one[name]
@@ -134,6 +135,8 @@ def fill(case: Any, things: Things, data: st.DataObject) -> None:
         return
     if "assistant_id" in case.body and data.draw(st.integers(0, 7)):
         case.body["assistant_id"] = data.draw(st.sampled_from(things.assistants))
+    if "schedule" in case.body and not is_wrong_inside(case) and data.draw(st.integers(0, 7)):
+        case.body["schedule"] = YEARLY["schedule"]
     if isinstance(late := case.body.get("after_seconds"), int | float) and not isinstance(late, bool):
         case.body["after_seconds"] = min(late, LATEST_S)
 

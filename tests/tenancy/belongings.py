@@ -21,6 +21,7 @@ Ids = Mapping[str, str]
 
 # What is sent under an Idempotency-Key: the same words by everybody, so that only the key tells them apart.
 KEYED: Json = {"assistant_id": "echo", "input": said("again"), "on_completion": "keep"}
+YEARLY: Json = {"assistant_id": "echo", "schedule": "0 0 1 1 *", "enabled": False}
 
 
 def canary(kind: str) -> str:
@@ -41,10 +42,17 @@ MISSING: dict[str, Callable[[], str]] = {
     "seq": lambda: "77777000",
     "made": lambda: "1799999999999999",
     "word": lambda: canary("word"),
-    # a thread on which something waits for an answer
+    # a thread on which something waits for an answer, and who has claimed it
     "asking": new_id,
     "interrupt": lambda: uuid.uuid4().hex,
     "request": lambda: f"{new_id()}-{canary('word')}",
+    "claimer": lambda: canary("claimer"),
+    # a thread for which a person is asked
+    "held": new_id,
+    # a thread that has a cron
+    "scheduled": new_id,
+    "cron": new_id,
+    "cron_word": lambda: canary("word"),
     # a thread with a run that has not begun
     "later": new_id,
     "later_run": new_id,
@@ -120,7 +128,23 @@ async def ask(owner: Owner) -> dict[str, str]:
     asked: Json = {"assistant_id": "approve", "input": {"questions": [word]}}
     values = (await owner.post(f"/threads/{thread_id}/runs/wait", **asked)).json()
     [waiting] = values["__interrupt__"]
-    return {"asking": thread_id, "interrupt": waiting["id"], "request": f"{thread_id}-{word}"}
+    request = waiting["value"]["policy"]["request_id"]
+    claim = (await owner.post(f"/approvals/{thread_id}:{request}/claim", seconds=86_400)).json()["claim"]
+    return {"asking": thread_id, "interrupt": waiting["id"], "request": request, "claimer": claim["by"]}
+
+
+async def ask_for_person(owner: Owner) -> dict[str, str]:
+    thread_id = await new_thread(owner.http)
+    held = await owner.http.put(f"/threads/{thread_id}/hold", json={"ask": True})
+    assert held.status_code == 200, held.text
+    return {"held": thread_id}
+
+
+async def schedule(owner: Owner) -> dict[str, str]:
+    thread_id, word = await new_thread(owner.http), canary("word")
+    asked: Json = {**YEARLY, "input": said(word), "metadata": {"note": word}}
+    cron = (await owner.post(f"/threads/{thread_id}/runs/crons", **asked)).json()
+    return {"scheduled": thread_id, "cron": cron["cron_id"], "cron_word": word}
 
 
 async def wait(owner: Owner) -> dict[str, str]:
@@ -165,7 +189,9 @@ async def sign_up(owner: Owner) -> dict[str, str]:
 
 MAKERS: dict[frozenset[str], Callable[[Owner], Any]] = {
     frozenset(("thread", "run", "checkpoint", "event", "seq", "made", "word")): talk,
-    frozenset(("asking", "interrupt", "request")): ask,
+    frozenset(("asking", "interrupt", "request", "claimer")): ask,
+    frozenset(("held",)): ask_for_person,
+    frozenset(("scheduled", "cron", "cron_word")): schedule,
     frozenset(("later", "later_run")): wait,
     frozenset(("session", "task", "chat", "chat_task", "chat_request")): chat,
     frozenset(("key", "keyed", "keyed_run", "keyed_alone")): use_key,

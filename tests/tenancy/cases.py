@@ -13,7 +13,7 @@ import orjson
 
 from holdfast.project import ASSISTANTS
 from tests.servers import said
-from tests.tenancy.belongings import KEYED
+from tests.tenancy.belongings import KEYED, YEARLY
 
 Json = Any
 
@@ -22,6 +22,8 @@ PATH = {
     "run_id": "$run",
     "checkpoint_id": "$checkpoint",
     "task_id": "$task",
+    "approval_id": "$asking:$request",
+    "cron_id": "$cron",
     "assistant_id": str(uuid.uuid5(ASSISTANTS, "echo")),  # the same for all: see NOBODYS
     "namespace": "child",
     "name": "chat.js",
@@ -35,7 +37,8 @@ class Case:
     `apart` is the code of the answer about a foreign thread where it has to differ from a missing one's. The
     owner's own answer must be good, and hold the thing of kind `tells` where any answer would be good.
     `changes`: who asks so finds the thing changed afterward. `inert`: what
-    is named has no effect for anybody. `endless`: the answer goes on for ever.
+    is named has no effect for anybody. `endless`: the answer goes on for ever. `role`: who holds it in the
+    tenant is answered as the owner is, whoever the thread belongs to.
     """
 
     body: Json = None
@@ -48,6 +51,7 @@ class Case:
     inert: bool = False
     endless: bool = False
     by_staff: bool = False
+    role: str = ""
 
     def kinds(self, operation: str) -> frozenset[str]:
         """The kinds of ids in a request."""
@@ -66,6 +70,7 @@ RESUME: Json = {
 }
 KEY = {"Idempotency-Key": "$key"}
 LAST = {"Last-Event-ID": "$event"}
+CHIEF = "chief"  # one of the roles that the requests of this matrix ask
 ASKING, LATER = {"thread_id": "$asking"}, {"thread_id": "$later", "run_id": "$later_run"}
 AT: Json = {"checkpoint_id": "$checkpoint", "checkpoint_ns": "", "checkpoint_map": {"": "$checkpoint"}}
 INSIDE: Json = {"configurable": {"thread_id": "$thread", "checkpoint_id": "$checkpoint", "run_id": "$run"}}
@@ -74,6 +79,7 @@ FILTERS: list[Json] = [
     {"metadata": {"note": "$word"}},
     {"ids": ["$thread"], "values": {"messages": [{"content": "$word"}]}},
 ]
+CRON_FILTERS: list[Json] = [{"thread_id": "$scheduled"}, {"metadata": {"note": "$cron_word"}}]
 CHANNELS: Json = {"channels": ["values", "lifecycle", "messages", "input", "custom"]}
 
 # To make something under an id that is taken cannot be answered as if the id were free: whoever has it.
@@ -125,6 +131,11 @@ CASES: dict[str, list[Case]] = {
         Case({"metadata": {}}, headers={"Prefer": "return=minimal"}, changes=True),
     ],
     "DELETE /threads/{thread_id}": [Case(changes=True)],
+    "PUT /threads/{thread_id}/hold": [
+        Case(changes=True),
+        Case({"role": "operator", "ask": True}, changes=True),
+    ],
+    "DELETE /threads/{thread_id}/hold": [Case(path={"thread_id": "$held"}, changes=True)],
     "GET /threads/{thread_id}/storage": [Case()],
     "GET /threads/{thread_id}/state": [
         Case(query={"subgraphs": "true"}),
@@ -169,6 +180,45 @@ CASES: dict[str, list[Case]] = {
     "POST /runs": stateless("keyed_alone"),
     "POST /runs/wait": stateless("keyed_alone"),
     "POST /runs/stream": stateless("keyed_alone"),
+    # crons
+    "POST /threads/{thread_id}/runs/crons": [
+        Case({**YEARLY, "input": said("hi")}, changes=True),
+        Case({**YEARLY, "config": INSIDE}, changes=True),
+        Case({**YEARLY, "command": {"resume": {"$interrupt": ANSWER}}}, path=ASKING, changes=True),
+    ],
+    "POST /runs/crons": [
+        Case({**YEARLY, "config": INSIDE}, inert=True),
+        Case({**YEARLY, "command": {"resume": {"$interrupt": ANSWER}}}, inert=True),
+    ],
+    "POST /runs/crons/search": [
+        *map(Case, CRON_FILTERS),
+        # Without the payloads: in those of its own crons everybody finds again what it has named there.
+        Case({"limit": 1000, "select": ["cron_id", "thread_id", "user_id", "metadata"]}, tells="cron"),
+    ],
+    "POST /runs/crons/count": [*map(Case, CRON_FILTERS)],
+    "GET /runs/crons/{cron_id}": [Case()],
+    "PATCH /runs/crons/{cron_id}": [
+        Case({"metadata": {"mine": True}, "enabled": True}, changes=True),
+        Case({"schedule": "@yearly", "config": INSIDE}, changes=True),
+    ],
+    "DELETE /runs/crons/{cron_id}": [Case(changes=True)],
+    # approvals
+    "GET /approvals": [
+        Case(query={"thread_id": "$asking", "status": "all"}, role=CHIEF),
+        Case(query={"assignee": "$claimer", "limit": "1000"}, role=CHIEF),
+        Case(query={"status": "all", "limit": "1000"}, tells="request", role=CHIEF),
+    ],
+    "GET /approvals/stream": [Case(headers={"Last-Event-ID": "0"}, endless=True, role=CHIEF)],
+    "GET /approvals/{approval_id}": [Case(role=CHIEF)],
+    "POST /approvals/{approval_id}/claim": [
+        Case(changes=True, role=CHIEF),
+        Case({"seconds": 60}, changes=True, role=CHIEF),
+    ],
+    "POST /approvals/{approval_id}/release": [Case(changes=True, role=CHIEF)],
+    "POST /approvals/{approval_id}/decisions": [
+        Case({"type": "approve"}, changes=True, role=CHIEF),
+        Case({"type": "reject", "message": "no"}, changes=True, role=CHIEF),
+    ],
     # protocol v3
     "POST /threads/{thread_id}/commands": [
         Case(command("run.start", **HI), apart=HIDDEN, changes=True),

@@ -62,4 +62,5 @@ def members(tenant: str) -> dict[str, Person]:
         "owner": Person(tenant, f"canary-ann-of-{tenant}"),
         "another owner": Person(tenant, f"canary-bob-of-{tenant}"),
         "staff": Person(tenant, f"canary-kim-of-{tenant}", ("operator", "admin")),
+        "chief": Person(tenant, f"canary-eve-of-{tenant}", ("chief",)),
     }

@@ -16,7 +16,7 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 IDS = {
     *("thread_id", "run_id", "checkpoint_id", "task_id", "session_id", "interrupt_id", "subject"),
     *("ids", "checkpoint", "checkpoint_map", "before", "resume", "configurable"),
-    *("since", "since_event_id", "last-event-id", "idempotency-key"),
+    *("since", "since_event_id", "last-event-id", "idempotency-key", "assignee"),
 }
 # Names under which it holds none.
 OTHERS = {
@@ -60,6 +60,9 @@ OTHERS = {
         "id",
         "roles",
     ),
+    # when, and who
+    *("schedule", "timezone", "end_time", "enabled", "on_run_completed", "min_age_s", "seconds", "revision"),
+    *("hold", "role", "ask", "note"),
     # of assistants, which are the same for all
     *("assistant_id", "graph_id", "name"),
 }

@@ -12,7 +12,7 @@ from holdfast.errors import ApprovalNotFound
 from holdfast.redis import approvals as stored
 from holdfast.redis.approvals import Approval
 from holdfast.routes.base import CallerDep, PlatformDep, answer, later, page, router
-from holdfast.routes.sse import event_stream
+from holdfast.routes.sse import STREAMED, event_stream
 from holdfast.wire.approvals import ApprovalDetail, ApprovalSearch, ApprovalShown, Claim, Decide
 from holdfast.wire.common import canonical
 
@@ -41,7 +41,7 @@ async def list_approvals(
     return page([describe(one, now) for one in found], total, wanted.offset)
 
 
-@routes.get("/approvals/stream")
+@routes.get("/approvals/stream", response_class=Response, responses=STREAMED)
 async def stream_approvals(
     request: Request,
     platform: PlatformDep,

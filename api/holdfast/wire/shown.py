@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from holdfast.wire.common import JsonObject
+from holdfast.wire.crons import OnRunCompleted
 from holdfast.wire.runs import MultitaskStrategy, RunStatus
 from holdfast.wire.threads import ThreadStatus
 
@@ -103,6 +104,25 @@ class Run(BaseModel):
     created_at: datetime
     updated_at: datetime
     langsmith_session_name: None
+
+
+class Cron(BaseModel):
+    """`payload` is the run that is made each time; `next_run_date` is null while nothing is to come."""
+
+    cron_id: UUID
+    assistant_id: UUID
+    thread_id: UUID | None
+    user_id: str
+    end_time: datetime | None
+    schedule: str
+    timezone: str | None
+    payload: JsonObject
+    next_run_date: datetime | None
+    metadata: JsonObject
+    on_run_completed: OnRunCompleted | None
+    enabled: bool
+    created_at: datetime
+    updated_at: datetime
 
 
 class Assistant(BaseModel):
