@@ -69,3 +69,5 @@ async def test_a_disk_that_nobody_can_ask_is_no_disk(valkey: Valkey) -> None:
     valkey.kill()
     assert await checked.reached() is False
     await checked.close()
+    valkey.start()
+    await valkey.ready()

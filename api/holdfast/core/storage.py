@@ -25,6 +25,8 @@ async def weigh(platform: Platform, thread_id: str) -> dict[str, Any]:
         "events": keys.events(thread_id),
         "checkpoints": keys.checkpoints(thread_id),
         "checkpoint_index": keys.checkpoint_index(thread_id),
+        "approvals": keys.approvals(thread_id),
+        "letters": keys.letters(thread_id),
     }
     used = await asyncio.gather(
         *(client.call("MEMORY", "USAGE", key, "SAMPLES", EXACT) for key in tables.values())
