@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.wire import Json, names, read_stream, refusal
+from tests.api.wire import Json, names, new_thread, read_stream, refusal
 from tests.servers import Live, said
 from tests.waiting import wait_until
 
@@ -66,6 +66,14 @@ async def test_a_thread_may_be_kept(server: Live) -> None:
         thread_id, run_id = place(response)
         assert (await http.get(f"/threads/{thread_id}/state")).json()["values"] == response.json()
         assert (await http.get(f"/threads/{thread_id}/runs/{run_id}")).json()["status"] == "success"
+
+
+async def test_a_thread_of_the_clients_stays_whatever_is_asked(server: Live) -> None:
+    async with server.http() as http:
+        thread_id = await new_thread(http)
+        asked = {**ECHO, "on_completion": "delete"}
+        values = (await http.post(f"/threads/{thread_id}/runs/wait", json=asked)).json()
+        assert (await http.get(f"/threads/{thread_id}/state")).json()["values"] == values
 
 
 async def test_a_failure_and_a_question_end_it_too(server: Live) -> None:

@@ -135,10 +135,18 @@ def fill(case: Any, things: Things, data: st.DataObject) -> None:
         return
     if "assistant_id" in case.body and data.draw(st.integers(0, 7)):
         case.body["assistant_id"] = data.draw(st.sampled_from(things.assistants))
-    if "schedule" in case.body and not is_wrong_inside(case) and data.draw(st.integers(0, 7)):
-        case.body["schedule"] = YEARLY["schedule"]
+    if not is_wrong_inside(case) and data.draw(st.integers(0, 7)):
+        make_sense(case)
     if isinstance(late := case.body.get("after_seconds"), int | float) and not isinstance(late, bool):
         case.body["after_seconds"] = min(late, LATEST_S)
+
+
+def make_sense(case: Any) -> None:
+    """What no drawn text would ever be: a schedule, an answer."""
+    if "schedule" in case.body:
+        case.body["schedule"] = YEARLY["schedule"]
+    if case.path.endswith("/decisions"):
+        case.body["type"] = "approve"
 
 
 def main() -> None:

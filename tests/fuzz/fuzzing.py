@@ -15,7 +15,7 @@ from tests.chaos.zygote import Zygote
 from tests.servers import ROOT, clean_environment, free_port, holdfast, wait_ready
 
 CONFIG = Path(__file__).parent / "served" / "langgraph.json"
-CASES = 5_100
+CASES = 5_300
 UNEXPECTED = '"unexpected error"'
 
 

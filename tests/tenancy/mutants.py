@@ -109,12 +109,12 @@ MUTATIONS = (
         "tests/auth/test_approvals.py",
     ),
     Mutation(
-        "a cron of somebody else is read before its owner is looked at",
-        "api/holdfast/redis/crons.py",
-        "flat = await client.run(READ, [keys.cron(cron_id)], [caller.tenant, caller.owner_filter])",
-        'flat = await client.call("HGETALL", keys.cron(cron_id)); '
-        "flat = [part for pair in flat.items() for part in pair]",
-        "tests/tenancy/test_costs.py",
+        "everybody uses every cron",
+        "api/holdfast/core/crons.py",
+        "crons.read(platform.client, platform.keys, cron_id, caller)\n"
+        "    if record is None or not caller.may_use(record):",
+        "crons.load(platform.client, platform.keys, cron_id)\n    if record is None:",
+        "tests/tenancy/test_matrix.py -k bob-of-north-ann-of-north",
     ),
     Mutation(
         "the staff of one tenant erase what a project keeps of another's people",

@@ -33,6 +33,8 @@ YEAR_S = 365 * 86_400
 # For the reference: one mode, several, or none for the default.
 ONE_MODE: JsonObject = {"enum": list(get_args(StreamMode))}
 MODES = WithJsonSchema({"anyOf": [ONE_MODE, {"type": "array", "items": ONE_MODE}, {"type": "null"}]})
+# For the reference: what clients may send as they like.
+IGNORED: JsonObject = {"description": "Ignored: a thread that was there before is never deleted by its run"}
 
 
 def default_modes() -> list[StreamMode]:
@@ -110,7 +112,7 @@ class RunCreate(RunCreateStateless):
     multitask_strategy: MultitaskStrategy = "enqueue"
     if_not_exists: Literal["create", "reject"] = "reject"
     strict_resume: bool = False
-    on_completion: Literal["keep"] = "keep"  # a thread that was there before is never deleted by its run
+    on_completion: Annotated[Literal["keep"], WithJsonSchema(IGNORED)] = "keep"
 
     @field_validator("on_completion", mode="before")
     @classmethod
