@@ -8,7 +8,17 @@ from tests.servers import Live, live, said
 
 __all__ = ["stack_url"]
 
-TABLES = {"thread", "runs", "run_order", "queue", "events", "checkpoints", "checkpoint_index"}
+TABLES = {
+    "thread",
+    "runs",
+    "run_order",
+    "queue",
+    "events",
+    "checkpoints",
+    "checkpoint_index",
+    "approvals",
+    "letters",
+}
 LONG = "0123456789" * 1000
 
 
