@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from bench import measures, peer, rest, servers, streams
+from bench import decisions, measures, peer, rest, servers, streams
 from bench.measures import APART, DEV, FULL, PEER, QUICK, Length, Row, Stages
 from bench.report import describe, machine, show
 from bench.rest import made
@@ -104,6 +104,7 @@ def resting_rows(folder: Path, program: Path | None, length: Length) -> Iterator
     yield from rest.start_rows(folder / "starts", program, length)
     yield rest.idle_row(made(folder / "idle"), length)
     yield from streams.way_rows(made(folder / "way"), length)
+    yield from decisions.decision_rows(made(folder / "decisions"), length)
     yield from streams.idle_rows(made(folder / "streams"), length)
 
 

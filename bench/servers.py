@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,18 +49,25 @@ def holdfast_dev(folder: Path, config: Path = BENCH) -> Iterator[Server]:
 
 
 @contextmanager
-def holdfast_apart(folder: Path, config: Path = BENCH, *, worker: bool = True) -> Iterator[Server]:
+def holdfast_apart(
+    folder: Path,
+    config: Path = BENCH,
+    *,
+    worker: bool = True,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
     """`holdfast serve` and `holdfast worker`, one each, on a Valkey set up like the embedded one."""
     port = free_port()
     with ExitStack() as stack:
         url = stack.enter_context(embedded(folder / "data"))
         serve = holdfast("serve", "--config", str(config), "--port", str(port))
-        api = stack.enter_context(process(serve, folder, REDIS_URL=url))
+        api = stack.enter_context(process(serve, folder, settings=settings, REDIS_URL=url))
         # Valkey is the bench's own child here.
         pids = {"serve": api.pid, "valkey": valkey_pid(url)}
         if worker:
             work = holdfast("worker", "--config", str(config))
-            pids["worker"] = stack.enter_context(process(work, folder / "worker", REDIS_URL=url)).pid
+            working = process(work, folder / "worker", settings=settings, REDIS_URL=url)
+            pids["worker"] = stack.enter_context(working).pid
         yield Server(port, wait_ready(api, port, folder), pids, url)
 
 
@@ -93,13 +100,19 @@ def holdfast(*args: str) -> list[str]:
 
 @contextmanager
 def process(
-    command: Sequence[str], folder: Path, *, cwd: Path = ROOT, **environment: str
+    command: Sequence[str],
+    folder: Path,
+    *,
+    cwd: Path = ROOT,
+    settings: Mapping[str, str] | None = None,
+    **environment: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process with none of the developer's own settings; its output goes to `log` in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS + THEIRS)}
     # Set, though empty: what a developer's .env says must not be measured.
-    env = {**kept, "OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", "LANGSMITH_TRACING": "false", **environment}
+    ours = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", "LANGSMITH_TRACING": "false"}
+    env = {**kept, **ours, **(settings or {}), **environment}
     with (folder / "log").open("wb") as log:
         started = subprocess.Popen(
             command, cwd=cwd, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

@@ -12,11 +12,14 @@ import pytest
 
 from tests.chaos.crowd import crowd
 from tests.chaos.deaf import deaf
+from tests.chaos.failpoints import failpoints
 from tests.chaos.idle import idle
 from tests.chaos.killing import chaos
 from tests.chaos.limits import limits
 from tests.chaos.overload import overload
+from tests.chaos.races import races
 from tests.chaos.reconnects import reconnects
+from tests.chaos.refunds import refunds
 from tests.chaos.rolling import rolling
 from tests.chaos.sites import Report
 from tests.chaos.soak import soak
@@ -30,6 +33,9 @@ SCENARIOS: dict[str, Callable[[Zygote, Path, float], Awaitable[Report]]] = {
     "chaos": chaos,
     "zombies": zombies,
     "takeovers": takeovers,
+    "refunds": refunds,
+    "races": races,
+    "failpoints": failpoints,
     "rolling": rolling,
     "overload": overload,
     "limits": limits,

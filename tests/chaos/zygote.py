@@ -24,6 +24,7 @@ from typing import Any
 from holdfast.cli import processes
 from holdfast.project import load_project
 from holdfast.redis.embedded import die_with_parent
+from tests.chaos.failing import arm
 from tests.servers import ROOT, clean_environment
 
 CONFIG = Path(__file__).parent / "langgraph.json"
@@ -167,6 +168,8 @@ def become(order: Mapping[str, Any]) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    if point := os.environ.get("CHAOS_FAIL_AT"):
+        arm(point)
     processes.run(KINDS[order["kind"]], CONFIG, *order["args"])
 
 
