@@ -101,4 +101,25 @@ MUTATIONS = (
         "    return True",
         "tests/faults/test_disk.py",
     ),
+    Mutation(
+        "the bank is asked under another key each time",
+        "tools/refunds.py",
+        "await provider.refund(row.request_id,",
+        "await provider.refund(__import__('uuid').uuid4().hex,",
+        "tests/chaos/test_chaos.py -k failpoints",
+    ),
+    Mutation(
+        "a step that is done again asks for another refund",
+        "graph/minting.py",
+        'made_id("asked",',
+        "made_id(__import__('uuid').uuid4(),",
+        "tests/chaos/test_chaos.py -k failpoints",
+    ),
+    Mutation(
+        "the ledger knows nothing of what was asked before",
+        "tools/refunds.py",
+        "    known = await fetch_entry(connection, request_id)\n    if known is None:",
+        "    known = None\n    if known is None:",
+        "tests/chaos/test_chaos.py -k failpoints",
+    ),
 )

@@ -48,6 +48,7 @@ PUT = "holdfast.redis.checkpoints:ThreadCheckpoints.put"
 PAID = Moment("after", "graph.outcomes:apply_refund")
 
 POINTS: dict[str, Sequence[Moment]] = {
+    "between the request's row and its checkpoint": [Moment("after", "graph.minting:ask_refund")],
     "before the question is saved": [Moment("before", WRITES, asks)],
     "after the question is saved": [Moment("after", WRITES, asks)],
     "before the question is parked": [Moment("before", FINISH, parks)],
