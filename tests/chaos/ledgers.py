@@ -11,6 +11,8 @@ from graph.demo.bank import Kept
 from holdfast.core.platform import Platform
 from holdfast.redis import approvals, audit
 from tests.chaos.shops import Market, Wish
+from tests.waiting import wait_until
+from tools.errors import ShopUnavailable
 from tools.reconciling import reconcile
 from tools.refunds import UNFINISHED
 from tools.shop.schema import Record, orders, refund_requests, refunds
@@ -35,9 +37,20 @@ class Books:
         return {key: entry for key, entry in self.ledger.items() if entry.status == "settled"}
 
 
+async def back(market: Market) -> bool:
+    """Whether the shop's database answers: it may have been killed just now."""
+    try:
+        async with market.shop.read() as connection:
+            await connection.execute(select(orders).limit(1))
+    except ShopUnavailable:
+        return False
+    return True
+
+
 async def read_books(market: Market) -> Books:
     """As they stand when the bank was asked about all that had been left open."""
     market.bank.trouble()
+    await wait_until(lambda: back(market), "the shop's database is back", 120, every_s=0.5)
     while any(
         entry.status not in UNFINISHED
         for entry in await reconcile(market.shop, market.provider, AT_ONCE, older_than=NOW)
