@@ -18,7 +18,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -150,6 +150,8 @@ class DemoBank(Loopback):
             asked = Asked.model_validate_json(await request.body())
         except ValidationError as error:
             return JSONResponse({"reason": str(error)}, 422)
+        except ClientDisconnect:
+            return Response(status_code=400)  # to nobody: who asked is gone before it was said
         trouble = self._troubles.popleft() if self._troubles else None
         if trouble is not None and trouble.kind == "error":
             return JSONResponse({"reason": "the bank is out of order"}, 500)

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import select
 
@@ -12,7 +13,7 @@ from holdfast.core.platform import Platform
 from holdfast.redis import approvals, audit
 from tests.chaos.shops import Market, Wish
 from tests.waiting import wait_until
-from tools.errors import ShopUnavailable
+from tools.errors import LookupFailed
 from tools.reconciling import reconcile
 from tools.refunds import UNFINISHED
 from tools.shop.schema import Record, orders, refund_requests, refunds
@@ -37,20 +38,10 @@ class Books:
         return {key: entry for key, entry in self.ledger.items() if entry.status == "settled"}
 
 
-async def back(market: Market) -> bool:
-    """Whether the shop's database answers: it may have been killed just now."""
-    try:
-        async with market.shop.read() as connection:
-            await connection.execute(select(orders).limit(1))
-    except ShopUnavailable:
-        return False
-    return True
-
-
 async def read_books(market: Market) -> Books:
     """As they stand when the bank was asked about all that had been left open."""
     market.bank.trouble()
-    await wait_until(lambda: back(market), "the shop's database is back", 120, every_s=0.5)
+    await wait_until(partial(is_back, market), "the shop's database is back", 60)
     while any(
         entry.status not in UNFINISHED
         for entry in await reconcile(market.shop, market.provider, AT_ONCE, older_than=NOW)
@@ -67,6 +58,15 @@ async def read_books(market: Market) -> Books:
             decisions[row.request_id] = found.decision["value"]["decisions"][0]["type"]
     ledger = {entry.request_id: entry for entry in entries}
     return Books(asked, ledger, bought, {kept.key: kept for kept in market.bank.refunds}, decisions)
+
+
+async def is_back(market: Market) -> bool:
+    """Whether the shop's database answers: it may have been killed just now."""
+    try:
+        await market.shop.ping()
+    except LookupFailed:
+        return False
+    return True
 
 
 async def judge(market: Market, wanted: Sequence[Wish]) -> list[str]:

@@ -17,7 +17,7 @@ from tests.chaos.sites import Report, site
 from tests.chaos.zygote import Zygote
 
 REFUNDS = 10_000
-SHORTER = 0.5  # of a short form: a refund takes a tenth of a second of everything
+SHORTER = 0.3  # of a short form: a refund takes a tenth of a second of everything
 AT_ONCE = 40
 GIVE_UP_S = 1800
 SETTINGS = {"LEASE_S": "1", "MAX_ATTEMPTS": "1000000"}

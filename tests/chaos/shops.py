@@ -168,7 +168,8 @@ async def open_replica(place: Site) -> httpx.AsyncClient:
     await place.serve(port)
     url = f"http://127.0.0.1:{port}"
     await wait_ready(url)
-    return httpx.AsyncClient(base_url=url, timeout=30)
+    # A server hangs up on idle connections after five seconds: none may be used so late.
+    return httpx.AsyncClient(base_url=url, timeout=30, limits=httpx.Limits(keepalive_expiry=1))
 
 
 async def stock(wanted: Sequence[Wish], placed: datetime, connection: AsyncConnection) -> None:

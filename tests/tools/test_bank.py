@@ -126,6 +126,21 @@ async def start_bank(path: Path, port: int) -> asyncio.subprocess.Process:
     return process
 
 
+async def test_who_hangs_up_before_he_has_said_what_he_wants_is_no_fault(
+    bank: DemoBank, provider: SimulatedProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = httpx.URL(bank.url)
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    head = b"POST /refunds HTTP/1.1\r\nhost: bank\r\ncontent-length: 100\r\nexpect: 100-continue\r\n\r\n"
+    writer.write(head)
+    assert b"100" in await reader.readline()  # it reads what is to come
+    writer.close()
+    await writer.wait_closed()
+    await provider.refund("r1", "pay-1", TEN)
+    assert [kept.key for kept in bank.refunds] == ["r1"]
+    assert caplog.messages == []
+
+
 async def test_a_bank_that_is_killed_forgets_nothing(tmp_path: Path) -> None:
     port, path = free_port(), tmp_path / "bank.db"
     first = await start_bank(path, port)
