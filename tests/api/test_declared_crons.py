@@ -1,6 +1,7 @@
 """The crons of langgraph.json: there once, whoever starts, and as the file has them."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -136,7 +137,8 @@ async def test_a_worker_makes_them_when_it_starts(redis_url: str, tmp_path: Path
 
 
 def write(folder: Path, crons: Any) -> Path:
-    (folder / "ticking.py").write_text(
+    module = f"ticking_{uuid.uuid4().hex}"  # of its own: Python imports a name once
+    (folder / f"{module}.py").write_text(
         "from pathlib import Path\n"
         "from langgraph.graph import START, StateGraph\n"
         "async def run(state: dict) -> dict:\n"
@@ -145,7 +147,7 @@ def write(folder: Path, crons: Any) -> Path:
         "only = StateGraph(dict).add_node('run', run).add_edge(START, 'run').compile()\n"
     )
     config = folder / "langgraph.json"
-    graphs = {"only": "./ticking.py:only"}
+    graphs = {"only": f"./{module}.py:only"}
     config.write_bytes(orjson.dumps({"graphs": graphs, "holdfast": {"crons": crons}}))
     return config
 
