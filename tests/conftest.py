@@ -7,6 +7,19 @@ import pytest
 from tests.servers import Live, live, replicated, valkey
 from tests.waiting import wait_until
 
+# Files that take minutes: begun last, they would have a core to themselves while the others idle.
+LONG = (
+    "chaos/test_chaos.py",
+    "e2e/test_dialogue.py",
+    "tools/test_money_rules.py",
+    "webhooks/test_delivery.py",
+)
+
+
+@pytest.hookimpl(trylast=True)  # when the order has been drawn
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.partition("::")[0].endswith(LONG))
+
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:

@@ -40,7 +40,7 @@ async def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def limits(stage: DemoModel) -> Settings:
-    return Settings(openai_base_url=stage.base_url, model_idle_s=0.4, model_total_s=5, retry_wait_s=0.2)
+    return Settings(openai_base_url=stage.base_url, model_idle_s=1.5, model_total_s=8, retry_wait_s=0.2)
 
 
 @pytest.fixture(scope="session")
