@@ -96,7 +96,9 @@ async def test_no_entry_is_lost_to_a_search_in_its_midst(engine: Engine) -> None
                 await one.finish(claim)
                 done.add(entry.thread_id)
 
-    await asyncio.wait_for(asyncio.gather(work(), search()), 30)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:  # where one fails, the other ends too
+        group.create_task(work())
+        group.create_task(search())
     assert await engine.ready() == 0
 
 
