@@ -329,6 +329,7 @@ async def test_a_run_that_fails_leaves_its_threads_requests_open(server: Live) -
     async with server.http("ann") as ann:
         one = await ask_one(ann)
         thread_id = one.partition(":")[0]
+        await ann.patch(f"/threads/{thread_id}", json={"ttl": {"ttl": 10}})
         await ann.post(f"/threads/{thread_id}/runs/wait", json={"assistant_id": "fail", "input": {}})
         assert (await shown(ann, one))["status"] == "open"
         assert await server.platform.client.call("TTL", server.platform.keys.thread(thread_id)) == -1
