@@ -31,8 +31,8 @@ run: install ## start the server with the demo agent: embedded Valkey, API and w
 	@exec $(BIN)/holdfast dev $(ARGS)
 
 .PHONY: test
-test: install ## run the tests, three files at once (ARGS="-k words" picks some)
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: install ## run the tests, two files at once (ARGS="-k words" picks some)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: bench
 bench: install ## measure against langgraph dev (ARGS=--quick for a shorter look)

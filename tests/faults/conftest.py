@@ -51,8 +51,10 @@ class Valkey:
 
     def start(self, *options: str) -> None:
         given = ("--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder))
-        kept = ("--appendonly", "yes", "--save", "", "--logfile", str(self.folder / "log"))
-        self.process = subprocess.Popen([binary(), *given, *kept, *options], stdout=subprocess.DEVNULL)
+        # Under `everysec` a killed server may lose what it has acknowledged while the disk was slow.
+        kept = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
+        log = ("--logfile", str(self.folder / "log"))
+        self.process = subprocess.Popen([binary(), *given, *kept, *log, *options], stdout=subprocess.DEVNULL)
 
     async def ready(self) -> None:
         async def up() -> bool:
