@@ -100,6 +100,17 @@ async def test_a_gap_is_told(server: Live) -> None:
             assert [event.name for event in feed.events] == ["gap", "requested"]
 
 
+async def test_a_feed_that_cannot_be_read_ends_instead_of_being_silent(redis_url: str) -> None:
+    async with live(redis_url) as server, server.http("ann") as ann:
+        platform = server.platform
+        one = await ask_one(ann)
+        tenant = await platform.client.call("HGET", platform.keys.thread(one.partition(":")[0]), "tenant")
+        log = platform.keys.events(platform.keys.feed(0, tenant.decode()))
+        await platform.client.call("XADD", log, "*", "e", "nothing that we write")
+        with pytest.raises(httpx.RemoteProtocolError):
+            await ann.get("/approvals/stream", headers={"Last-Event-ID": "0"})
+
+
 @pytest.mark.parametrize("text", ["x", "1.2", "-1", "1.", "²"])
 async def test_an_id_that_is_none_is_refused(server: Live, text: str) -> None:
     async with server.http("ann") as ann:

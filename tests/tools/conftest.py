@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from graph.demo.bank import DemoBank
 from tests.tools.databases import Clock, create_database, passing_database, run_postgres, set_up
 from tests.tools.policies import LENIENT
+from tools.payments.simulated import SimulatedProvider
 from tools.shop import Shop
 
 
@@ -75,3 +77,16 @@ async def strict_shop(url: str, clock: Clock) -> AsyncIterator[Shop]:
     """The same with the policy that comes along."""
     async with Shop.open(url, clock=clock) as shop:
         yield shop
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Iterator[DemoBank]:
+    bank = DemoBank(tmp_path / "bank.db", scripting=True).start()
+    yield bank
+    bank.close()
+
+
+@pytest.fixture
+async def provider(bank: DemoBank) -> AsyncIterator[SimulatedProvider]:
+    async with SimulatedProvider(bank.url, timeout_s=1) as provider:
+        yield provider

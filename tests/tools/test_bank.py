@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -23,19 +23,6 @@ from tools.payments.simulated import SimulatedProvider
 
 TEN = Money(1000, "CNY")
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def bank(tmp_path: Path) -> Iterator[DemoBank]:
-    bank = DemoBank(tmp_path / "bank.db", scripting=True).start()
-    yield bank
-    bank.close()
-
-
-@pytest.fixture
-async def provider(bank: DemoBank) -> AsyncIterator[SimulatedProvider]:
-    async with SimulatedProvider(bank.url, timeout_s=1) as provider:
-        yield provider
 
 
 async def test_one_key_is_one_refund(bank: DemoBank, provider: SimulatedProvider) -> None:

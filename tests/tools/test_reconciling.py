@@ -3,11 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from graph.demo.bank import DemoBank, Trouble
 from tests.tools.asking import asked
@@ -23,19 +19,6 @@ from tools.payments.simulated import SimulatedProvider
 from tools.reconciling import A_WHILE, NEWS_FOR, News, list_news, note_told, reconcile
 from tools.refunds import RefundStatus, apply_refund, find_refunds
 from tools.shop import Shop
-
-
-@pytest.fixture
-def bank(tmp_path: Path) -> Iterator[DemoBank]:
-    bank = DemoBank(tmp_path / "bank.db", scripting=True).start()
-    yield bank
-    bank.close()
-
-
-@pytest.fixture
-async def provider(bank: DemoBank) -> AsyncIterator[SimulatedProvider]:
-    async with SimulatedProvider(bank.url, timeout_s=1) as provider:
-        yield provider
 
 
 async def left_open(shop: Shop, count: int) -> list[str]:

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -15,8 +15,10 @@ from holdfast.redis import approvals as stored
 from holdfast.redis.lua import Place
 from holdfast.redis.records import Caller
 from holdfast.redis.stream import Reader, Stored
+from holdfast.redis.timers import server_time
 
 Row = tuple[str, str, dict[str, Any]]  # id, type, data
+Queue = asyncio.Queue[tuple[int, list[Stored]]]  # of lanes and what happened in them
 
 
 @dataclass(slots=True)
@@ -38,35 +40,42 @@ class Feed:
 
     async def rows(self) -> AsyncIterator[Row]:
         """What happens; after a gap, first that there was one: then the approvals are to be listed again."""
-        queue: asyncio.Queue[tuple[int, list[Stored]]] = asyncio.Queue(maxsize=8)
+        queue: Queue = asyncio.Queue(maxsize=8)
         for lane, name in enumerate(self.names):
             task = asyncio.create_task(self._read(lane, name, queue), name=f"approvals of lane {lane}")
             self._tasks.append(task)
         while True:
             lane, batch = await queue.get()
+            if not batch:
+                await self._tasks[lane]  # raises what its reader failed with
+                return
+            now = await server_time(self.platform.client)
             if batch[0].place.seq > self.places[lane].seq + 1:
                 yield self._id(), "gap", {}
             for one in batch:
                 self.places[lane] = one.place
-                if row := await self._render(orjson.loads(one.event.data)):
+                if row := await self._render(orjson.loads(one.event.data), now):
                     yield row
 
-    async def _read(self, lane: int, name: str, queue: asyncio.Queue[tuple[int, list[Stored]]]) -> None:
-        events = self.platform.hub.events(name, self.readers[lane], self.places[lane])
-        with suppress(asyncio.CancelledError):
-            async for batch in events:
+    async def _read(self, lane: int, name: str, queue: Queue) -> None:
+        """Ends only with an error, which an empty batch tells of: a client that is cut off comes back."""
+        try:
+            async for batch in self.platform.hub.events(name, self.readers[lane], self.places[lane]):
                 await queue.put((lane, batch))
+        except Exception:
+            await queue.put((lane, []))
+            raise
 
-    async def _render(self, event: dict[str, Any]) -> Row | None:
+    async def _render(self, event: dict[str, Any], now: datetime) -> Row | None:
         platform = self.platform
-        approval = await stored.read(platform.client, platform.keys, event["thread_id"], event["request_id"])
-        named = {"approval_id": f"{event['thread_id']}:{event['request_id']}", "type": event["type"]}
+        place = event["thread_id"], event["request_id"]
+        approval = await stored.read(platform.client, platform.keys, *place)
+        named = {"approval_id": stored.approval_id(*place), "type": event["type"]}
         if approval is None:  # it went with its thread
             return (self._id(), event["type"], named) if self.caller.staff else None
         if not await approvals.may_see(platform, self.caller, approval):
             return None
-        shown = approvals.describe(approval, await stored.server_time(platform.client))
-        return self._id(), event["type"], {**named, "approval": shown}
+        return self._id(), event["type"], {**named, "approval": approvals.describe(approval, now)}
 
     def _id(self) -> str:
         return ".".join(str(place.seq) for place in self.places)

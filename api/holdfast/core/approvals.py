@@ -15,7 +15,7 @@ import orjson
 from holdfast.core import answers, threads
 from holdfast.core.answers import Pending
 from holdfast.core.platform import Platform
-from holdfast.core.votes import check_claim, check_open, check_role, claimed, dumped, judge
+from holdfast.core.votes import check_claim, check_open, check_role, claimed, judge
 from holdfast.errors import (
     ApprovalNotFound,
     Conflict,
@@ -28,9 +28,10 @@ from holdfast.errors import (
 )
 from holdfast.redis import approvals as stored
 from holdfast.redis import audit
-from holdfast.redis.approvals import Act, Approval, Ballot
+from holdfast.redis.approvals import Act, Approval, Ballot, dumped
 from holdfast.redis.lua import Raced
 from holdfast.redis.records import Caller, ThreadRecord
+from holdfast.redis.timers import server_time
 from holdfast.wire.approvals import ApprovalSearch
 
 T = TypeVar("T")
@@ -51,10 +52,6 @@ class Answers:
 
 
 # found
-
-
-def approval_id(approval: Approval) -> str:
-    return f"{approval.thread_id}:{approval.request_id}"
 
 
 async def find(platform: Platform, caller: Caller, thread_id: str, request_id: str) -> Approval:
@@ -89,7 +86,7 @@ async def may_read(platform: Platform, caller: Caller, approval: Approval) -> bo
 
 async def search(platform: Platform, caller: Caller, wanted: ApprovalSearch) -> tuple[list[Approval], int]:
     """A page, and how many there are: those that wait, next due first, before the others, newest first."""
-    now = await stored.server_time(platform.client)
+    now = await server_time(platform.client)
     found = [one async for one in matching(platform, caller, wanted, now)]
     found.sort(key=lambda one: urgency(one, wanted.sort_by))
     return found[wanted.offset : wanted.offset + wanted.limit], len(found)
@@ -132,7 +129,7 @@ def urgency(approval: Approval, sort_by: str) -> tuple[bool, float, str]:
 def describe(approval: Approval, now: datetime) -> dict[str, Any]:
     card, decision, claim = approval.card, approval.decision, claimed(approval, now)
     return {
-        "approval_id": approval_id(approval),
+        "approval_id": approval.approval_id,
         "request_id": approval.request_id,
         "thread_id": approval.thread_id,
         "interrupt_id": approval.interrupt_id,
@@ -157,7 +154,7 @@ async def view(platform: Platform, caller: Caller, thread_id: str, request_id: s
     """A request with its figures and its history; that somebody has looked at them is part of it."""
     client, keys = platform.client, platform.keys
     approval = await find(platform, caller, thread_id, request_id)
-    now = await stored.server_time(client)
+    now = await server_time(client)
     await stored.note_view(client, keys, approval, await act_of(platform, caller, approval, "viewed"), now)
     question = await stored.read_question(client, keys, thread_id, request_id)
     history = await stored.read_history(client, keys, thread_id, request_id)
@@ -173,7 +170,7 @@ def happening(line: Mapping[str, Any]) -> dict[str, Any]:
 
 async def claim(platform: Platform, caller: Caller, approval: Approval, seconds: int) -> Approval:
     """Takes a request in hand for a while. Raises as `votes.judge` does, and `Raced`."""
-    now = await stored.server_time(platform.client)
+    now = await server_time(platform.client)
     check_open(approval, now)
     check_role(approval, caller)
     check_claim(approval, caller, now)
@@ -184,7 +181,7 @@ async def claim(platform: Platform, caller: Caller, approval: Approval, seconds:
 
 async def release(platform: Platform, caller: Caller, approval: Approval) -> Approval:
     """Lets go of a claim; who holds none has nothing to do. Raises as `votes.judge` does, and `Raced`."""
-    now = await stored.server_time(platform.client)
+    now = await server_time(platform.client)
     check_open(approval, now)
     check_claim(approval, caller, now)
     if claimed(approval, now) is None:
@@ -194,15 +191,23 @@ async def release(platform: Platform, caller: Caller, approval: Approval) -> App
 
 
 async def change(
-    platform: Platform, approval: Approval, act: Act, fields: Mapping[str, str], now: datetime
+    platform: Platform, approval: Approval, act: Act, fields: Mapping[str, str], now: datetime, **times: Any
 ) -> Approval:
-    """The request with other fields. Raises `Raced` when it was changed meanwhile."""
+    """The request with other fields, and other times where they are given (`due`, `wake`).
+
+    Raises `Raced` when it was changed meanwhile.
+    """
     client, keys = platform.client, platform.keys
-    times = {"due": approval.due, "wake": approval.wake}
+    times = {"due": approval.due, "wake": approval.wake, **times}
     if not await stored.change(client, keys, approval, act, fields, now=now, **times):
         raise Raced(approval.request_id)
-    changed = await stored.read(client, keys, approval.thread_id, approval.request_id)
-    return changed or approval
+    return await as_it_is(platform, approval)
+
+
+async def as_it_is(platform: Platform, approval: Approval) -> Approval:
+    """The request by now; as it was, when it has gone with its thread."""
+    found = await stored.read(platform.client, platform.keys, approval.thread_id, approval.request_id)
+    return found or approval
 
 
 async def insist(
@@ -244,7 +249,7 @@ async def show(platform: Platform, error: HoldfastError, thread_id: str, request
     """Adds the request, as it is now, to what is said of the error."""
     approval = await stored.read(platform.client, platform.keys, thread_id, request_id)
     if approval:
-        error.more = {"approval": describe(approval, await stored.server_time(platform.client))}
+        error.more = {"approval": describe(approval, await server_time(platform.client))}
 
 
 async def act_of(platform: Platform, caller: Caller, approval: Approval, kind: str, said: Any = None) -> Act:
@@ -262,7 +267,7 @@ async def ballot(platform: Platform, caller: Caller, approval: Approval, answer:
     """What an answer comes to. Raises as `votes.judge` does."""
     client, keys = platform.client, platform.keys
     question = await stored.read_question(client, keys, approval.thread_id, approval.request_id)
-    verdict = judge(approval, question or {}, caller, answer, await stored.server_time(client))
+    verdict = judge(approval, question or {}, caller, answer, await server_time(client))
     act = await act_of(platform, caller, approval, verdict.act, verdict.said)
     return Ballot(
         approval.request_id,
@@ -313,7 +318,7 @@ async def kept(platform: Platform, thread: ThreadRecord, one: Pending) -> Approv
             "assistant_id": thread.metadata.get("assistant_id"),
         }
         asked = stored.ask(one.interrupt_id, one.value, about)
-        now = await stored.server_time(client)
+        now = await server_time(client)
         await stored.adopt(client, keys, thread.thread_id, thread.tenant, asked, now)
         found = await stored.read(client, keys, thread.thread_id, request_id)
     if found is None:

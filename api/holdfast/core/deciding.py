@@ -4,15 +4,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from holdfast.core import approvals, assistants, runs
 from holdfast.core.platform import Platform
-from holdfast.core.votes import decide, dumped
+from holdfast.core.votes import decide
 from holdfast.errors import Conflict
 from holdfast.redis import approvals as stored
 from holdfast.redis import audit, lua
-from holdfast.redis.approvals import Act, Approval, Ballot
-from holdfast.redis.lua import Raced
+from holdfast.redis.approvals import Act, Approval, Ballot, dumped
 from holdfast.redis.records import Caller
+from holdfast.redis.timers import server_time
 from holdfast.wire.approvals import Decide
 from holdfast.wire.runs import RunCreate
 
@@ -41,20 +43,18 @@ async def vote(
 async def cast(platform: Platform, caller: Caller, approval: Approval, ballot: Ballot) -> Approval:
     """Stores a vote, or the decision that it makes with the run that carries it out. Raises `Raced`."""
     if not ballot.decision:
-        now = await stored.server_time(platform.client)
+        now = await server_time(platform.client)
         fields = {":votes": ballot.votes, ":claim": ""}
         return await approvals.change(platform, approval, ballot.act, fields, now)
     await enqueue(platform, caller, approval, ballot)
-    changed = await stored.read(platform.client, platform.keys, approval.thread_id, approval.request_id)
-    return changed or approval
+    return await approvals.as_it_is(platform, approval)
 
 
 async def enqueue(platform: Platform, caller: Caller, approval: Approval, ballot: Ballot) -> None:
     spec = assistants.find(platform, approval.card["assistant_id"] or approval.card["graph_id"])
     asked = RunCreate(assistant_id=spec.graph_id)
     request = runs.new_request(approval.thread_id, asked, spec, caller)
-    answers = approvals.Answers(ballots=[ballot])
-    request |= {"resume": answers.resume, "decisions": answers.decisions}
+    request |= {"resume": {}, "decisions": {ballot.request: orjson.loads(ballot.decision)}}
     submission = lua.Submission(
         approval.thread_id,
         request["run_id"],
@@ -79,7 +79,7 @@ async def look(platform: Platform, thread_id: str, request_id: str) -> int | Non
     """
     client, keys = platform.client, platform.keys
     approval = await stored.read(client, keys, thread_id, request_id)
-    now = await stored.server_time(client)
+    now = await server_time(client)
     if approval is None or approval.status != "open" or approval.wake is None:
         return None
     if approval.due and approval.due <= now:
@@ -87,7 +87,7 @@ async def look(platform: Platform, thread_id: str, request_id: str) -> int | Non
     elif approval.wake > now:
         return round(approval.wake.timestamp() * 1000)
     else:
-        await change(platform, approval, Act("reminded"), {}, now, wake=approval.due, due=approval.due)
+        await approvals.change(platform, approval, Act("reminded"), {}, now, wake=approval.due)
     return None
 
 
@@ -99,15 +99,7 @@ async def expire(platform: Platform, approval: Approval, now: datetime) -> None:
     longer = now + ((approval.due or now) - datetime.fromisoformat(approval.card["created_at"]))
     fields = {":roles": dumped(others), ":votes": "[]", ":claim": ""}
     act = Act("escalated", said=dumped({"roles": others}))
-    await change(platform, approval, act, fields, now, due=longer, wake=longer)
-
-
-async def change(
-    platform: Platform, approval: Approval, act: Act, fields: dict[str, str], now: datetime, **times: Any
-) -> None:
-    """Changes a request and its times; the script sets the timer. Raises `Raced`."""
-    if not await stored.change(platform.client, platform.keys, approval, act, fields, now=now, **times):
-        raise Raced(approval.request_id)
+    await approvals.change(platform, approval, act, fields, now, due=longer, wake=longer)
 
 
 def escalated(approval: Approval) -> list[str] | None:

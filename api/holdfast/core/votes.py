@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from holdfast.core.answers import read_decisions
 from holdfast.errors import Conflict, Forbidden, NothingPending
 from holdfast.redis.approvals import Approval
@@ -118,7 +116,3 @@ def check_claim(approval: Approval, caller: Caller, now: datetime) -> None:
 def claimed(approval: Approval, now: datetime) -> dict[str, Any] | None:
     claim = approval.claim
     return claim if claim and datetime.fromisoformat(claim["until"]) > now else None
-
-
-def dumped(value: Any) -> str:
-    return orjson.dumps(value).decode()

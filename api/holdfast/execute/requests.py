@@ -10,7 +10,7 @@ from langgraph.types import Interrupt, StateSnapshot
 from holdfast.events import dump
 from holdfast.execute.inputs import read_request_id
 from holdfast.redis import audit
-from holdfast.redis.approvals import Act, Asked, Requests, Told, ask, read_cards
+from holdfast.redis.approvals import Act, Asked, Requests, Told, ask, dumped, read_cards
 from holdfast.redis.claims import Claim
 from holdfast.redis.client import Client, insist
 from holdfast.redis.keys import Keys
@@ -29,9 +29,10 @@ class Asking:
     async def read(
         self, snapshot: StateSnapshot | None, answered: Collection[str], status: str, *, heed: bool
     ) -> Requests:
-        """How they stand. `answered` are those whose answer the graph was given in this attempt.
+        """How they stand; without a snapshot nothing waits. `answered` are those whose answer the graph was
+        given in this attempt.
 
-        Without a snapshot it is not known what waits. Raises `Invalid` for a policy that makes no sense.
+        Raises `Invalid` for a policy that makes no sense.
         """
         carried = {*answered, *(self._claim.request.get("decisions") or ())}
         waiting = questions(snapshot)
@@ -47,7 +48,7 @@ class Asking:
             for request_id, interrupt in waiting.items()
         ]
         gone = self._gone(waiting) if status == "success" else []
-        outcome = orjson.dumps({"run_id": self._claim.run_id, "status": status}).decode()
+        outcome = dumped({"run_id": self._claim.run_id, "status": status})
         done = [Told(one, Act("carried_out", said=outcome)) for one in carried.difference(waiting)]
         return Requests(heed, asked, gone, done)
 
@@ -84,4 +85,4 @@ def questions(snapshot: StateSnapshot | None) -> dict[str, Interrupt]:
 def told_gone(request: str, successor: str | None) -> Told:
     if successor is None:
         return Told(request, Act("withdrawn"), "withdrawn")
-    return Told(request, Act("superseded", said=orjson.dumps({"by": successor}).decode()), "superseded")
+    return Told(request, Act("superseded", said=dumped({"by": successor})), "superseded")

@@ -13,6 +13,8 @@ from holdfast.redis.audit import digest
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
 from holdfast.redis.outbox import box_keys
+from holdfast.redis.records import timestamp_us
+from holdfast.redis.timers import SEPARATOR
 from holdfast.wire.approvals import ApprovalStatus, read_policy
 
 REQUESTS = ("sha256", "audit", "outbox", "approvals")  # the scripts that change a request are made of these
@@ -21,7 +23,6 @@ VIEW_APPROVAL = Script.load("thread", *REQUESTS, "view_approval")
 ADOPT_APPROVAL = Script.load("thread", *REQUESTS, "adopt_approval")
 
 PAGE = 500
-UNIT = "\x1f"
 
 FIELDS = (
     "",
@@ -129,12 +130,25 @@ class Approval:
     wake: datetime | None
 
     @property
+    def approval_id(self) -> str:
+        return approval_id(self.thread_id, self.request_id)
+
+    @property
     def tenant(self) -> str:
         return str(self.card["tenant"])
 
     @property
     def owner(self) -> str:
         return str(self.card["owner"])
+
+
+def approval_id(thread_id: str, request_id: str) -> str:
+    return f"{thread_id}:{request_id}"
+
+
+def dumped(value: Any) -> str:
+    """JSON as a text, for JSON that holds it."""
+    return orjson.dumps(value).decode()
 
 
 def ask(
@@ -171,8 +185,8 @@ def ask(
         request=policy.request_id,
         answered=answered,
         interrupt=interrupt_id,
-        card=orjson.dumps(card).decode(),
-        question=orjson.dumps(question).decode(),
+        card=dumped(card),
+        question=dumped(question),
         due=milliseconds(policy.expires_at),
         wake=milliseconds(earlier(policy.remind_at, policy.expires_at)),
         act=Act("requested", actor, str(about["requester"]), digest(salt, question), tell=tell),
@@ -201,10 +215,6 @@ def approval_keys(keys: Keys, thread_id: str, tenant: str) -> list[str]:
 
 def milliseconds(moment: datetime | None) -> str:
     return "" if moment is None else str(round(moment.timestamp() * 1000))
-
-
-def microseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1_000_000)
 
 
 def read_moment(stored: bytes | None) -> datetime | None:
@@ -262,12 +272,6 @@ async def read_history(client: Client, keys: Keys, thread_id: str, request_id: s
     return [orjson.loads(line) for line in (found or b"").splitlines()]
 
 
-async def server_time(client: Client) -> datetime:
-    """By the server's clock, which all replicas share."""
-    seconds, microseconds = await client.call("TIME")
-    return datetime.fromtimestamp(int(seconds) + int(microseconds) / 1_000_000, UTC)
-
-
 async def change(
     client: Client,
     keys: Keys,
@@ -289,7 +293,7 @@ async def change(
             approval.request_id,
             approval.revision,
             secrets.token_hex(8),
-            microseconds(now),
+            timestamp_us(now),
             orjson.dumps(act),
             milliseconds(due),
             milliseconds(wake),
@@ -304,7 +308,7 @@ async def note_view(client: Client, keys: Keys, approval: Approval, act: Act, no
     await client.run(
         VIEW_APPROVAL,
         [keys.thread(approval.thread_id), *approval_keys(keys, approval.thread_id, approval.tenant)],
-        [approval.thread_id, approval.request_id, microseconds(now), orjson.dumps(act)],
+        [approval.thread_id, approval.request_id, timestamp_us(now), orjson.dumps(act)],
     )
 
 
@@ -313,7 +317,7 @@ async def adopt(client: Client, keys: Keys, thread_id: str, tenant: str, asked: 
     await client.run(
         ADOPT_APPROVAL,
         [keys.thread(thread_id), *approval_keys(keys, thread_id, tenant)],
-        [thread_id, microseconds(now), orjson.dumps(asked)],
+        [thread_id, timestamp_us(now), orjson.dumps(asked)],
     )
 
 
@@ -321,13 +325,12 @@ async def every(
     client: Client, keys: Keys, tenant: str, *, opened: bool, closed: bool
 ) -> AsyncIterator[Approval]:
     """The tenant's requests: first those that wait, next due first; then the others, newest first."""
-    for wanted, key, command in (
-        (opened, keys.open_approvals, ("ZRANGE",)),
-        (closed, keys.closed_approvals, ("ZREVRANGE",)),
+    for wanted, index, command in (
+        (opened, keys.open_approvals, "ZRANGE"),
+        (closed, keys.closed_approvals, "ZREVRANGE"),
     ):
         for lane in range(keys.lanes if wanted else 0):
-            index = key(lane, tenant)
-            async for approval in walk(client, keys, index, *command):
+            async for approval in walk(client, keys, index(lane, tenant), command):
                 yield approval
 
 
@@ -336,7 +339,7 @@ async def walk(client: Client, keys: Keys, index: str, command: str) -> AsyncIte
     members = [member.decode() for member in await client.call(command, index, 0, -1)]
     for start in range(0, len(members), PAGE):
         part = members[start : start + PAGE]
-        found = await asyncio.gather(*(read(client, keys, *member.split(UNIT, 1)) for member in part))
+        found = await asyncio.gather(*(read(client, keys, *member.split(SEPARATOR, 1)) for member in part))
         if gone := [member for member, approval in zip(part, found, strict=True) if approval is None]:
             await client.call("ZREM", index, *gone)
         for approval in found:

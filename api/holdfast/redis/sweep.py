@@ -6,9 +6,9 @@ Whoever searches threads does so for the lists that it reads; this is for those 
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
-from holdfast.redis.approvals import UNIT
 from holdfast.redis.client import Client, Script
 from holdfast.redis.keys import Keys
+from holdfast.redis.timers import SEPARATOR
 
 SWEEP = Script.load("sweep")
 PRUNE = Script.load("prune")
@@ -33,7 +33,7 @@ async def sweep(client: Client, keys: Keys, lane: int) -> AsyncIterator[int]:
 
 
 def approvals_of(keys: Keys, member: str) -> str:
-    return keys.approvals(member.partition(UNIT)[0])
+    return keys.approvals(member.partition(SEPARATOR)[0])
 
 
 async def prune_index(client: Client, index: str, key: Callable[[str], str]) -> AsyncIterator[int]:

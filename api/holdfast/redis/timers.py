@@ -5,6 +5,7 @@ be done for a kind, `core.timers` knows. A script that changes a thing and its t
 """
 
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from holdfast.redis.client import Argument, Client, Script
@@ -37,6 +38,11 @@ async def clock_ms(client: Client) -> int:
     """The server's clock, which is the same for all workers."""
     seconds, microseconds = await client.call("TIME")
     return int(seconds) * 1000 + int(microseconds) // 1000
+
+
+async def server_time(client: Client) -> datetime:
+    """As `clock_ms`, as a moment."""
+    return datetime.fromtimestamp(await clock_ms(client) / 1000, UTC)
 
 
 async def set_timer(client: Client, keys: Keys, lane: int, kind: str, id: str, due_ms: int) -> None:

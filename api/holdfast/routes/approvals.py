@@ -1,16 +1,17 @@
 """Approvals: requests that wait for a person, over all threads."""
 
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Request, Response
 
 from holdfast.core import approval_feed, approvals, deciding
 from holdfast.core.approval_feed import Feed
 from holdfast.core.approvals import describe
+from holdfast.core.platform import Platform
 from holdfast.errors import ApprovalNotFound
-from holdfast.redis import approvals as stored
 from holdfast.redis.approvals import Approval
+from holdfast.redis.timers import server_time
 from holdfast.routes.base import CallerDep, PlatformDep, answer, later, page, router
 from holdfast.routes.sse import STREAMED, event_stream
 from holdfast.wire.approvals import ApprovalDetail, ApprovalSearch, ApprovalShown, Claim, Decide
@@ -37,7 +38,7 @@ async def list_approvals(
 ) -> Response:
     """Those that wait, next due first; with another `status`, those that wait no more, newest first."""
     found, total = await approvals.search(platform, caller, wanted)
-    now = await stored.server_time(platform.client)
+    now = await server_time(platform.client)
     return page([describe(one, now) for one in found], total, wanted.offset)
 
 
@@ -109,5 +110,5 @@ async def decide_approval(
     return await shown(platform, approval, 200 if on_disk else 202)
 
 
-async def shown(platform: Any, approval: Approval, status: int = 200) -> Response:
-    return answer(describe(approval, await stored.server_time(platform.client)), status)
+async def shown(platform: Platform, approval: Approval, status: int = 200) -> Response:
+    return answer(describe(approval, await server_time(platform.client)), status)

@@ -11,6 +11,7 @@ from holdfast.events import dump
 from holdfast.redis import approvals as stored
 from holdfast.redis.outbox import Letter
 from holdfast.redis.records import RunRecord
+from holdfast.redis.timers import server_time
 
 # What people and graphs have written; the rest are ids, times and words of ours.
 CONTENT = ("metadata", "kwargs", "values", "interrupts", "error")
@@ -36,9 +37,9 @@ async def describe_approval(platform: Platform, letter: Letter) -> dict[str, Any
     told = letter.content["approval"]
     thread_id, request_id = told["thread_id"], told["request_id"]
     approval = await stored.read(platform.client, platform.keys, thread_id, request_id)
-    now = await stored.server_time(platform.client)
+    now = await server_time(platform.client)
     return {
-        "approval_id": f"{thread_id}:{request_id}",
+        "approval_id": stored.approval_id(thread_id, request_id),
         "by": told["by"],
         "said": redacted(platform, told["said"]),
         "approval": redacted(platform, approvals.describe(approval, now)) if approval else None,
