@@ -102,7 +102,7 @@ MUTATIONS = (
     Mutation(
         "an end compares no token",
         f"{SCRIPTS}/finish.lua",
-        "if redis.call('HGET', thread, 'token') ~= token then",
+        "if held[1] ~= token then",
         "if false then",
         "tests/engine/test_queue.py",
     ),
@@ -221,7 +221,7 @@ MUTATIONS = (
     Mutation(
         "what the project's rules allow is not looked at",
         "api/holdfast/redis/records.py",
-        "            and self.meets(thread.metadata)",
+        "            and self.meets(thing.metadata)",
         "",
         "tests/auth/test_project.py",
     ),

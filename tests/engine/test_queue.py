@@ -270,6 +270,16 @@ async def test_an_overtaken_worker_cannot_take_a_decision_back(engine: Engine) -
     assert set((await engine.thread()).decisions) == {"q"}
 
 
+async def test_an_overtaken_worker_is_told_no_decision(engine: Engine) -> None:
+    await engine.submit("a")
+    [entry] = await engine.queue.take(0, 1)
+    old, _new = await engine.claim_entry(entry.id), await engine.claim_entry(entry.id)
+    assert old is not None
+    await engine.submit("b", decisions={"q": {"by": ["p"], "at": "now"}})
+    with pytest.raises(Fenced):
+        await engine.finish(old, 0, Outcome("success", "interrupted", {}, None, 0, requests=waiting("q")))
+
+
 async def test_a_decision_goes_with_the_run_that_was_to_carry_it_out(engine: Engine) -> None:
     decision = {"q": {"by": ["p"], "at": "now"}}
     await engine.submit("a", decisions=decision)
