@@ -16,6 +16,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Reconnecting without a Last-Event-ID:UserWarning"),
 ]
 SHORT = 0.05
+# Their bars are milliseconds, which other tests beside them would take.
+TIMED = ("limits", "overload")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,11 @@ async def parent(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Zygo
         yield running
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+def case(name: str) -> object:
+    return pytest.param(name, marks=pytest.mark.alone if name in TIMED else ())
+
+
+@pytest.mark.parametrize("name", [case(name) for name in SCENARIOS])
 async def test_nothing_goes_wrong(name: str, parent: Zygote, tmp_path: Path) -> None:
     report = await SCENARIOS[name](parent, tmp_path, SHORT)
     assert report.problems == []
