@@ -8,6 +8,7 @@ NONE := 5# what pytest exits with when no test was picked
 
 BIN := .venv/bin
 STAMP := .venv/.installed
+NODE := tests/js/node_modules/.installed
 CODE := api graph tools deploy tests $(wildcard bench/*.py)
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 
@@ -48,6 +49,13 @@ check: install ## every gate: lint, format, types, import rules, file length, le
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m tests.gates
 	git ls-files -z --cached --others --exclude-standard | xargs -0 $(BIN)/codespell
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory check-pages; \
+	elif [ -n "$${CI:-}" ]; then echo "npm is not installed" >&2; exit 1; \
+	else echo "npm is not installed: the types of the pages are not checked"; fi
+
+.PHONY: check-pages
+check-pages: $(NODE)
+	cd tests/js && npm exec --offline -- tsc -p .
 
 .PHONY: eval
 eval: install ## let ten scripted customers judge the configured model, and print a score card
@@ -74,6 +82,10 @@ sbom: install ## write dist/holdfast.cdx.json, the list of all that is passed on
 lock: $(BIN)/uv ## write both lock files anew from pyproject.toml (ARGS="--upgrade" for newer versions)
 	@$(UV) $(COMPILE) $(ARGS) --all-extras --output-file requirements.lock pyproject.toml
 	@$(UV) $(COMPILE) $(ARGS) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+$(NODE): tests/js/package.json tests/js/package-lock.json
+	cd tests/js && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 $(STAMP): requirements.lock requirements-dev.lock pyproject.toml | $(BIN)/uv
 	@echo "installing into .venv"

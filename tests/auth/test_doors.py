@@ -15,7 +15,7 @@ from tests.auth.calling import exchange, is_refused
 from tests.auth.issuers import claims, signer
 from tests.servers import Live
 
-OPEN = {"/ok", "/", "/livez", "/readyz", "/info", "/ui", "/ui/{name}"}
+OPEN = {"/ok", "/", "/livez", "/readyz", "/info", "/ui", "/ui/{name:path}"}
 UNKNOWN = "7d9f3c1e-5a2b-4f6d-8e9a-0b1c2d3e4f50"
 
 

@@ -26,7 +26,7 @@ PATH = {
     "cron_id": "$cron",
     "assistant_id": str(uuid.uuid5(ASSISTANTS, "echo")),  # the same for all: see NOBODYS
     "namespace": "child",
-    "name": "chat.js",
+    "name:path": "chat.js",
 }
 
 
@@ -248,7 +248,7 @@ NOBODYS: dict[str, tuple[str, Case]] = {
         for path in ("/ok", "/livez", "/readyz", "/info", "/")
     },
     "GET /ui": ("a page is the same for all", Case()),
-    "GET /ui/{name}": ("a file of the pages is the same for all", Case()),
+    "GET /ui/{name:path}": ("a file of the pages is the same for all", Case()),
     "GET /openapi.json": ("the reference is the same for all", Case()),
     **{
         operation: ("the assistants are the project's graphs: the same for all", case)
@@ -265,7 +265,7 @@ NOBODYS: dict[str, tuple[str, Case]] = {
 }
 
 # Routes that the reference does not name.
-UNLISTED = {"GET /", "GET /ui", "GET /ui/{name}", "GET /openapi.json"}
+UNLISTED = {"GET /", "GET /ui", "GET /ui/{name:path}", "GET /openapi.json"}
 
 # Routes that are not there under the sign-in of this matrix, each with the reason.
 ELSEWHERE = {"POST /dev/token": "it lets everybody be anybody: under HOLDFAST_AUTH=dev, on loopback, only"}

@@ -1,11 +1,14 @@
 """How the pages are served, and that they are part of what is installed."""
 
+import re
+
 from hatchling.builders.wheel import WheelBuilder
 
 from tests.gates import ROOT
 from tests.servers import Live
 
 UI = ROOT / "api" / "holdfast" / "ui"
+FILES = [path for path in UI.rglob("*") if path.is_file()]
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -14,7 +17,7 @@ POLICY = (
 
 async def test_every_page_comes_under_the_policy(server: Live) -> None:
     async with server.http() as http:
-        for name in ("", *(f"/{path.name}" for path in UI.iterdir())):
+        for name in ("", *(f"/{path.relative_to(UI).as_posix()}" for path in FILES)):
             response = await http.get(f"/ui{name}")
             assert response.status_code == 200, name
             assert response.headers["content-security-policy"] == POLICY
@@ -22,6 +25,27 @@ async def test_every_page_comes_under_the_policy(server: Live) -> None:
             unchanged = {"If-None-Match": response.headers["etag"]}
             assert (await http.get(f"/ui{name}", headers=unchanged)).status_code == 304
         assert (await http.get("/ui/chat.js")).headers["content-type"] == "text/javascript; charset=utf-8"
+
+
+async def test_a_script_comes_small_and_without_its_comments(server: Live) -> None:
+    source = (UI / "parts" / "questions.js").read_text()
+    async with server.http() as http:
+        packed = await http.get("/ui/parts/questions.js", headers={"Accept-Encoding": "gzip"})
+        plain = await http.get("/ui/parts/questions.js", headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.text == plain.text
+    assert packed.headers["etag"] != plain.headers["etag"]
+    assert "@param" in source
+    assert "@param" not in plain.text
+    cast = "/** @type {HTMLElement | null} */ ("  # a comment with code behind it
+    assert 0 < source.count(cast) == plain.text.count(cast)
+    assert len(plain.text.splitlines()) == len(source.splitlines())
+
+
+async def test_a_slash_at_the_end_leads_to_the_page(server: Live) -> None:
+    async with server.http() as http:
+        assert (await http.get("/ui/", follow_redirects=True)).content == (await http.get("/ui")).content
 
 
 async def test_only_the_pages_are_served(server: Live) -> None:
@@ -40,16 +64,24 @@ async def test_a_browser_gets_the_page_at_the_root_and_a_probe_its_answer(server
 
 
 def test_no_page_holds_a_script_or_a_style_of_its_own() -> None:
-    for path in UI.iterdir():
+    for path in FILES:
         text = path.read_text()
         assert "innerHTML" not in text, path
         assert "insertAdjacentHTML" not in text, path
         assert "eval(" not in text, path
-    page = (UI / "index.html").read_text()
-    assert "style=" not in page
-    assert " on" not in page.replace(" only", "")
+        if path.suffix == ".html":
+            assert "style=" not in text, path
+            assert not re.search(r"\son\w+=", text), path
+
+
+def test_what_looks_like_a_comment_is_one() -> None:
+    """The server leaves out lines that begin like a comment: none may stand inside of a text."""
+    for path in FILES:
+        if path.suffix == ".js":
+            templates = re.findall(r"`[^`]*`", path.read_text())
+            assert not [one for one in templates if "\n" in one], path
 
 
 def test_the_pages_are_in_the_wheel() -> None:
     files = {file.distribution_path for file in WheelBuilder(str(ROOT)).recurse_included_files()}
-    assert {f"holdfast/ui/{path.name}" for path in UI.iterdir()} <= files
+    assert {f"holdfast/ui/{path.relative_to(UI).as_posix()}" for path in FILES} <= files

@@ -34,7 +34,7 @@ async def ok(request: Request, platform: PlatformDep) -> Response:
 @routes.get("/", include_in_schema=False)
 async def home(request: Request, platform: PlatformDep) -> Response:
     """The page for a browser; what `/ok` says for everything else."""
-    return ui.serve(request, ui.HOME) if ui.wants_page(request) else await ok(request, platform)
+    return ui.serve(request, ui.CHAT) if ui.wants_page(request) else await ok(request, platform)
 
 
 @routes.get("/livez")

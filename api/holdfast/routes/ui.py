@@ -1,19 +1,22 @@
-"""The pages people see: files as they are, under a policy that lets nothing else in."""
+"""The pages people see: plain files, under a policy that lets nothing else in."""
 
+import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
 
 from holdfast.errors import NotFound
 from holdfast.routes.base import open_router
 
 routes = open_router("ui")
 
-HOME = "index.html"
 FOLDER = Path(__file__).parent.parent / "ui"
+CHAT = "chat/index.html"
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -36,27 +39,35 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Vary": "Accept",  # at `/` only a browser gets the page
+    "Vary": "Accept, Accept-Encoding",  # at `/` only a browser gets the page
     "Cache-Control": "no-cache",  # asked for again each time, and sent again only when it changed
 }
+# Whole lines only: a cast, `/** @type {X} */ (x)`, has code behind it.
+COMMENT = re.compile(rb"^ *(?://[^\n]*|/\*\*(?:(?!\*/).)*\*/)$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class File:
     body: bytes
+    packed: bytes
     media_type: str
     etag: str
 
 
 @cache
 def files() -> dict[str, File]:
-    """The pages and what they load, by name."""
-    return {path.name: read(path) for path in FOLDER.iterdir() if path.suffix in TYPES}
+    """The pages and what they load, by their path."""
+    found = (path for path in FOLDER.rglob("*") if path.suffix in TYPES)
+    return {path.relative_to(FOLDER).as_posix(): read(path) for path in found}
 
 
 def read(path: Path) -> File:
     body = path.read_bytes()
-    return File(body, TYPES[path.suffix], f'"{hashlib.sha256(body).hexdigest()[:16]}"')
+    if path.suffix == ".js":
+        # The lines stay, empty, so that their numbers are those of the source.
+        body = COMMENT.sub(lambda found: b"\n" * found[0].count(b"\n"), body)
+    etag = hashlib.sha256(body).hexdigest()[:16]
+    return File(body, gzip.compress(body, 9, mtime=0), TYPES[path.suffix], etag)
 
 
 def serve(request: Request, name: str) -> Response:
@@ -64,10 +75,13 @@ def serve(request: Request, name: str) -> Response:
     file = files().get(name)
     if file is None:
         raise NotFound(f"There is no page {name}.")
-    headers = {**HEADERS, "ETag": file.etag}
-    if request.headers.get("if-none-match") == file.etag:
+    packed = "gzip" in request.headers.get("accept-encoding", "")
+    headers = {**HEADERS, "ETag": f'"{file.etag}{"-gzip" * packed}"'}
+    if packed:
+        headers["Content-Encoding"] = "gzip"
+    if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    return Response(file.body, headers=headers, media_type=file.media_type)
+    return Response(file.packed if packed else file.body, headers=headers, media_type=file.media_type)
 
 
 def wants_page(request: Request) -> bool:
@@ -77,9 +91,13 @@ def wants_page(request: Request) -> bool:
 
 @routes.get("/ui", include_in_schema=False)
 async def chat(request: Request) -> Response:
-    return serve(request, HOME)
+    return serve(request, CHAT)
 
 
-@routes.get("/ui/{name}", include_in_schema=False)
+@routes.get("/ui/{name:path}", include_in_schema=False)
 async def file(request: Request, name: str) -> Response:
-    return serve(request, name)
+    """A file, or the page that a folder holds."""
+    if name == "" or name.endswith("/"):  # pages name what they load relative to the address without it
+        return RedirectResponse(f"../{name.rstrip('/').rpartition('/')[2] or 'ui'}")
+    page = f"{name}/index.html"
+    return serve(request, page if page in files() else name)

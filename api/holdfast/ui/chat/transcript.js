@@ -39,7 +39,7 @@ export class Transcript {
     return [...this.said.values()].find((one) => one.state === "sending" || one.state === "sent");
   }
 
-  /** @param {import("./protocol.js").Frame} frame */
+  /** @param {import("../parts/protocol.js").Frame} frame */
   apply({ method, params: { namespace, data } }) {
     if (method === "gap") this.#forget();
     else if (method === "messages") this.#speak(namespace.join("|"), data);

@@ -1,7 +1,8 @@
 // @ts-check
 // The conversation as elements, one for each item, kept as long as the item is.
-import { h, icon } from "./dom.js";
-import { blocks } from "./markup.js";
+import { h, icon } from "../parts/dom.js";
+import { blocks } from "../parts/markup.js";
+import { pretty } from "../parts/text.js";
 
 /**
  * @typedef {import("./transcript.js").Item} Item
@@ -121,9 +122,4 @@ function parsed(text) {
   } catch {
     return text;
   }
-}
-
-/** @param {unknown} value */
-export function pretty(value) {
-  return typeof value === "string" ? value : JSON.stringify(value ?? {}, null, 2);
 }

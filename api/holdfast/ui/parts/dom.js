@@ -30,6 +30,19 @@ function isNode(child) {
   return child !== null && child !== undefined && child !== false && child !== "";
 }
 
+/** @param {string} href */
+export function stylesheet(href) {
+  return h("link", { rel: "stylesheet", href });
+}
+
+/**
+ * Resolves when a style sheet counts, or cannot be had.
+ * @param {HTMLLinkElement} style
+ */
+export function loaded(style) {
+  return new Promise((resolve) => (style.onload = style.onerror = resolve));
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /**

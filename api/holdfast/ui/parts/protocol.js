@@ -1,5 +1,6 @@
 // @ts-check
 // A conversation's thread on the server: commands go there, events come from there.
+import { Refused } from "./api.js";
 
 const CHANNELS = ["values", "messages", "lifecycle", "input", "custom"];
 const FIRST_WAIT_MS = 400;
@@ -12,18 +13,6 @@ const SILENCE_MS = 15000; // the server is heard of every 5 s, if only by a hear
  * @typedef {"connecting" | "open" | "lost" | "gone"} Link
  */
 
-/** The server's answer was no; `code` says which. */
-export class Refused extends Error {
-  /**
-   * @param {string} code
-   * @param {string} message
-   */
-  constructor(code, message) {
-    super(message);
-    this.code = code;
-  }
-}
-
 export class Thread {
   #seq = 0;
   #commands = 0;
@@ -32,12 +21,16 @@ export class Thread {
   #wake = () => {};
 
   /**
-   * @param {string} api the server's address, without a slash at its end
+   * @param {import("./api.js").Api} api
    * @param {string} id
    */
   constructor(api, id) {
     this.api = api;
     this.id = id;
+  }
+
+  get #path() {
+    return `/threads/${this.id}`;
   }
 
   /**
@@ -51,19 +44,18 @@ export class Thread {
     this.#commands += 1;
     const body = { id: this.#commands, method, params };
     // Sent to its end even when the page is left at this moment.
-    const response = await this.#post("commands", body, { headers: { "Idempotency-Key": key }, keepalive: true });
-    if (!response.ok) throw await refusal(response);
-    const reply = await response.json();
+    const headers = { "Idempotency-Key": key };
+    const reply = await this.api.ask(`${this.#path}/commands`, { json: body, headers, keepalive: true });
     if (reply.type === "error") throw new Refused(reply.error, reply.message ?? reply.error);
     return reply.result;
   }
 
   /** Stops what runs on this thread, and what waits for its turn. */
   async cancel() {
-    const runs = await fetch(`${this.api}/threads/${this.id}/runs?limit=100`);
-    if (!runs.ok) throw await refusal(runs);
-    const active = (await runs.json()).filter((/** @type {any} */ run) => ["pending", "running"].includes(run.status));
-    await Promise.all(active.map((/** @type {any} */ run) => this.#post(`runs/${run.run_id}/cancel`, {})));
+    const runs = await this.api.ask(`${this.#path}/runs?limit=100`);
+    const active = runs.filter((/** @type {any} */ run) => ["pending", "running"].includes(run.status));
+    const cancels = active.map((/** @type {any} */ run) => `${this.#path}/runs/${run.run_id}/cancel`);
+    await Promise.all(cancels.map((/** @type {string} */ path) => this.api.fetch(path, { json: {} })));
   }
 
   /**
@@ -116,21 +108,10 @@ export class Thread {
     this.#connection = new AbortController();
     const body = { channels: CHANNELS, since: this.#seq };
     try {
-      return await this.#post("stream/events", body, { signal: this.#connection.signal });
+      return await this.api.fetch(`${this.#path}/stream/events`, { json: body, signal: this.#connection.signal });
     } catch {
       return null;
     }
-  }
-
-  /**
-   * @param {string} path
-   * @param {unknown} body
-   * @param {RequestInit} [more]
-   */
-  #post(path, body, more = {}) {
-    const headers = { "Content-Type": "application/json", ...more.headers };
-    const url = `${this.api}/threads/${this.id}/${path}`;
-    return fetch(url, { ...more, method: "POST", headers, body: JSON.stringify(body) });
   }
 
   /**
@@ -172,20 +153,11 @@ export class Thread {
 
 /**
  * The assistant that the server names first.
- * @param {string} api
+ * @param {import("./api.js").Api} api
  * @returns {Promise<string>}
  */
 export async function firstAssistant(api) {
-  const headers = { "Content-Type": "application/json" };
-  const response = await fetch(`${api}/assistants/search`, { method: "POST", headers, body: '{"limit":1}' });
-  if (!response.ok) throw await refusal(response);
-  const [found] = await response.json();
+  const [found] = await api.ask("/assistants/search", { json: { limit: 1 } });
   if (!found) throw new Refused("no_assistant", "There is no assistant here.");
   return found.assistant_id;
-}
-
-/** @param {Response} response */
-async function refusal(response) {
-  const body = await response.json().catch(() => ({}));
-  return new Refused(body.code ?? String(response.status), body.detail ?? body.message ?? response.statusText);
 }

@@ -2,10 +2,10 @@
 // What a run waits for, as a card: the figures, the quotes, and what may be answered.
 import { decisionFields, readFields } from "./editing.js";
 import { h, icon } from "./dom.js";
-import { pretty } from "./messages.js";
+import { pretty } from "./text.js";
 
 /**
- * @typedef {import("./transcript.js").Question} Question
+ * @typedef {import("../chat/transcript.js").Question} Question
  * @typedef {import("./words.js").Words} Words
  * @typedef {(question: Question, response: unknown) => Promise<string>} Answer gives a sentence when it was refused
  */

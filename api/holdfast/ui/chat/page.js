@@ -1,7 +1,7 @@
 // @ts-check
 // The page around the chat: what its address asks for becomes the element's attributes.
-import { languageOf } from "./words.js";
-import "./chat.js";
+import { languageOf } from "../parts/words.js";
+import "./element.js";
 
 const chat = /** @type {HTMLElement} */ (document.querySelector("holdfast-chat"));
 const asked = new URLSearchParams(location.search);
