@@ -25,6 +25,13 @@ MUTATIONS = (
         "tests/api/test_answer_races.py",
     ),
     Mutation(
+        "a vote brings back a name that was forgotten meanwhile",
+        f"{SCRIPTS}/replace.lua",
+        "if request then redis",
+        "if false then redis",
+        "tests/api/test_approval_erasure.py",
+    ),
+    Mutation(
         "a vote overwrites one that was cast meanwhile",
         f"{SCRIPTS}/change_approval.lua",
         " or known[2] ~= revision then",

@@ -44,6 +44,23 @@ async def test_a_decider_is_forgotten(server: Live) -> None:
         assert found["decision"]["by"] == ["erased", "carl"]
 
 
+async def test_a_vote_on_top_of_a_name_that_was_forgotten_does_not_bring_it_back(server: Live) -> None:
+    async with (
+        server.http("ann") as ann,
+        server.http("Zebedee Quill", "chief") as zebedee,
+        server.http("carl", "chief") as carl,
+    ):
+        one = await ask_one(ann, roles=["chief"], deciders=3)
+        await decide(zebedee, one, APPROVE)
+        seen = (await shown(carl, one))["revision"]
+        await erasure.erase(server.platform, Person("Zebedee Quill", await tenant_of(server, one)))
+        refused = await carl.post(f"/approvals/{one}/decisions", json={**APPROVE, "revision": seen})
+        assert refused.status_code == 409
+        assert (await decide(carl, one, APPROVE)).status_code == 200
+        assert await mentions(server.platform.client.redis, "Zebedee Quill") == []
+        assert [vote["by"] for vote in (await shown(ann, one))["votes"]] == ["erased", "carl"]
+
+
 async def test_who_asked_is_forgotten(server: Live) -> None:
     async with server.http("Yolande Pemberton") as yolande, server.http("bob", "chief") as bob:
         one = await ask_one(yolande, reason="because Yolande Pemberton said so")
