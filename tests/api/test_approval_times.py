@@ -1,6 +1,11 @@
 """What the clock does to approvals: reminders, other roles, an end."""
 
 import asyncio
+import time
+from dataclasses import replace
+from typing import Any
+
+import httpx
 
 from holdfast.core import deciding
 from tests.api.approving import (
@@ -23,6 +28,16 @@ async def look(server: Live, approval_id: str) -> None:
     await deciding.look(server.platform, thread_id, request_id)
 
 
+async def ask_too_late(server: Live, ann: httpx.AsyncClient, **policy: Any) -> str:
+    """A request whose time has run out by its record; the server's clock, a racer, has an hour left."""
+    one = await ask_one(ann, expires_at=later(hours=1), **policy)
+    thread_id, _, request_id = one.partition(":")
+    over = round(time.time() * 1000) - 1000
+    hash_key = server.platform.keys.approvals(thread_id)
+    await server.platform.client.call("HSET", hash_key, f"{request_id}:due", over, f"{request_id}:wake", over)
+    return one
+
+
 async def test_nobody_answered_in_time(server: Live) -> None:
     async with server.http("ann") as ann:
         one = await ask_one(ann, expires_at=later(seconds=-1))
@@ -39,12 +54,26 @@ async def test_nobody_answered_in_time(server: Live) -> None:
 async def test_others_are_asked_when_nobody_answered(server: Live) -> None:
     async with server.http("ann") as ann, server.http("dora", "director") as dora:
         policy = {"roles": ["chief"], "on_expiry": {"escalate": ["director"]}}
-        one = await ask_one(ann, expires_at=later(seconds=-1), **policy)
+        one = await ask_too_late(server, ann, **policy)
         assert await listed(dora) == []
         await look(server, one)
         assert await listed(dora) == [one]
         found = await shown(dora, one)
         assert (found["roles"], kinds(found)) == (["director"], ["requested", "escalated", "viewed"])
+
+
+async def test_a_request_of_a_graph_that_is_not_served_is_looked_at_again_later(server: Live) -> None:
+    platform = server.platform
+    elsewhere = replace(platform, project=replace(platform.project, graphs={}))
+    async with server.http("ann") as ann:
+        one = await ask_too_late(server, ann)
+        thread_id, _, request_id = one.partition(":")
+        again_ms = await deciding.look(elsewhere, thread_id, request_id)
+        assert again_ms
+        assert again_ms / 1000 - time.time() > 60
+        assert await listed(ann) == [one]
+        await look(server, one)
+        assert await listed(ann, status="expired") == [one]
 
 
 async def test_a_reminder_comes_once(server: Live) -> None:
@@ -58,7 +87,7 @@ async def test_a_reminder_comes_once(server: Live) -> None:
 async def test_the_clock_runs_on_every_replica_and_rings_once(twins: tuple[Live, Live]) -> None:
     one, _ = twins
     async with one.http("ann") as ann:
-        times = {"remind_at": later(seconds=0.2), "expires_at": later(seconds=1)}
+        times = {"remind_at": later(seconds=0.2), "expires_at": later(seconds=2)}
         approval = await ask_one(ann, roles=["chief"], on_expiry={"escalate": ["director"]}, **times)
 
         async def expired() -> bool:

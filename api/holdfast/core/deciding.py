@@ -1,7 +1,8 @@
 """Decisions on approvals: each counts once, in the script that puts the run in line which carries it out."""
 
+import logging
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -9,7 +10,7 @@ import orjson
 from holdfast.core import approvals, assistants, runs
 from holdfast.core.platform import Platform
 from holdfast.core.votes import decide
-from holdfast.errors import Conflict
+from holdfast.errors import AssistantNotFound, Conflict
 from holdfast.redis import approvals as stored
 from holdfast.redis import audit, lua
 from holdfast.redis.approvals import Act, Approval, Ballot, dumped
@@ -18,8 +19,11 @@ from holdfast.redis.timers import server_time
 from holdfast.wire.approvals import Decide
 from holdfast.wire.runs import RunCreate
 
+logger = logging.getLogger(__name__)
+
 NOBODY = ""  # who decides when time has run out
 TOO_LATE = "Nobody answered in time."
+UNSERVED = timedelta(minutes=5)  # until a graph that is not served may have come back with another version
 
 
 async def vote(
@@ -83,7 +87,12 @@ async def look(platform: Platform, thread_id: str, request_id: str) -> int | Non
     if approval is None or approval.status != "open" or approval.wake is None:
         return None
     if approval.due and approval.due <= now:
-        await expire(platform, approval, now)
+        try:
+            await expire(platform, approval, now)
+        except AssistantNotFound:
+            told = {"graph_id": approval.card["graph_id"], "thread_id": thread_id}
+            logger.warning("a request has expired whose graph is not served here", extra=told)
+            return round((now + UNSERVED).timestamp() * 1000)
     elif approval.wake > now:
         return round(approval.wake.timestamp() * 1000)
     else:
