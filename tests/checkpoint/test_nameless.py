@@ -37,6 +37,7 @@ def history(name: str) -> dict[str, Any]:
         "set": [{"by": frozenset({name})}, deque([{"owner": name}]), Decimal("1.50"), 2**70, b"\xff", None],
         "question": Interrupt({"asked": {"by": name}, NAME: {"by": {"deeper": NAME}}}, id="q"),
         "note": Note(name, NAME),
+        "keys": {uuid.UUID(int=1): {"by": name}, "owner": name, "text": NAME},
     }
 
 

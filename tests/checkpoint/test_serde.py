@@ -1,124 +1,27 @@
 """Values through state and back: the same type and value, or a typed error."""
 
-import collections
 import dataclasses
-import datetime
-import enum
-import ipaddress
 import json
-import math
 import os
 import pathlib
 import pickle
-import re
-import uuid
-import zoneinfo
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import ormsgpack
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from langgraph.checkpoint.serde.types import _DeltaSnapshot
-from langgraph.types import Interrupt, Send
-from pydantic import BaseModel
+from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
 
 from holdfast.checkpoint import RedisSaver, Serializer
 from holdfast.errors import Unreadable, Unstorable
 from holdfast.redis.client import Client
 from holdfast.redis.keys import Keys
+from tests.checkpoint.probes import ALLOWED, PROBES, REFUSABLE, REFUSED, Tier, local_class, same
 from tests.checkpoint.samples import at, put, state
-
-
-class Tier(enum.Enum):
-    GOLD = "gold"
-
-
-class Level(enum.StrEnum):
-    HIGH = "high"
-
-
-class Point(NamedTuple):
-    x: int
-    y: int
-
-
-class Line(BaseModel):
-    price: Decimal
-    extra: Any = None
-
-
-@dataclasses.dataclass
-class Order:
-    number: str
-    lines: list[Line]
-    placed: datetime.datetime
-
-
-ALLOWED = (Tier, Level, Point, Line, Order)
-BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
-PROBES: dict[str, Any] = {
-    "Decimal": Decimal("128.50"),
-    "datetime": datetime.datetime(2026, 1, 2, 3, 4, 5, 6),
-    "datetime in UTC": datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
-    "datetime in a zone": datetime.datetime(2026, 7, 2, tzinfo=BERLIN),
-    "datetime in the second of two hours": datetime.datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN, fold=1),
-    "date": datetime.date(2026, 1, 2),
-    "time": datetime.time(1, 2, 3, tzinfo=datetime.timezone(datetime.timedelta(hours=8), "CST")),
-    "timedelta": datetime.timedelta(days=-1, microseconds=3),
-    "UUID": uuid.UUID(int=7),
-    "set": {1, "a"},
-    "frozenset": frozenset({1, 2}),
-    "deque": collections.deque([1, 2]),
-    "bounded deque": collections.deque([1, 2], maxlen=2),
-    "bytes": b"\x00\xff",
-    "bytearray": bytearray(b"x"),
-    "tuple": (1, ("a", [2])),
-    "int keys": {1: "a", None: "b", 2.5: "c", (1, 2): "d"},
-    "big int": 2**80,
-    "float": 1e300,
-    "infinity": -math.inf,
-    "surrogates": ["half an emoji \ud83d", {"a": "\udc00"}],
-    "Path": pathlib.Path("/a/b"),
-    "pattern": re.compile("a+", re.IGNORECASE),
-    "address": ipaddress.IPv4Address("10.0.0.1"),
-    "Enum": Tier.GOLD,
-    "StrEnum": [Level.HIGH],
-    "named tuple": Point(1, 2),
-    "nested dataclass and pydantic": Order(
-        "1", [Line(price=Decimal("1.10"), extra=Line(price=Decimal(2)))], datetime.datetime.now(datetime.UTC)
-    ),
-    "looks like a serialized object": {"lc": 1, "type": "constructor", "id": ["os", "system"], "kwargs": {}},
-    "looks like an extension": [5, "os", "system", "true"],
-    "messages": [
-        HumanMessage("hi", id="1"),
-        AIMessage("", tool_calls=[{"name": "f", "args": {}, "id": "2"}]),
-    ],
-    "tool message": [ToolMessage("x", tool_call_id="2", artifact=(Decimal(1),))],
-    "interrupt": (Interrupt(value={"a": (1,)}, id="x"),),
-    "send": [Send("node", {"a": Decimal(1)})],
-    "delta snapshot": _DeltaSnapshot([Decimal(1), (2,)]),
-    "nothing": None,
-    "empty": {"a": [], "b": {}, "c": ""},
-}
-
-
-def same(one: Any, other: Any) -> bool:
-    """Equal in value and in every type within."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        return len(one) == len(other) and all(map(same, one.items(), other.items()))
-    if isinstance(one, (list, tuple, collections.deque)):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, BaseModel) or dataclasses.is_dataclass(one):
-        return same(vars(one), vars(other)) if hasattr(one, "__dict__") else one == other
-    if isinstance(one, (datetime.datetime, datetime.time)):
-        return (one, repr(one.tzinfo), one.fold) == (other, repr(other.tzinfo), other.fold)
-    return bool(one == other)
 
 
 @pytest.mark.parametrize("value", PROBES.values(), ids=PROBES)
@@ -128,43 +31,40 @@ async def test_a_value_comes_back_as_it_was(client: Client, keys: Keys, value: A
     await saver.aput_writes(config, [("value", value)], "task")
     found = await RedisSaver(client, keys, serde=Serializer(ALLOWED)).aget_tuple(at("t"))
     assert found is not None
-    if not isinstance(value, bytearray):  # inside of others it is bytes: MessagePack has no other word
-        assert same(found.checkpoint["channel_values"]["inside"], [value, {"deep": value}])
+    assert same(found.checkpoint["channel_values"]["inside"], [value, {"deep": value}])
     assert same(found.checkpoint["channel_values"]["value"], value)
     assert found.pending_writes is not None
     assert same(found.pending_writes[0][2], value)
     await saver.adelete_thread("t")
 
 
-async def test_nan_comes_back(saver: RedisSaver) -> None:
-    await put(saver, at("t"), {"value": [math.nan, "x" * 50]})
-    assert math.isnan((await state(saver, at("t")))["value"][0])
+async def test_all_of_them_come_through_a_graph(saver: RedisSaver) -> None:
+    class State(TypedDict):
+        values: dict[str, Any]
+
+    builder: StateGraph[State, None, State, State] = StateGraph(State)
+    builder.add_node("fill", lambda _: {"values": PROBES})
+    builder.add_edge(START, "fill")
+    saver.serde = Serializer(ALLOWED)
+    await builder.compile(checkpointer=saver).ainvoke({"values": {}}, at("t"))
+    found = await builder.compile(checkpointer=saver).aget_state(at("t"))
+    assert [name for name, value in PROBES.items() if not same(found.values["values"][name], value)] == []
 
 
-def local_class() -> Any:
-    @dataclasses.dataclass
-    class Local:
-        x: int = 1
-
-    return Local()
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: Order("1", [], datetime.datetime.now(datetime.UTC)),
-        object,
-        local_class,
-        lambda: {frozenset(): 1},
-    ],
-    ids=["type not listed", "no kind of value", "local class", "odd key"],
-)
+@pytest.mark.parametrize("make", REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("nested", [False, True])
 async def test_a_value_that_would_not_come_back_is_refused(
-    saver: RedisSaver, make: Callable[[], object]
+    client: Client, keys: Keys, make: Callable[[], object], nested: bool
 ) -> None:
+    saver = RedisSaver(client, keys, serde=Serializer(REFUSABLE))
+    value = {"deep": [make()]} if nested else make()
     with pytest.raises(Unstorable):
-        await put(saver, at("t"), {"value": {"deep": [make()]}})
-    assert await saver.aget_tuple(at("t")) is None
+        await put(saver, at("t"), {"fine": 1, "value": value})
+    with pytest.raises(Unstorable):
+        await saver.aput_writes(at("t", checkpoint_id="1"), [("fine", 1), ("value", value)], "task")
+    assert await client.call("EXISTS", keys.checkpoints("t")) == 0
+    await put(saver, at("t"), {"value": PROBES["Decimal"]})  # nothing of the refusal is left behind
+    await saver.adelete_thread("t")
 
 
 async def test_a_class_that_cannot_be_found_by_its_name_is_refused(client: Client, keys: Keys) -> None:
@@ -199,6 +99,16 @@ def packed(code: int, *parts: Any) -> bytes:
     return b"Vmsgpack\0" + ormsgpack.packb(ormsgpack.Ext(code, ormsgpack.packb(parts)))
 
 
+def tuples(depth: int) -> bytes:
+    """A tuple that holds one that holds one..."""
+    inner = b"\xc0"
+    for _ in range(depth):
+        body = b"\x93" + ormsgpack.packb("builtins") + ormsgpack.packb("tuple") + b"\x91" + inner
+        inner = b"\xc9" + len(body).to_bytes(4, "big") + b"\x00" + body
+    return inner
+
+
+ITSELF = b"e" + b"0" * 16
 TAMPERED = {
     "a shell command": packed(0, "os", "system", "touch {proof}"),
     "with several arguments": packed(1, "subprocess", "run", [["touch", "{proof}"]]),
@@ -216,6 +126,11 @@ TAMPERED = {
     "nothing": b"",
     "a row of references cut short": b"Lexx",
     "a reference to nothing": b"Le0123456789abcdef",
+    "a reference to itself": b"L" + ITSELF * 3,
+    "a million dictionaries": b"Vmsgpack\0" + b"\x81\xa1a" * 1_000_000,
+    "thousands of extensions": b"Vmsgpack\0" + tuples(3000),
+    "an array of four billion": b"Vmsgpack\0\xdd\xff\xff\xff\xff",
+    "text of four billion": b"Vmsgpack\0\xdb\xff\xff\xff\xff",
 }
 
 
@@ -232,10 +147,48 @@ async def test_tampered_state_is_an_error_and_runs_nothing(
     kind = {"value": b"b", "element": b"e", "write": b"w", "envelope": b"c"}[part]
     (name,) = [name for name in names if name.startswith(kind)]
     head = {"write": b"W\0n\0", "envelope": b"\x1e\x1e\x1e\x1e\x1e"}.get(part, b"")
-    await client.call("HSET", keys.checkpoints("t"), name, head + blob)
-    with pytest.raises(Unreadable):
+    await client.call("HSET", keys.checkpoints("t"), name, head + blob, ITSELF, b"L" + ITSELF * 2)
+    with pytest.raises(Unreadable, match=f"Thread t, checkpoint {config['configurable']['checkpoint_id']}: "):
         await saver.aget_tuple(at("t"))
+    with pytest.raises(Unreadable, match="Thread t, checkpoint "):
+        _ = [each async for each in saver.alist(None)]
     assert not proof.exists()
+
+
+async def test_no_flipped_or_missing_byte_is_more_than_an_error(
+    saver: RedisSaver, client: Client, keys: Keys
+) -> None:
+    """Another value may come of it: who fears that signs what is stored, as a cipher in EAX mode does."""
+    config = await put(saver, at("t"), {"value": ["x" * 50, {"n": Decimal(1)}, PROBES["document"]]})
+    await saver.aput_writes(config, [("n", PROBES["UUID"])], "task")
+    stored = await client.call("HGETALL", keys.checkpoints("t"))
+    pairs = stored.items() if isinstance(stored, dict) else zip(stored[::2], stored[1::2], strict=True)
+    errors = 0
+    for name, value in pairs:
+        places = range(len(value))
+        flipped = [value[:place] + bytes([value[place] ^ 0xFF]) + value[place + 1 :] for place in places]
+        for other in (*flipped, *(value[:place] for place in places)):
+            await client.call("HSET", keys.checkpoints("t"), name, other)
+            try:
+                await saver.aget_tuple(at("t"))
+            except Unreadable as error:
+                assert "Thread t, checkpoint " in str(error)  # noqa: PT017 - not all of them are errors
+                errors += 1
+        await client.call("HSET", keys.checkpoints("t"), name, value)
+    assert errors > 500
+
+
+async def test_keys_of_another_kind_are_an_error(saver: RedisSaver, client: Client, keys: Keys) -> None:
+    await client.call("SET", keys.checkpoint_index("t"), "x")
+    with pytest.raises(Unreadable, match="Thread t: "):
+        await saver.aget_tuple(at("t"))
+    await client.call("UNLINK", keys.checkpoint_index("t"))
+    await put(saver, at("t"), {"n": 1})
+    for name in (b"c\0\xff\0x", b"c\0"):
+        await client.call("ZADD", keys.checkpoint_index("t"), 0, name)
+        with pytest.raises(Unreadable, match="Thread t: "):
+            _ = [each async for each in saver.alist(None)]
+        await client.call("ZREM", keys.checkpoint_index("t"), name)
 
 
 async def test_another_serializer_may_be_used(client: Client, keys: Keys) -> None:

@@ -66,7 +66,7 @@ class Extension:
         self.data = data
 
 
-def rewritten(data: bytes, name: str, *, named: bool) -> bytes:
+def rewritten(data: bytes, name: str, *, named: bool, extension: bool = False) -> bytes:
     """MessagePack without the name; as it is where it could not be written back as it was."""
     try:
         value = ormsgpack.unpackb(data, ext_hook=Extension, option=OPTIONS)
@@ -77,9 +77,13 @@ def rewritten(data: bytes, name: str, *, named: bool) -> bytes:
 
     def inside(other: Any, named: bool) -> Any:
         if isinstance(other, Extension):
-            return Extension(other.code, rewritten(other.data, name, named=named))
+            return Extension(other.code, rewritten(other.data, name, named=named, extension=True))
         return other
 
+    match value:
+        case ["builtins", "dict", list(pairs)] if extension:  # one with keys of any type
+            fresh = nameless(dict(pairs), name, other=inside)
+            return pack(["builtins", "dict", [list(pair) for pair in fresh.items()]])
     return pack(nameless(value, name, named=named, other=inside))
 
 

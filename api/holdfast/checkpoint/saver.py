@@ -16,14 +16,13 @@ from langgraph.checkpoint.base import (
     CheckpointMetadata,
     CheckpointTuple,
     DeltaChannelHistory,
-    PendingWrite,
     get_checkpoint_metadata,
-    writes_sort_key,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.serde.types import ERROR
 
 from holdfast.checkpoint.blocking import BlockingSaver, running_loop
-from holdfast.checkpoint.encoding import Decoded, Encoding, references
+from holdfast.checkpoint.encoding import Encoding, references
 from holdfast.checkpoint.known import Known
 from holdfast.checkpoint.names import (
     Address,
@@ -35,7 +34,8 @@ from holdfast.checkpoint.names import (
     value_name,
     write_name,
 )
-from holdfast.checkpoint.serde import Serializer, reading
+from holdfast.checkpoint.reading import Reading, places
+from holdfast.checkpoint.serde import Serializer
 from holdfast.errors import Invalid
 from holdfast.redis.checkpoints import Fields, Loaded, ThreadCheckpoints, Write, registered
 from holdfast.redis.client import Client, connect
@@ -199,7 +199,9 @@ class RedisSaver(BlockingSaver):
         for position, (channel, value) in enumerate(writes):
             head = f"W{checked('task_path', task_path)}\0{checked('A channel', channel)}\0".encode()
             name = write_name(at, task_id, WRITES_IDX_MAP.get(channel, position))
-            draft.fields[name] = encoding.encode(value, draft.elements)
+            # What went wrong is kept for people to read; an error in the state itself cannot be stored.
+            kept = repr(value) if channel == ERROR and isinstance(value, BaseException) else value
+            draft.fields[name] = encoding.encode(kept, draft.elements)
             named.append(Write(name, head + draft.fields[name], channel in WRITES_IDX_MAP))
         return draft, named
 
@@ -226,42 +228,7 @@ class RedisSaver(BlockingSaver):
 
     def _tuples(self, thread_id: str, loaded: Loaded) -> list[CheckpointTuple]:
         self._known.add(thread_id, [name for name in loaded.fields if name[:1] == b"e"])
-        decoded: dict[str, Decoded] = {}
-        with reading():
-            return [
-                self._tuple(thread_id, name, writes, loaded.fields, decoded)
-                for name, writes in zip(loaded.names, loaded.writes, strict=True)
-                if name in loaded.fields
-            ]
-
-    def _tuple(
-        self,
-        thread_id: str,
-        name: bytes,
-        writes: list[bytes],
-        stored: Fields,
-        decoded: dict[str, Decoded],
-    ) -> CheckpointTuple:
-        encoding, envelope = Encoding(self.serde), Envelope.unpack(stored[name])
-        _, ns, checkpoint_id = parts(name)
-        head, metadata, values = encoding.load(envelope.body)
-        for value in envelope.values:
-            channel = parts(value)[2]
-            values[channel] = encoding.decode(stored[value], stored, decoded.setdefault(channel, {}))
-        checkpoint: Any = head | {"channel_values": values | dict.fromkeys(envelope.nulls)}
-        at = Address(thread_id, ns, checkpoint_id)
-        parent = at._replace(checkpoint_id=envelope.parent).config() if envelope.parent else None
-        return CheckpointTuple(at.config(), checkpoint, metadata, parent, self._pending(writes, stored))
-
-    def _pending(self, names: list[bytes], stored: Fields) -> list[PendingWrite]:
-        """Writes in the order in which LangGraph applies them."""
-        found, encoding = [], Encoding(self.serde)
-        for name in names:
-            path, channel, blob = stored[name][1:].split(b"\0", 2)
-            _, _, _, task_id, index = parts(name)
-            key = writes_sort_key(path.decode(), task_id, int(index))
-            found.append((key, (task_id, channel.decode(), encoding.decode(blob, stored, {}))))
-        return [write for _, write in sorted(found, key=lambda entry: entry[0])]
+        return Reading(self.serde, thread_id, loaded.fields).tuples(loaded)
 
     async def alist(
         self,
@@ -303,7 +270,7 @@ class RedisSaver(BlockingSaver):
         rows = [
             (row[2], row[1], thread_id)
             for thread_id, of_thread in zip(threads, names, strict=True)
-            for row in map(parts, of_thread)
+            for row in places(thread_id, of_thread)
             if ns in (None, row[1]) and checkpoint_id in (None, "", row[2]) and (not older or row[2] < older)
         ]
         rows.sort(reverse=True)
@@ -340,16 +307,9 @@ class RedisSaver(BlockingSaver):
     ) -> Mapping[str, DeltaChannelHistory]:
         if not channels:
             return {}
-        at, encoding = Address.of(config), Encoding(self.serde)
+        at = Address.of(config)
         steps, stored = await self._thread(at.thread_id).history(at.ns, at.checkpoint_id, channels)
-        histories: dict[str, DeltaChannelHistory] = {channel: {"writes": []} for channel in channels}
-        with reading():
-            for step in reversed(steps):
-                for write in self._pending(step.writes, stored):
-                    histories[write[1]]["writes"].append(write)
-                for name in step.values:
-                    histories[parts(name)[2]]["seed"] = encoding.decode(stored[name], stored, {})
-        return histories
+        return Reading(self.serde, at.thread_id, stored).histories(steps, channels)
 
     # removing and copying
 

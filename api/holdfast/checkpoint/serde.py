@@ -2,12 +2,11 @@
 
 The format is that of LangGraph's `JsonPlusSerializer`, whose data can be read here; where that one changes a
 value without a word (tuples, named zones, bounded deques, lone surrogates, types not listed), this one does
-not. Like there, subclasses of str, int, float, list and dict become what they derive from.
+not.
 """
 
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import ormsgpack
@@ -21,6 +20,7 @@ from holdfast.checkpoint.constructors import (
     TypeName,
     encoder,
     findable,
+    holds_buffer,
     make,
     marked,
     named,
@@ -29,23 +29,19 @@ from holdfast.checkpoint.constructors import (
 from holdfast.errors import HoldfastError, Unreadable, Unstorable
 
 OPTIONS = (
-    ormsgpack.OPT_NON_STR_KEYS
-    | ormsgpack.OPT_PASSTHROUGH_BIG_INT
+    ormsgpack.OPT_PASSTHROUGH_BIG_INT
     | ormsgpack.OPT_PASSTHROUGH_DATACLASS
     | ormsgpack.OPT_PASSTHROUGH_DATETIME
     | ormsgpack.OPT_PASSTHROUGH_ENUM
+    | ormsgpack.OPT_PASSTHROUGH_SUBCLASS
     | ormsgpack.OPT_PASSTHROUGH_TUPLE
     | ormsgpack.OPT_PASSTHROUGH_UUID
 )
-
-
-@contextmanager
-def reading() -> Iterator[None]:
-    """Stored bytes are being taken apart: whatever does not fit raises `Unreadable`."""
-    try:
-        yield
-    except (LookupError, TypeError, ValueError) as error:
-        raise Unreadable(f"Stored state does not have the form it was written in ({error!r}).") from error
+BYTES = (
+    b"\xc4",
+    b"\xc5",
+    b"\xc6",
+)  # what bytes begin with, and a bytearray, which becomes bytes without a word
 
 
 class _Reason(threading.local):
@@ -88,7 +84,10 @@ class Serializer(JsonPlusSerializer):
             return type(obj).__name__, bytes(obj)
         try:
             return "msgpack", self._pack(obj)
-        except (TypeError, Unstorable) as error:
+        except Unstorable as error:
+            _reason.take(error)
+            raise
+        except (TypeError, RecursionError) as error:
             raise _reason.take(Unstorable(f"A {type(obj).__name__} cannot be stored: {error}.")) from None
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
@@ -112,46 +111,56 @@ class Serializer(JsonPlusSerializer):
 
     def _pack(self, value: Any) -> bytes:
         try:
-            return ormsgpack.packb(value, self._extension, OPTIONS)
-        except TypeError as error:
-            if "surrogate" not in str(error):
-                raise
-            return ormsgpack.packb(marked(value), self._extension, OPTIONS)
+            packed = ormsgpack.packb(value, self._extension, OPTIONS)
+        except TypeError:  # a key that is no text, text that is no UTF-8, or what cannot be stored at all
+            return self._pack_marked(value)
+        if any(byte in packed for byte in BYTES) and holds_buffer(value):
+            return self._pack_marked(value)
+        return packed
 
-    def _extension(self, value: Any) -> Any:
-        encode = encoder(type(value))  # type: ignore[arg-type]  # mypy: no class is hashable
+    def _pack_marked(self, value: Any) -> bytes:
+        """Looks at every part first, which takes longer. So do their own parts: each would be tried twice."""
+        options = OPTIONS | ormsgpack.OPT_NON_STR_KEYS
+        return ormsgpack.packb(marked(value), self._marked_extension, options)
+
+    def _extension(self, value: Any) -> ormsgpack.Ext:
+        return self._packed(value, self._pack)
+
+    def _marked_extension(self, value: Any) -> ormsgpack.Ext:
+        return self._packed(value, self._pack_marked)
+
+    def _packed(self, value: Any, pack: Callable[[Any], bytes]) -> ormsgpack.Ext:
+        try:
+            if isinstance(value, _DeltaSnapshot):
+                return ormsgpack.Ext(EXT_DELTA_SNAPSHOT, pack(value.value))
+            made = self._constructor(value)
+            return ormsgpack.Ext(made.code, pack(made.packed()))
+        except HoldfastError as error:
+            _reason.keep(error)
+            raise
+
+    def _constructor(self, value: Any) -> Constructor:
+        cls = type(value)
+        encode = encoder(cls)  # type: ignore[arg-type]  # mypy: no class is hashable
         if encode is None:
-            return self._exception(value)
+            raise Unstorable(f"A {cls.__module__}.{cls.__qualname__} is of no kind that can be stored.")
         made = encode(value)
         kind = (made.code, made.module, made.name)
         if kind not in self._cleared:
             self._clear(made)
             self._cleared.add(kind)
-        return ormsgpack.Ext(made.code, self._pack(made.packed()))
-
-    def _exception(self, value: Any) -> Any:
-        if isinstance(value, _DeltaSnapshot):
-            return ormsgpack.Ext(EXT_DELTA_SNAPSHOT, self._pack(value.value))
-        if isinstance(value, BaseException):
-            return repr(value)  # as LangGraph does: what went wrong is kept for people to read
-        cls = type(value)
-        raise _reason.keep(
-            Unstorable(f"A {cls.__module__}.{cls.__qualname__} is of no kind that can be stored.")
-        )
+        return made
 
     def _clear(self, made: Constructor) -> None:
         """Raises `Unstorable` unless what is written now may be read again."""
         name = f"{made.module}.{made.name}"
         if not findable(made.module, made.name):
-            raise _reason.keep(Unstorable(f"{name} must be defined at the top of its module to be stored."))
-        if not self._allows(
-            made.module, made.name, made.method if made.code == EXT_METHOD_SINGLE_ARG else None
-        ):
-            raise _reason.keep(
-                Unstorable(
-                    f"{name} is not a type that may be loaded again: name it in the schema of the state, "
-                    f"or allow it: Serializer(allowed=[({made.module!r}, {made.name!r})])."
-                )
+            raise Unstorable(f"{name} must be defined at the top of its module to be stored.")
+        method = made.method if made.code == EXT_METHOD_SINGLE_ARG else None
+        if not self._allows(made.module, made.name, method):
+            raise Unstorable(
+                f"{name} is not a type that may be loaded again: name it in the schema of the state, "
+                f"or allow it: Serializer(allowed=[({made.module!r}, {made.name!r})])."
             )
 
     def _unpack(self, body: bytes) -> Any:

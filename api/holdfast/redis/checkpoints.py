@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from redis.exceptions import ResponseError
 
-from holdfast.errors import Conflict, Fenced
+from holdfast.errors import Conflict, Fenced, Unreadable
 from holdfast.redis.client import Argument, Client, Script, insist
 from holdfast.redis.keys import Keys
 
@@ -150,6 +150,10 @@ class ThreadCheckpoints(NamedTuple):
         except ResponseError as error:
             if str(error).startswith("FENCED"):
                 raise Fenced from None
+            if "WRONGTYPE" in str(error):
+                raise Unreadable(
+                    f"Thread {self.thread_id}: its keys hold something else ({error})."
+                ) from error
             raise
 
 
