@@ -11,7 +11,6 @@ from typing import Any
 
 import ormsgpack
 import pytest
-from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
@@ -189,24 +188,6 @@ async def test_keys_of_another_kind_are_an_error(saver: RedisSaver, client: Clie
         with pytest.raises(Unreadable, match="Thread t: "):
             _ = [each async for each in saver.alist(None)]
         await client.call("ZREM", keys.checkpoint_index("t"), name)
-
-
-async def test_another_serializer_may_be_used(client: Client, keys: Keys) -> None:
-    class Rot:
-        """The smallest of ciphers."""
-
-        def encrypt(self, plaintext: bytes) -> tuple[str, bytes]:
-            return "rot", bytes(255 - byte for byte in plaintext)
-
-        def decrypt(self, ciphername: str, ciphertext: bytes) -> bytes:
-            return bytes(255 - byte for byte in ciphertext)
-
-    saver = RedisSaver(client, keys, serde=EncryptedSerializer(Rot(), Serializer()))
-    values = {"messages": ["a secret " * 9] * 3, "total": Decimal("1.10")}
-    await put(saver, at("t"), values)
-    assert await state(saver, at("t")) == values
-    assert b"a secret" not in b"".join(await client.call("HVALS", keys.checkpoints("t")))
-    await saver.adelete_thread("t")
 
 
 @pytest.mark.parametrize("name", ["Decimal", "datetime", "set", "messages", "tool message", "send"])

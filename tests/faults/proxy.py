@@ -1,6 +1,7 @@
 """A TCP proxy that does to a connection what networks do."""
 
 import asyncio
+import math
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 
 Opener = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 CHUNK = 64 * 1024
+UP, DOWN = "up", "down"
 SCRIPT = re.compile(rb"EVALSHA\r\n\$40\r\n([0-9a-f]{40})")
 
 
@@ -24,6 +26,9 @@ class Proxy:
     losing: bool = False
     """The first reply to each script is lost, together with its connection."""
     lost: set[bytes] = field(default_factory=set)
+    left: dict[str, float] = field(default_factory=lambda: {UP: math.inf, DOWN: math.inf})
+    """How many bytes still pass, up and down; the connection on which they run out is cut."""
+    passed: dict[str, int] = field(default_factory=lambda: {UP: 0, DOWN: 0})
     links: set["Link"] = field(default_factory=set)
 
     @property
@@ -34,6 +39,13 @@ class Proxy:
         scripts = set(SCRIPT.findall(asked)) - self.lost if self.losing else set()
         self.lost |= scripts
         return bool(scripts)
+
+    def take(self, way: str, data: bytes) -> bytes:
+        """As much of the data as may pass."""
+        data = data[: int(min(len(data), self.left[way]))]
+        self.left[way] -= len(data)
+        self.passed[way] += len(data)
+        return data
 
     def swallow(self) -> None:
         """Nothing comes through any more, and never again on the connections that there are."""
@@ -64,21 +76,27 @@ class Link:
             self.asked = data
             if self._proxy.swallows_from and self._proxy.swallows_from in data:
                 self._proxy.swallow()
-            await self._pass(data, sink)
+            if not await self._pass(data, sink, UP):
+                return
 
     async def down(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while data := await source.read(CHUNK):
             if self._proxy.loses(self.asked):
                 return
-            await self._pass(data, sink)
+            if not await self._pass(data, sink, DOWN):
+                return
 
-    async def _pass(self, data: bytes, sink: asyncio.StreamWriter) -> None:
+    async def _pass(self, data: bytes, sink: asyncio.StreamWriter, way: str) -> bool:
+        """Whether all of it went through."""
         if self._proxy.delay_s:
             await asyncio.sleep(self._proxy.delay_s / 2)
         self.dead = self.dead or self._proxy.black_hole
-        if not self.dead:
-            sink.write(data)
-            await sink.drain()
+        if self.dead:
+            return True
+        allowed = self._proxy.take(way, data)
+        sink.write(allowed)
+        await sink.drain()
+        return allowed == data
 
 
 @asynccontextmanager

@@ -1,9 +1,11 @@
 """LangGraph's blocking methods, for code that runs on a thread of its own beside the event loop."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, ExitStack
 from typing import Any, TypeVar
 
+from anyio.from_thread import start_blocking_portal
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
     ChannelVersions,
@@ -16,6 +18,31 @@ from langgraph.checkpoint.base import (
 from holdfast.checkpoint.runs import RunSaver
 
 T = TypeVar("T")
+
+
+class Opening(AbstractAsyncContextManager[T], AbstractContextManager[T]):
+    """Opened by `async with` on the running loop, or by `with` on a loop of its own in a thread beside."""
+
+    def __init__(self, opened: Callable[[], AbstractAsyncContextManager[T]]) -> None:
+        self._opened = opened
+        self._stack = ExitStack()
+        self._async_stack = AsyncExitStack()
+
+    async def __aenter__(self) -> T:
+        return await self._async_stack.enter_async_context(self._opened())
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._async_stack.aclose()
+
+    def __enter__(self) -> T:
+        with ExitStack() as stack:
+            portal = stack.enter_context(start_blocking_portal())
+            opened = stack.enter_context(portal.wrap_async_context_manager(self._opened()))
+            self._stack = stack.pop_all()
+        return opened
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:

@@ -32,6 +32,8 @@ class Encoding:
         self.serde = serde
         # Only of this serializer is it known that its bytes, one after the other, are the body of an array.
         self._joinable = isinstance(serde, JsonPlusSerializer)
+        # What is encrypted differs each time: no two checkpoints can share it, and elements are only dearer.
+        self._shares = self._joinable or serde.dumps_typed("") == serde.dumps_typed("")
 
     def dump(self, value: Any) -> bytes:
         kind, data = self.serde.dumps_typed(value)
@@ -48,7 +50,7 @@ class Encoding:
 
     def encode(self, value: Any, elements: dict[bytes, bytes]) -> bytes:
         """The bytes of a value; the elements that they refer to are added to `elements`."""
-        if type(value) is not list or not value or type(value[0]) in (bool, int, float):
+        if not self._shares or type(value) is not list or not value or type(value[0]) in (bool, int, float):
             return self.dump(value)
         dumped = [self.dump(element) for element in value]
         if sum(map(len, dumped)) < SMALL * len(dumped):

@@ -56,7 +56,9 @@ class Reading(NamedTuple):
                 channel = parts(value)[2]
                 known = decoded.setdefault(channel, {})
                 values[channel] = encoding.decode(self.stored[value], self.stored, known)
-            checkpoint: Any = head | {"channel_values": values | dict.fromkeys(envelope.nulls)}
+            values |= dict.fromkeys(envelope.nulls)
+            order = [channel for channel in head["channel_versions"] if channel in values]
+            checkpoint: Any = head | {"channel_values": {name: values[name] for name in order} | values}
             at = Address(self.thread_id, ns, checkpoint_id)
             parent = at._replace(checkpoint_id=envelope.parent).config() if envelope.parent else None
             return CheckpointTuple(at.config(), checkpoint, metadata, parent, self._pending(writes))

@@ -21,7 +21,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import ERROR
 
-from holdfast.checkpoint.blocking import BlockingSaver, running_loop
+from holdfast.checkpoint.blocking import BlockingSaver, Opening, running_loop
 from holdfast.checkpoint.encoding import Encoding, references
 from holdfast.checkpoint.known import Known
 from holdfast.checkpoint.names import (
@@ -89,8 +89,7 @@ class RedisSaver(BlockingSaver):
         self._writing: dict[Address, set[asyncio.Future[None]]] = {}
 
     @classmethod
-    @asynccontextmanager
-    async def from_url(
+    def from_url(
         cls,
         url: str,
         *,
@@ -98,10 +97,19 @@ class RedisSaver(BlockingSaver):
         prefix: str = "holdfast",
         lanes: int = 1,
         serde: SerializerProtocol | None = None,
-    ) -> AsyncIterator[Self]:
-        """A saver with a connection of its own, to use without the rest of Holdfast."""
-        async with connect(url) as client:
-            yield cls(client, Keys(prefix, lanes), ttl_s=ttl_s, serde=serde)
+    ) -> Opening[Self]:
+        """A saver with connections of its own, to use without the rest of Holdfast.
+
+        `async with` gives it to code on an event loop, `with` to code that has none.
+        """
+        keys = Keys(prefix, lanes)
+
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[Self]:
+            async with connect(url) as client:
+                yield cls(client, keys, ttl_s=ttl_s, serde=serde)
+
+        return Opening(opened)
 
     def for_run(self, token: str) -> Self:
         """The same saver for one run: its writes are accepted as long as the thread's fence holds `token`."""
