@@ -14,7 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests import mutants, mutants_of_approvals, mutants_of_limits, mutants_of_time
+from tests import (
+    mutants,
+    mutants_of_approvals,
+    mutants_of_checkpoints,
+    mutants_of_limits,
+    mutants_of_time,
+)
 from tests.mutants import Mutation
 from tests.tenancy import mutants as mutants_of_tenancy
 from tests.webhooks import mutants as mutants_of_webhooks
@@ -23,6 +29,7 @@ ROOT = Path(__file__).parent.parent
 MUTATIONS = (
     *mutants.MUTATIONS,
     *mutants_of_approvals.MUTATIONS,
+    *mutants_of_checkpoints.MUTATIONS,
     *mutants_of_limits.MUTATIONS,
     *mutants_of_time.MUTATIONS,
     *mutants_of_webhooks.MUTATIONS,

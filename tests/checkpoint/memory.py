@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.memory import InMemorySaver
 
@@ -10,14 +11,14 @@ Place = tuple[str, str, str]
 
 
 class Memory(InMemorySaver):
-    def every(self) -> list[CheckpointTuple]:
-        """All checkpoints, newest first."""
+    def every(self, config: RunnableConfig | None = None, **wanted: Any) -> list[CheckpointTuple]:
+        """Checkpoints, newest first, whatever thread and namespace they are of."""
 
         def place(found: CheckpointTuple) -> Place:
             at = found.config["configurable"]
             return at["checkpoint_id"], at["checkpoint_ns"], at["thread_id"]
 
-        return sorted(self.list(None), key=place, reverse=True)
+        return sorted(self.list(config, **wanted), key=place, reverse=True)
 
     def _drop(self, dropped: Callable[[str, str, str, Any], bool]) -> None:
         for thread_id in list(self.storage):

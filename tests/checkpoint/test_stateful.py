@@ -146,8 +146,7 @@ class Savers(RuleBasedStateMachine):
             del config["configurable"]["checkpoint_ns"]
         last = None if older is None else self.known(older)
         before, filter = last and last.config, None if parity is None else {"parity": parity}
-        wanted = list(self.memory.list(config, before=before, filter=filter))
-        wanted.sort(key=lambda each: each.config["configurable"]["checkpoint_id"], reverse=True)
+        wanted = self.memory.every(config, before=before, filter=filter)
         found = list(self.saver.list(config, before=before, filter=filter, limit=limit))
         assert same(found, wanted[:limit])
 

@@ -6,12 +6,12 @@ it loads numpy and redisvl.
 """
 
 import asyncio
-import datetime
-from collections import deque
+import base64
+import math
 from collections.abc import AsyncIterator, Iterable, Sequence
-from decimal import Decimal
 from typing import Any
 
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple, get_checkpoint_id
 from langgraph.checkpoint.redis.aio import AsyncRedisSaver
@@ -27,21 +27,29 @@ from redisvl.exceptions import RedisSearchError  # type: ignore[import-untyped]
 from redisvl.query import FilterQuery  # type: ignore[import-untyped]
 from redisvl.query.filter import Tag  # type: ignore[import-untyped]
 
+from holdfast.checkpoint.constructors import SURROGATE
 from holdfast.checkpoint.runs import RunSaver
-from holdfast.errors import StartError
+from holdfast.checkpoint.serde import Serializer
+from holdfast.errors import StartError, Unstorable
 
+PACKED = {"lc": 2, "type": "constructor", "id": ["holdfast", "packed"]}
+MARKS = frozenset(("lc", "__bytes__", "__delta_snapshot__", "__interrupt__", "__send__"))
+LARGEST = 2**53  # the whole numbers that are exact wherever JSON is read
 PAGE = 1000
 ATTEMPTS = 6
 
 
 class HardenedSerializer(JsonPlusRedisSerializer):
-    """Keeps the values that the JSON form loses: Decimal comes back as 0 without this, for one.
+    """Keeps what JSON loses: Decimal comes back as 0 without this, for one, and a date as text.
 
-    `allowed` are the types, as (module, name), that may be made beyond LangGraph's list of safe ones.
+    What JSON can carry is written as that package writes it; anything else is packed by our own serializer,
+    into an envelope of its own. `allowed` are the types, as (module, name), that may be part of a state
+    beyond LangGraph's list of safe ones. Raises `Unstorable` as `Serializer` does.
     """
 
     def __init__(self, allowed: Iterable[tuple[str, ...]] = ()) -> None:
-        self.allowed = frozenset(allowed)
+        self.exact = Serializer(allowed)
+        self.allowed = self.exact.allowed
         # The types are named in JSON here, whole names in one tuple: ("a.b", "C") is ("a", "b", "C").
         names = [(*module.split("."), name) for module, name in self.allowed]
         super().__init__(allowed_json_modules=names or None, allowed_msgpack_modules=self.allowed or None)
@@ -49,16 +57,50 @@ class HardenedSerializer(JsonPlusRedisSerializer):
     def with_msgpack_allowlist(self, extra_allowlist: Iterable[Any]) -> "HardenedSerializer":
         return HardenedSerializer(self.allowed | set(extra_allowlist))
 
-    def _default_handler(self, obj: Any) -> Any:
-        if isinstance(obj, Decimal):
-            return self._encode_constructor_envelope(Decimal, args=[str(obj)])
-        if isinstance(obj, datetime.timedelta):
-            args = [obj.days, obj.seconds, obj.microseconds]
-            return self._encode_constructor_envelope(datetime.timedelta, args=args)
-        if isinstance(obj, (frozenset, deque)):
-            elements = [self._preprocess_redis_json(element) for element in obj]
-            return self._encode_constructor_envelope(type(obj), args=[elements])
-        return super()._default_handler(obj)
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        try:
+            return super().dumps_typed(obj)
+        except RecursionError:
+            raise Unstorable("What holds itself, or is nested too deep, cannot be stored.") from None
+
+    def _preprocess_redis_json(self, obj: Any, *, encode_bytes: Any = None) -> Any:
+        if type(obj) is list:
+            return [self._preprocess_redis_json(each) for each in obj]
+        if type(obj) is dict and plain_keys(obj):
+            return {key: self._preprocess_redis_json(each) for key, each in obj.items()}
+        if jsonable(obj):
+            return obj
+        _, packed = self.exact.dumps_typed([obj])
+        return {**PACKED, "args": [base64.b64encode(packed).decode()]}
+
+    def _revive_if_needed(self, obj: Any) -> Any:
+        if isinstance(obj, dict) and obj.keys() == {*PACKED, "args"} and obj["id"] == PACKED["id"]:
+            (value,) = self.exact.loads_typed(("msgpack", base64.b64decode(obj["args"][0])))
+            return value
+        return super()._revive_if_needed(obj)
+
+
+def jsonable(value: Any) -> bool:
+    """Whether JSON, as that package and its server write and read it, gives back just this."""
+    kind = type(value)
+    if kind is str:
+        return SURROGATE.search(value) is None
+    if kind is int:
+        return bool(-LARGEST <= value <= LARGEST)
+    if kind is float:
+        return math.isfinite(value)
+    if kind is list:
+        return all(map(jsonable, value))
+    if kind is dict:
+        return plain_keys(value) and all(map(jsonable, value.values()))
+    if isinstance(value, BaseMessage) and kind.__module__.startswith("langchain_core."):
+        return jsonable(vars(value))
+    return value is None or kind is bool
+
+
+def plain_keys(value: dict[Any, Any]) -> bool:
+    """Whether the keys are text, and no key is one that makes something else of a dictionary."""
+    return MARKS.isdisjoint(value) and all(type(key) is str and jsonable(key) for key in value)
 
 
 class HardenedRedisSaver(RunSaver, AsyncRedisSaver):

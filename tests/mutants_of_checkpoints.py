@@ -1,0 +1,178 @@
+"""What keeps checkpoints exact and whole, taken out one at a time; see `tests.mutants`."""
+
+from tests.mutants import SCRIPTS, Mutation
+
+CHECKPOINT = "api/holdfast/checkpoint"
+
+MUTATIONS = (
+    Mutation(
+        "checkpoint: a put waits for no writes of its parent",
+        f"{CHECKPOINT}/saver.py",
+        "await self._written(parent)",
+        "pass",
+        "tests/checkpoint/test_saver.py -k parent",
+    ),
+    Mutation(
+        "checkpoint: a token that was overtaken may write",
+        f"{SCRIPTS}/checkpoint_common.lua",
+        "if (redis.call('HGET', FENCE, 'token') or '') ~= token then",
+        "if false then",
+        "tests/checkpoint/test_fence.py",
+    ),
+    Mutation(
+        "checkpoint: the index is written by a command of its own",
+        "api/holdfast/redis/checkpoints.py",
+        "        missing: list[bytes] = await self._run(PUT,",
+        '        await self.client.call("ZADD", self.keys.checkpoint_index(self.thread_id), 0, name)\n'
+        "        missing: list[bytes] = await self._run(PUT,",
+        "tests/checkpoint/test_cuts.py -k byte",
+    ),
+    Mutation(
+        "checkpoint: what was cut off is not sent again",
+        "api/holdfast/redis/client.py",
+        "Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.5), 3)",
+        "Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.5), 0)",
+        "tests/checkpoint/test_cuts.py -k again",
+    ),
+    Mutation(
+        "checkpoint: a TTL is set by a command of its own",
+        "api/holdfast/redis/checkpoints.py",
+        "        missing: list[bytes] = await self._run(PUT,",
+        '        await self.client.call("EXPIRE", self.keys.checkpoints(self.thread_id), 600)\n'
+        "        missing: list[bytes] = await self._run(PUT,",
+        "tests/checkpoint/test_round_trips.py",
+    ),
+    Mutation(
+        "checkpoint: it is stored although something is missing",
+        f"{SCRIPTS}/checkpoint_put.lua",
+        "if #missing > 0 then return missing end",
+        "",
+        "tests/checkpoint/test_saver.py -k missing",
+    ),
+    Mutation(
+        "checkpoint: half of a thread expires",
+        f"{SCRIPTS}/checkpoint_common.lua",
+        "    redis.call('EXPIRE', INDEX, ttl)\n",
+        "",
+        "tests/checkpoint/test_saver.py -k expire",
+    ),
+    Mutation(
+        "checkpoint: the last write under a name stays",
+        f"{SCRIPTS}/checkpoint_put_writes.lua",
+        "'HSET' or 'HSETNX'",
+        "'HSET' or 'HSET'",
+        "tests/checkpoint/test_stateful.py",
+    ),
+    Mutation(
+        "checkpoint: what writes refer to is removed with a run",
+        f"{SCRIPTS}/checkpoint_drop.lua",
+        "if not lost[write] then level[#level + 1] = write end",
+        "",
+        "tests/checkpoint/test_stateful.py",
+    ),
+    Mutation(
+        "checkpoint: a list goes on with the one it was to begin before",
+        f"{CHECKPOINT}/saver.py",
+        "(not older or row[2] < older)",
+        "(not older or row[2] <= older)",
+        "tests/checkpoint/test_stateful.py",
+    ),
+    Mutation(
+        "checkpoint: what delta channels need is pruned",
+        f"{SCRIPTS}/checkpoint_drop.lua",
+        "if found.kind == 'delta' and lost[parent] then return -1 end",
+        "",
+        "tests/checkpoint/test_saver.py -k pruning",
+    ),
+    Mutation(
+        "checkpoint: ids that cannot be kept apart are taken",
+        f"{CHECKPOINT}/names.py",
+        "if NUL in part or RS in part or US in part:",
+        "if False:",
+        "tests/checkpoint/test_saver.py -k kept_apart",
+    ),
+    Mutation(
+        "checkpoint: any type may be loaded",
+        f"{CHECKPOINT}/serde.py",
+        "if not self._allows(module, name, method if code == EXT_METHOD_SINGLE_ARG else None):",
+        "if False:",
+        "tests/checkpoint/test_serde.py -k tampered",
+    ),
+    Mutation(
+        "checkpoint: any type may be written",
+        f"{CHECKPOINT}/serde.py",
+        "if not self._allows(made.module, made.name, method):",
+        "if False:",
+        "tests/checkpoint/test_serde.py -k refused",
+    ),
+    Mutation(
+        "checkpoint: a subclass becomes what it derives from",
+        f"{CHECKPOINT}/serde.py",
+        "    | ormsgpack.OPT_PASSTHROUGH_SUBCLASS\n",
+        "",
+        "tests/checkpoint/test_serde.py -k comes_back",
+    ),
+    Mutation(
+        "checkpoint: a bytearray becomes bytes",
+        f"{CHECKPOINT}/serde.py",
+        "and holds_buffer(value)",
+        "and False",
+        "tests/checkpoint/test_serde.py -k comes_back",
+    ),
+    Mutation(
+        "checkpoint: a key that is no text becomes text",
+        f"{CHECKPOINT}/constructors.py",
+        "if all(map(_plain_key, value)):",
+        "if True:",
+        "tests/checkpoint/test_serde.py -k comes_back",
+    ),
+    Mutation(
+        "checkpoint: nobody looks what a constructor makes of fields",
+        f"{CHECKPOINT}/constructors.py",
+        "if not same(value, twin):",
+        "if False:",
+        "tests/checkpoint/test_serde.py -k refused",
+    ),
+    Mutation(
+        "checkpoint: what cannot be read names no place",
+        f"{CHECKPOINT}/reading.py",
+        'raise Unreadable(f"{where}: {error.detail}") from error',
+        "raise",
+        "tests/checkpoint/test_serde.py -k tampered",
+    ),
+    Mutation(
+        "checkpoint: what a cipher raises goes through",
+        f"{CHECKPOINT}/reading.py",
+        "except Exception as error:",
+        "except LookupError as error:",
+        "tests/checkpoint/test_alone.py -k encrypted",
+    ),
+    Mutation(
+        "checkpoint: the other saver lists what is not older",
+        f"{CHECKPOINT}/hardened.py",
+        "or (older and checkpoint_id >= older)",
+        "",
+        "tests/checkpoint/test_choice.py -k exactly",
+    ),
+    Mutation(
+        "checkpoint: the other saver writes JSON of what JSON cannot carry",
+        f"{CHECKPOINT}/hardened.py",
+        "if jsonable(obj):",
+        "if True:",
+        "tests/checkpoint/test_choice.py -k brings_back",
+    ),
+    Mutation(
+        "checkpoint: nobody looks for the modules",
+        f"{CHECKPOINT}/hardened.py",
+        "        await self._require_modules()\n",
+        "",
+        "tests/checkpoint/test_choice.py -k modules",
+    ),
+    Mutation(
+        "checkpoint: who comes second to make an index gives up",
+        f"{CHECKPOINT}/hardened.py",
+        'if "already exists" not in str(error) or attempt == ATTEMPTS - 1:',
+        "if True:",
+        "tests/checkpoint/test_choice.py -k at_once",
+    ),
+)
