@@ -188,7 +188,7 @@ async def test_list_over_all_threads_is_newest_first_and_pages(saver: RedisSaver
     ]
     found = [each.checkpoint["channel_values"]["n"] async for each in saver.alist(None)]
     assert found == list(range(149, -1, -1))
-    some = saver.alist(None, filter={"parity": 1}, before=stored[100], limit=5)
+    some = saver.alist(None, filter={"parity": 1}, before=stored[101], limit=5)
     assert [each.checkpoint["channel_values"]["n"] async for each in some] == [99, 97, 95, 93, 91]
     assert [each async for each in saver.alist(None, limit=0)] == []
 

@@ -57,9 +57,9 @@ async def test_a_value_that_would_not_come_back_is_refused(
 ) -> None:
     saver = RedisSaver(client, keys, serde=Serializer(REFUSABLE))
     value = {"deep": [make()]} if nested else make()
-    with pytest.raises(Unstorable):
+    with pytest.raises(Unstorable, match="Channel value: "):
         await put(saver, at("t"), {"fine": 1, "value": value})
-    with pytest.raises(Unstorable):
+    with pytest.raises(Unstorable, match="Channel value: "):
         await saver.aput_writes(at("t", checkpoint_id="1"), [("fine", 1), ("value", value)], "task")
     assert await client.call("EXISTS", keys.checkpoints("t")) == 0
     await put(saver, at("t"), {"value": PROBES["Decimal"]})  # nothing of the refusal is left behind

@@ -258,6 +258,14 @@ def test_another_number_of_lanes(redis_url: str, refused: Run) -> None:
     assert sentence.startswith("This installation has 1 lanes, not 4: set HOLDFAST_LANES=1, or choose")
 
 
+def test_a_redis_without_the_modules_of_the_checkpointer(redis_url: str, refused: Run) -> None:
+    given = {"REDIS_URL": redis_url, "CHECKPOINTER": "langgraph-checkpoint-redis"}
+    sentence = refused("worker", "--config", FINE, **given)
+    assert sentence.startswith(
+        "CHECKPOINTER=langgraph-checkpoint-redis needs the Redis module RediSearch, which"
+    )
+
+
 def test_a_shown_url_has_no_password() -> None:
     assert shown("rediss://user:a@b@host:1/2") == "rediss://host:1/2"
     assert shown("unix:///run/redis.sock") == "unix:///run/redis.sock"

@@ -7,7 +7,7 @@ from typing import Any
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from holdfast.errors import TooLarge
+from holdfast.errors import TooLarge, Unstorable
 
 REF = 17  # bytes of a reference: "e" and a digest of 16 bytes
 CHUNK = 32  # references a chunk; a long list is a tree of chunks, so that appending to it costs O(log n)
@@ -47,6 +47,13 @@ class Encoding:
     def load(self, blob: bytes) -> Any:
         kind, _, data = blob[1:].partition(b"\0")
         return self.serde.loads_typed((kind.decode(), data))
+
+    def encode_channel(self, channel: str, value: Any, elements: dict[bytes, bytes]) -> bytes:
+        """As `encode`; what is raised says which channel it was."""
+        try:
+            return self.encode(value, elements)
+        except (TooLarge, Unstorable) as error:
+            raise type(error)(f"Channel {channel}: {error.detail}") from error
 
     def encode(self, value: Any, elements: dict[bytes, bytes]) -> bytes:
         """The bytes of a value; the elements that they refer to are added to `elements`."""

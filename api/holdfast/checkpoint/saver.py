@@ -162,7 +162,7 @@ class RedisSaver(BlockingSaver):
             name = value_name(at.ns, channel, versions[channel])
             held.append(name)
             if channel in changed:
-                draft.fields[name] = encoding.encode(values[channel], draft.elements)
+                draft.fields[name] = encoding.encode_channel(channel, values[channel], draft.elements)
             else:
                 draft.unchanged.add(name)
         stored_metadata = get_checkpoint_metadata(config, metadata)
@@ -209,7 +209,7 @@ class RedisSaver(BlockingSaver):
             name = write_name(at, task_id, WRITES_IDX_MAP.get(channel, position))
             # What went wrong is kept for people to read; an error in the state itself cannot be stored.
             kept = repr(value) if channel == ERROR and isinstance(value, BaseException) else value
-            draft.fields[name] = encoding.encode(kept, draft.elements)
+            draft.fields[name] = encoding.encode_channel(channel, kept, draft.elements)
             named.append(Write(name, head + draft.fields[name], channel in WRITES_IDX_MAP))
         return draft, named
 
