@@ -54,7 +54,7 @@ check: install ## every gate: lint, format, types, import rules, file length, le
 	else echo "npm is not installed: the types of the pages are not checked"; fi
 
 .PHONY: check-pages
-check-pages: $(NODE)
+check-pages: $(NODE) ## the types of the pages alone, with TypeScript
 	cd tests/js && npm exec --offline -- tsc -p .
 
 .PHONY: eval
