@@ -186,6 +186,26 @@ async def talk_slowly(state: Talk) -> dict[str, Any]:
     return {"messages": [AIMessage(whole)]}
 
 
+BROKEN: set[str] = set()
+
+
+async def break_once(state: Talk, config: RunnableConfig) -> dict[str, Any]:
+    thread_id = config["configurable"]["thread_id"]
+    if thread_id not in BROKEN:
+        BROKEN.add(thread_id)
+        raise ValueError("boom, once")
+    return {"log": ["went on"]}
+
+
+async def recite_slowly(state: Talk) -> dict[str, Any]:
+    """As many words as the message says, with a pause after each."""
+    text = " ".join(f"word{number}" for number in range(int(str(state["messages"][-1].content))))
+    words = GenericFakeChatModel(messages=iter([AIMessage(text)]))
+    async for _ in words.astream(state["messages"][-1:]):
+        await asyncio.sleep(0.01)
+    return {"messages": [AIMessage(text)]}
+
+
 async def tell_user(state: Talk, config: RunnableConfig) -> dict[str, Any]:
     configurable = config["configurable"]
     shown = {key: value for key, value in configurable.items() if not key.startswith("__")}
@@ -273,11 +293,13 @@ ask = chain(question=question, effect=effect)
 approve = approvals()
 steps = chain(first=step, second=step, third=step)
 fail = chain(first=step, broken=broken)
+flaky = chain(first=break_once, reply=reply)
 modes = chain(speak=speak, first=step)
 poison = chain(poison=poison_worker)
 block = chain(block=block_loop)
 thoughts = chain(first=think, second=think_in_a_thread, child=chain(think=think), third=think_twice)
 slow_talk = chain(first=step, talk=talk_slowly)
+recite = chain(recite=recite_slowly)
 whoami = chain(tell=tell_user)
 exact = chain(question=exact_question, effect=effect)
 slow_ask = chain(first=step, question=question)

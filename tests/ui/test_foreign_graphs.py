@@ -60,8 +60,8 @@ async def test_a_question_that_was_written_over_is_gone(browser: Browser, server
 async def test_several_approvals_are_cards_of_their_own(browser: Browser, server: Live) -> None:
     sdk = server.sdk()
     async with window(browser, f"{server.url}/ui?assistant=desk", locale="en-US") as chat:
-        thread_id = await chat.thread_id()
-        await sdk.threads.create(thread_id=thread_id)
+        thread_id = (await sdk.threads.create())["thread_id"]
+        await chat.open_thread(thread_id)
         given: Any = {"messages": [{"role": "user", "content": "two"}], "questions": ["one", "two"]}
         await sdk.runs.create(thread_id, "desk", input=given)
         await expect(chat.card).to_have_count(2)

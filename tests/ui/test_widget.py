@@ -12,6 +12,7 @@ from playwright.async_api import Browser, expect
 from graph.demo import DemoModel, Script
 from graph.demo.script import Say
 from tests.ui.conftest import Served
+from tests.ui.states import look
 from tests.ui.windows import Window, window
 from tests.waiting import wait_until
 
@@ -42,7 +43,7 @@ async def test_a_refund_in_chinese_with_a_reload_wherever_one_may_come(
         await ask(chat, "12345")
         turn = ["message human", "call done", "message ai"]
         assert (
-            await chat.page.locator(".list > *").evaluate_all("all => all.map(one => one.className)")
+            await chat.page.locator(".page > *").evaluate_all("all => all.map(one => one.className)")
             == turn * 2
         )
         assert await chat.page.locator(".call .name").all_inner_texts() == ["query_order", "request_refund"]
@@ -52,7 +53,7 @@ async def test_a_refund_in_chinese_with_a_reload_wherever_one_may_come(
         quotes = chat.card.locator("figure.quote")
         await expect(quotes.last.locator("blockquote")).to_have_text("好的,帮我退款")
         await expect(quotes.last.locator(".tag")).to_have_text("引用")
-        await chat.shoot("2-approval")
+        await look(chat, "2-approval")
         before = await chat.said()
         await chat.page.reload()
         await chat.card.wait_for()
@@ -157,6 +158,7 @@ EVIL = """<img src=x onerror="document.title='owned'"> <script>document.title='o
 [click](javascript:document.title='owned') [data](data:text/html,hi) **bold <b>tag</b>** `<i>`
 
 - [good](https://example.com/a?b=1)
+  1. *inside* _too_, not snake_case_here nor 2 * 3 * 4
 - https://example.com/bare
 
 ```
@@ -182,6 +184,8 @@ async def test_a_models_text_never_becomes_markup(browser: Browser, demo: Served
             ["https://example.com/bare", "noopener noreferrer nofollow"],
         ]
         assert await log.locator("strong").inner_text() == "bold <b>tag</b>"
+        assert await log.locator("li li em").all_inner_texts() == ["inside", "too"]
+        await expect(log.locator("ul > li > ol > li")).to_contain_text("snake_case_here nor 2 * 3 * 4")
         assert await chat.page.title() == "Holdfast"
         await chat.shoot("7-text")
 
@@ -222,7 +226,7 @@ async def test_a_narrow_dark_screen_holds_all_of_it(browser: Browser, demo: Serv
         await expect(chat.box).to_be_in_viewport(ratio=1)
         await chat.button("修改").click()
         await expect(chat.button("按修改后的内容同意")).to_be_in_viewport()
-        await chat.shoot("9-phone-edit")
+        await look(chat, "9-phone-edit")
 
 
 async def test_a_server_that_dies_is_waited_for(browser: Browser, demo: Served, model: DemoModel) -> None:

@@ -16,6 +16,13 @@ SHOTS = os.environ.get("UI_SHOTS")  # a folder: each state that a test comes by 
 REPORT = """addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`))"""
 
+# What the chat keeps of a conversation that a visitor without a token has open.
+OPEN = """id => {
+  const assistant = document.querySelector("holdfast-chat").getAttribute("assistant") ?? "";
+  const key = `holdfast-chat:${location.origin}:${assistant}:`;
+  localStorage.setItem(key, JSON.stringify({ open: id, threads: { [id]: { at: Date.now() } } }));
+}"""
+
 
 @dataclass
 class Window:
@@ -50,8 +57,14 @@ class Window:
         return await self.page.locator(f".message.{kind} p").all_inner_texts()
 
     async def thread_id(self) -> str:
-        found: str = await self.page.evaluate("Object.values(localStorage)[0]")
+        found: str = await self.page.evaluate("JSON.parse(Object.values(localStorage)[0]).open")
         return found
+
+    async def open_thread(self, thread_id: str) -> None:
+        """As if this visitor had begun it."""
+        await self.page.evaluate(OPEN, thread_id)
+        await self.page.reload()
+        await self.box.wait_for()
 
     def note(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
@@ -60,9 +73,17 @@ class Window:
 
 @asynccontextmanager
 async def window(
-    browser: Browser, url: str, *, bears: str | None = None, **options: Any
+    browser: Browser,
+    url: str,
+    *,
+    bears: str | None = None,
+    ready: str = ".composer textarea",
+    **options: Any,
 ) -> AsyncIterator[Window]:
-    """A window of a new visitor. Fails when its console has an error that `bears` is not part of."""
+    """A window of a new visitor, once `ready` is there.
+
+    Fails when its console has an error that `bears` is not part of.
+    """
     async with await browser.new_context(**{"locale": "zh-CN", **options}) as context:
         await context.add_init_script(REPORT)
         opened = Window(await context.new_page())
@@ -70,6 +91,6 @@ async def window(
         opened.page.on("console", opened.note)
         opened.page.on("pageerror", lambda error: opened.errors.append(str(error)))
         await opened.page.goto(url)
-        await opened.box.wait_for()
+        await opened.page.locator(ready).first.wait_for()
         yield opened
     assert [error for error in opened.errors if not (bears and bears in error)] == []

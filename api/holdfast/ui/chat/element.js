@@ -1,330 +1,263 @@
 // @ts-check
-// <holdfast-chat api assistant language theme>: a conversation with an assistant, in any page.
-import { Api, Refused } from "../parts/api.js";
-import { h, icon, loaded, stylesheet } from "../parts/dom.js";
-import { Messages } from "./messages.js";
-import { Thread, firstAssistant } from "../parts/protocol.js";
-import { QuestionCard } from "../parts/questions.js";
-import { Transcript } from "./transcript.js";
-import { languageOf } from "../parts/words.js";
-import { wordsOf } from "./words.js";
+// <holdfast-chat api assistant language theme greeting token launcher>: conversations with an assistant, in any page.
+import { Api } from "../parts/api.js";
+import { h, loaded, stylesheet } from "../parts/dom.js";
+import { languageOf } from "../parts/language.js";
+import { newId } from "../parts/protocol.js";
+import { Conversation } from "./conversation.js";
+import { shell } from "./layout.js";
+import { Memory, markOf } from "./memory.js";
+import { timesIn } from "./times.js";
 
-const ICONS = {
-  fresh: "M4 16h12M12.5 4l3.5 3.5L8.5 15H5v-3.5z",
-  send: "M10 16V4M5 9l5-5 5 5",
-  stop: "M6 6h8v8H6z",
-  down: "M10 4v12M5 11l5 5 5-5",
-};
-const NEAR_PX = 80;
-const TALL_PX = 168;
+/** @typedef {import("../parts/api.js").TokenSource} TokenSource */
+
+const PATIENCE_MS = 3000;
 
 class HoldfastChat extends HTMLElement {
-  #api = new Api("");
-  #assistant = "";
-  #words = wordsOf("en");
-  #transcript = new Transcript();
-  /** @type {Thread | null} */
-  #thread = null;
-  /** @type {import("../parts/protocol.js").Link} */
-  #link = "connecting";
-  /** @type {Map<string, QuestionCard>} */
-  #cards = new Map();
-  #drawing = false;
-  #seen = ""; // the newest item that was scrolled to
-  /** @type {ReturnType<typeof parts>} */
-  #parts = parts(this.#words);
-  #messages = new Messages(this.#parts.list, this.#words, () => {});
+  static observedAttributes = ["api", "assistant", "language", "theme", "greeting", "token", "launcher"];
+
+  #root = this.attachShadow({ mode: "open" });
+  #base = h("div", { className: "base" });
+  /** @type {TokenSource | string | null} */
+  #token = null;
+  #who = "";
+  #starts = 0;
+  /** @type {import("./conversation.js").Around | null} */
+  #around = null;
+  /** @type {Conversation | null} */
+  #conversation = null;
+  #parts = shell(/** @type {any} */ ({}), false);
+  /** @type {HTMLElement | null} */
+  #panel = null;
+
+  constructor() {
+    super();
+    const style = stylesheet(new URL("chat.css", import.meta.url).href);
+    this.#base.hidden = true;
+    this.#root.append(style, this.#base);
+    void loaded(style).then(() => (this.#base.hidden = false));
+  }
 
   connectedCallback() {
-    const language = languageOf(this.getAttribute("language"));
-    this.#words = wordsOf(language);
-    this.lang = language === "zh" ? "zh-CN" : "en";
-    this.#api = new Api(this.getAttribute("api") ?? new URL("../..", import.meta.url).href);
-    this.#build();
-    this.#attach(remembered(this.#key) ?? this.#remember(newId()));
-    addEventListener("online", this.#online);
-    addEventListener("offline", this.#draw);
+    if (Object.hasOwn(this, "token")) this.#adopt();
+    for (const name of ["online", "offline"]) addEventListener(name, this.#online);
+    document.addEventListener("visibilitychange", this.#look);
+    this.#restart();
   }
 
   disconnectedCallback() {
-    this.#thread?.close();
-    removeEventListener("online", this.#online);
-    removeEventListener("offline", this.#draw);
+    this.#starts += 1;
+    this.#conversation?.close();
+    for (const name of ["online", "offline"]) removeEventListener(name, this.#online);
+    document.removeEventListener("visibilitychange", this.#look);
   }
 
-  get #key() {
-    return `holdfast-chat:${this.#api.address}:${this.getAttribute("assistant") ?? ""}`;
+  /** @param {string} name */
+  attributeChangedCallback(name) {
+    if (name === "theme") this.#base.dataset.theme = this.getAttribute("theme") ?? "";
+    else if (this.isConnected) this.#restart();
   }
 
-  /** @param {string} id */
-  #remember(id) {
-    localStorage.setItem(this.#key, id);
-    return id;
+  /** Who calls: a token or what gives one; without it the attribute names a function of the page. */
+  get token() {
+    return this.#token;
   }
 
-  #build() {
-    this.#parts = parts(this.#words);
-    this.#messages = new Messages(this.#parts.list, this.#words, (id) => void this.#sendAgain(id));
-    const { form, text, stop, fresh, scroller, down, styles, frame } = this.#parts;
-    const root = this.shadowRoot ?? this.attachShadow({ mode: "open" });
-    void Promise.all(styles.map(loaded)).then(() => (frame.hidden = false));
-    root.replaceChildren(...styles, frame);
-    form.onsubmit = (event) => (event.preventDefault(), void this.#say());
-    text.onkeydown = (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-      event.preventDefault();
-      form.requestSubmit();
-    };
-    text.oninput = () => this.#fit();
-    stop.onclick = () => void this.#stop();
-    fresh.onclick = () => this.#startAnew();
-    down.onclick = () => scroller.scrollTo({ top: scroller.scrollHeight, behavior: "smooth" });
-    scroller.onscroll = () => (down.hidden = this.#atEnd());
+  set token(/** @type {TokenSource | string | null} */ token) {
+    this.#token = token;
+    if (this.isConnected) this.#restart();
   }
 
-  /** @param {string} id */
-  #attach(id) {
-    this.#thread?.close();
-    this.#transcript = new Transcript();
-    this.#cards.forEach((card) => card.element.remove());
-    this.#cards.clear();
-    this.#problem("");
-    const thread = (this.#thread = new Thread(this.#api, id));
-    void thread.follow(
-      (frame) => thread === this.#thread && (this.#transcript.apply(frame), this.#draw()),
-      (link) => thread === this.#thread && ((this.#link = link), this.#draw()),
-    );
-    this.#draw();
+  /** It was set before this class was there. */
+  #adopt() {
+    const { token } = this;
+    Reflect.deleteProperty(this, "token");
+    this.#token = token;
   }
 
-  #startAnew() {
-    this.#attach(this.#remember(newId()));
-    this.#focus();
+  async #askToken() {
+    const source = this.#token ?? Reflect.get(window, this.getAttribute("token") ?? "");
+    return (typeof source === "function" ? await source() : source) ?? null;
   }
 
-  async #say() {
-    const { text } = this.#parts;
-    const said = text.value.trim();
-    if (!said) return;
-    text.value = "";
-    this.#fit();
-    const id = newId();
-    this.#transcript.said.set(id, { id, text: said, state: "sending" });
-    this.#seen = "";
-    await this.#send(id);
-  }
-
-  /** @param {string} id */
-  async #sendAgain(id) {
-    this.#focus();
-    await this.#send(id);
-  }
-
-  /** @param {string} id of what was said; it is the message's id everywhere, so it is never there twice */
-  async #send(id) {
-    const { said } = this.#transcript;
-    const one = said.get(id);
-    if (!one || !this.#thread) return;
-    this.#problem("");
-    one.state = "sending";
-    this.#draw();
-    try {
-      this.#assistant ||= this.getAttribute("assistant") ?? (await firstAssistant(this.#api));
-      const input = { messages: [{ type: "human", content: one.text, id }] };
-      await this.#thread.command("run.start", { assistant_id: this.#assistant, input }, id);
-      if (one.state === "sending") one.state = "sent"; // or it is answered by now
-    } catch (error) {
-      one.state = "failed";
-      if (error instanceof Refused) this.#problem(`${this.#words.refused} ${error.message}`);
-    }
-    this.#draw();
-  }
-
-  /** @type {import("../parts/questions.js").Answer} */
-  #answer = async (question, response) => {
-    const { id: interrupt_id, namespace } = question;
-    try {
-      await this.#thread?.command("input.respond", { namespace, interrupt_id, response }, `${interrupt_id}:${newId()}`);
-    } catch (error) {
-      if (!(error instanceof Refused)) return this.#words.unsent;
-      if (!["no_such_interrupt", "nothing_pending"].includes(error.code)) return error.message;
-      this.#problem(this.#words.elsewhere);
-    }
-    this.#transcript.questions.delete(question.key);
-    this.#draw();
-    return "";
+  /** The token for a request. When it is somebody else's all of a sudden, all that is shown is the other's. */
+  #identify = async () => {
+    const token = await this.#askToken();
+    if (markOf(token) === this.#who) return token;
+    this.#restart();
+    throw new TypeError("Somebody else calls from now on.");
   };
 
-  async #stop() {
+  /**
+   * Says something as if it was typed.
+   * @param {string} text
+   */
+  say(text) {
+    return this.#conversation?.say(text);
+  }
+
+  /**
+   * Tells the page.
+   * @param {string} what
+   * @param {object} [detail]
+   */
+  #announce(what, detail) {
+    this.dispatchEvent(new CustomEvent(`holdfast-${what}`, { bubbles: true, composed: true, detail }));
+  }
+
+  /** Builds everything anew, once for all that changed by now. */
+  #restart() {
+    const start = (this.#starts += 1);
+    queueMicrotask(() => start === this.#starts && this.#start(start));
+  }
+
+  /** @param {number} start */
+  async #start(start) {
+    const language = languageOf(this.getAttribute("language"));
     try {
-      await this.#thread?.cancel();
-      for (const one of this.#transcript.said.values()) one.state = "failed"; // it never had its turn
-      this.#draw();
+      const loading = language === "zh" ? import("./words/zh.js") : import("./words/en.js");
+      const [{ words }, token] = await Promise.all([loading, this.#askToken()]);
+      if (start === this.#starts) this.#build(language, words, markOf(token));
     } catch (error) {
-      this.#problem(error instanceof Refused ? `${this.#words.refused} ${error.message}` : this.#words.lost);
-    }
-  }
-
-  #online = () => this.#thread?.retry();
-
-  /** Draws once a frame, however many events come. */
-  #draw = () => {
-    if (this.#drawing) return;
-    this.#drawing = true;
-    requestAnimationFrame(() => {
-      this.#drawing = false;
-      this.#drawNow();
-    });
-  };
-
-  #drawNow() {
-    const { log, empty, thinking, stop, send, scroller, down } = this.#parts;
-    const atEnd = this.#atEnd();
-    const items = this.#transcript.items();
-    const newest = items.at(-1);
-    const busy = this.#transcript.busy;
-    log.setAttribute("aria-busy", String(busy));
-    this.#messages.show(items);
-    this.#drawQuestions();
-    this.#drawState();
-    empty.hidden = items.length > 0 || this.#link === "connecting";
-    thinking.hidden = !busy || (newest?.kind === "ai" && newest.streaming);
-    stop.hidden = !busy;
-    send.hidden = busy && !this.#parts.text.value.trim();
-    if (atEnd || newest?.key !== this.#seen && newest?.kind === "human") scroller.scrollTop = scroller.scrollHeight;
-    this.#seen = newest?.key ?? "";
-    down.hidden = this.#atEnd();
-  }
-
-  #drawQuestions() {
-    const { questions } = this.#transcript;
-    for (const [key, card] of this.#cards) {
-      const question = questions.get(key);
-      if (question?.id === card.question.id) card.held = question.held;
-      else this.#takeAway(key, card);
-    }
-    for (const question of questions.values()) {
-      if (this.#cards.has(question.key)) continue;
-      const card = new QuestionCard(question, this.#words, this.#answer);
-      this.#cards.set(question.key, card);
-      this.#parts.questions.append(card.element);
+      console.warn("holdfast-chat:", error);
+      setTimeout(() => start === this.#starts && this.#restart(), PATIENCE_MS);
     }
   }
 
   /**
-   * @param {string} key
-   * @param {QuestionCard} card
+   * @param {"en" | "zh"} language
+   * @param {import("./layout.js").Words} words
+   * @param {string} who
    */
-  #takeAway(key, card) {
-    const focused = card.used || card.element.contains(this.shadowRoot?.activeElement ?? null);
-    card.element.remove();
-    this.#cards.delete(key);
-    if (focused) this.#focus();
+  #build(language, words, who) {
+    this.lang = language === "zh" ? "zh-CN" : "en";
+    this.#who = who;
+    const api = new Api(this.getAttribute("api") ?? new URL("../..", import.meta.url).href, this.#identify);
+    const assistant = this.getAttribute("assistant");
+    const memory = new Memory(`holdfast-chat:${api.address}:${assistant ?? ""}:${who}`);
+    this.#around = {
+      ...{ api, language, words, assistant, memory, times: timesIn(this.lang), greeting: this.getAttribute("greeting") },
+      watched: () => !document.hidden && !this.#parts.frame.hidden,
+      changed: () => this.#tell(),
+      began: (id) => memory.write((kept) => (kept.open = id)),
+      lost: (said) => (this.#startAnew(), void this.#conversation?.say(said)),
+    };
+    this.#parts = shell(words, this.hasAttribute("launcher"));
+    this.#listen();
+    this.#base.replaceChildren(this.#parts.frame, this.#parts.launch);
+    const { open } = memory.read();
+    this.#open(open ?? newId(), Boolean(open));
+    this.#announce("ready");
   }
 
-  /** Where to go on, without a keyboard that jumps up on a phone. */
-  #focus() {
-    const { text, scroller } = this.#parts;
-    (matchMedia("(pointer: coarse)").matches ? scroller : text).focus();
+  #listen() {
+    const { person, withdraw, all, fresh, close, launch, frame } = this.#parts;
+    person.onclick = () => void this.#conversation?.askPerson();
+    withdraw.onclick = () => void this.#conversation?.askPerson(false);
+    all.onclick = () => (this.#panel ? this.#closePanel() : void this.#openPanel());
+    fresh.onclick = () => this.#startAnew();
+    close.onclick = () => this.#launch(false);
+    launch.onclick = () => this.#launch(frame.hidden);
+    frame.onkeydown = (event) => {
+      if (event.key !== "Escape" || event.isComposing) return;
+      if (this.#panel) this.#closePanel();
+      else if (!close.hidden) this.#launch(false);
+    };
   }
 
-  #drawState() {
-    const words = this.#words;
-    const { link, ending } = this.#parts;
-    const { status, problem, questions } = this.#transcript;
-    const lost = navigator.onLine ? words.lost : words.offline;
-    link.textContent = { connecting: "", open: "", lost, gone: words.gone }[this.#link];
-    link.hidden = !link.textContent;
-    const stopped = status === "interrupted" && questions.size === 0;
-    const text = status === "failed" ? words.failed : stopped ? words.stopped : "";
-    const drawn = `${text}\n${problem}`;
-    if (ending.dataset.drawn === drawn) return;
-    ending.dataset.drawn = drawn;
-    ending.className = `ending ${status}`;
-    const detail = problem && h("p", { className: "detail" }, problem);
-    ending.replaceChildren(...(text ? [h("p", {}, text), detail] : []));
+  /** @param {boolean} shown */
+  #launch(shown) {
+    const { frame, launch } = this.#parts;
+    frame.hidden = !shown;
+    launch.ariaExpanded = String(shown);
+    this.#conversation?.refresh();
+    if (shown) this.#conversation?.focus();
+    else launch.focus();
   }
 
-  /** @param {string} text */
-  #problem(text) {
-    this.#parts.problem.textContent = text;
+  /**
+   * @param {string} id
+   * @param {boolean} begun
+   */
+  #open(id, begun) {
+    if (!this.#around) return;
+    this.#conversation?.close();
+    this.#conversation = new Conversation(this.#around, id);
+    this.#parts.body.prepend(this.#conversation.element);
+    if (begun) this.#conversation.follow();
+    this.#conversation.fit();
+    this.#announce("thread", { thread_id: id });
   }
 
-  #atEnd() {
-    const { scroller } = this.#parts;
-    return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_PX;
+  #startAnew() {
+    this.#closePanel();
+    this.#around?.memory.write((kept) => delete kept.open);
+    this.#open(newId(), false);
+    this.#conversation?.focus();
   }
 
-  /** The box grows with what is typed. */
-  #fit() {
-    const { text } = this.#parts;
-    text.style.height = "auto";
-    text.style.height = `${Math.min(text.scrollHeight, TALL_PX)}px`;
-    this.#draw();
+  /** @param {string} id */
+  #switch(id) {
+    this.#closePanel();
+    this.#around?.began(id);
+    if (id !== this.#conversation?.id) this.#open(id, true);
+    this.#conversation?.focus();
   }
-}
 
-/**
- * What the chat is made of.
- * @param {import("./words.js").Words} words
- */
-function parts(words) {
-  const styles = ["../parts/base.css", "chat.css"].map((name) => stylesheet(new URL(name, import.meta.url).href));
-  const fresh = button(words.fresh, "quiet", ICONS.fresh);
-  const logo = h("img", { src: new URL("../icon.svg", import.meta.url).href, alt: "", width: 28, height: 28 });
-  const header = h("header", {}, logo, h("h1", {}, words.title), fresh);
-  const link = h("p", { className: "link-state", role: "status", hidden: true });
-  const list = h("div", { className: "list" });
-  const dots = h("span", { className: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i"));
-  const thinking = h("div", { className: "thinking", hidden: true }, dots, h("span", { className: "unseen" }, words.thinking));
-  const greeting = h("p", { className: "greeting" }, words.greeting);
-  const empty = h("div", { className: "empty", hidden: true }, greeting, h("p", {}, words.hint));
-  const questions = h("div", { className: "questions", "aria-live": "polite" });
-  const ending = h("div", { className: "ending", role: "status" });
-  const live = { className: "log", role: "log", "aria-live": "polite", "aria-label": words.conversation };
-  const log = h("div", live, list);
-  const scroller = h("main", { tabIndex: -1 }, empty, log, thinking, ending, questions);
-  const down = button(words.newest, "down", ICONS.down, { hidden: true });
-  const problem = h("p", { className: "problem", role: "alert" });
-  const box = { rows: 1, placeholder: words.placeholder, "aria-label": words.message };
-  const text = h("textarea", { ...box, maxLength: 8000, enterKeyHint: "send" });
-  const send = button(words.send, "round primary", ICONS.send, { type: "submit" });
-  const stop = button(words.stop, "round stop", ICONS.stop, { hidden: true });
-  const form = h("form", { className: "composer" }, text, stop, send);
-  const foot = h("footer", {}, down, problem, form);
-  const frame = h("div", { className: "frame", hidden: true }, header, link, scroller, foot);
-  const shown = { list, thinking, empty, questions, ending, log, scroller };
-  return { styles, frame, fresh, link, ...shown, down, problem, text, send, stop, form };
-}
+  async #openPanel() {
+    const { conversationsPanel } = await import("./conversations.js");
+    const conversation = this.#conversation;
+    if (!conversation || !this.#around || this.#panel) return;
+    const { panel, shown } = conversationsPanel(this.#around, {
+      signedIn: Boolean(this.#who),
+      current: conversation.id,
+      begun: conversation.begun,
+      open: (id) => this.#switch(id),
+      removed: (id) => {
+        if (id === this.#conversation?.id) this.#open(newId(), false);
+        this.#panel?.querySelector("h2")?.focus();
+      },
+      fresh: () => this.#startAnew(),
+      end: () => (this.#closePanel(), void conversation.rate()),
+    });
+    conversation.element.inert = true;
+    this.#panel = panel;
+    this.#parts.body.append(panel);
+    this.#parts.all.ariaExpanded = "true";
+    void shown.then(() => panel.querySelector("h2")?.focus());
+  }
 
-/**
- * A button that is a drawing.
- * @param {string} label
- * @param {string} className
- * @param {string} path
- * @param {Record<string, unknown>} [more]
- */
-function button(label, className, path, more = {}) {
-  return h("button", { type: "button", className, title: label, "aria-label": label, ...more }, icon(path));
-}
+  #closePanel() {
+    if (!this.#panel) return;
+    this.#panel.remove();
+    this.#panel = null;
+    this.#parts.all.ariaExpanded = "false";
+    this.#parts.all.focus();
+    if (this.#conversation) this.#conversation.element.inert = false;
+  }
 
-/**
- * The thread of the last visit.
- * @param {string} key
- */
-function remembered(key) {
-  const id = localStorage.getItem(key);
-  return id && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id) ? id : null;
-}
+  /** What the frame says of the conversation. */
+  #tell() {
+    const { state, withdraw, attending, person, launch } = this.#parts;
+    const { words } = /** @type {import("./conversation.js").Around} */ (this.#around);
+    const { hold, attendant, unread } = /** @type {Conversation} */ (this.#conversation);
+    const sentence = !hold ? "" : hold.by ? words.here.replace("{}", attendant) : words.asked;
+    if (state.textContent !== sentence) state.textContent = sentence;
+    attending.hidden = !hold;
+    person.hidden = Boolean(hold);
+    withdraw.hidden = Boolean(hold?.by);
+    if (launch.dataset.unread === String(unread)) return;
+    launch.dataset.unread = String(unread);
+    launch.ariaLabel = unread ? `${words.open} (${unread} ${words.news})` : words.open;
+    this.#announce("unread", { count: unread });
+  }
 
-/** A UUID, also on a page that was not loaded over TLS. */
-function newId() {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  #online = () => {
+    this.#conversation?.thread.retry();
+    this.#conversation?.draw();
+  };
+
+  #look = () => this.#conversation?.refresh();
 }
 
 customElements.define("holdfast-chat", HoldfastChat);

@@ -1,15 +1,19 @@
 // @ts-check
-// The conversation as elements, one for each item, kept as long as the item is.
+// The conversation as elements, one for each item, kept as long as the item is and touched only where it changes:
+// what a frame costs does not grow with the conversation.
 import { h, icon } from "../parts/dom.js";
-import { blocks } from "../parts/markup.js";
+import { parse } from "../parts/markup.js";
 import { pretty } from "../parts/text.js";
+import { timesIn } from "./times.js";
 
 /**
  * @typedef {import("./transcript.js").Item} Item
  * @typedef {import("./transcript.js").Words} Said
  * @typedef {import("./transcript.js").Card} Card
+ * @typedef {{element: HTMLElement, item: Item, body: HTMLElement, sources: string[]}} Shown
  */
 
+const PAGE = 25; // items that the browser lays out together, and leaves alone while they are out of sight
 const CHEVRON = "M7 5l5 5-5 5";
 const MARKS = {
   running: "M10 3a7 7 0 1 1-7 7",
@@ -19,17 +23,19 @@ const MARKS = {
 };
 
 export class Messages {
-  /** @type {Map<string, {element: HTMLElement, drawn: string}>} */
+  /** @type {Map<string, Shown>} */
   #shown = new Map();
 
   /**
    * @param {HTMLElement} root
-   * @param {import("./words.js").Words} words
+   * @param {import("./layout.js").Words} words
    * @param {(id: string) => void} again sends what could not be sent
+   * @param {import("./times.js").Times} [times]
    */
-  constructor(root, words, again) {
+  constructor(root, words, again, times = timesIn(navigator.language)) {
     this.root = root;
     this.words = words;
+    this.times = times;
     this.again = again;
   }
 
@@ -41,10 +47,33 @@ export class Messages {
       element.remove();
       this.#shown.delete(key);
     }
-    items.forEach((item, place) => {
+    for (let page = 0; page * PAGE < items.length; page += 1) {
+      const root = this.root.children[page] ?? this.root.appendChild(h("div", { className: "page" }));
+      this.#fill(root, items.slice(page * PAGE, (page + 1) * PAGE));
+    }
+    while (this.root.children.length * PAGE >= items.length + PAGE) this.root.lastChild?.remove();
+  }
+
+  /**
+   * @param {Element} root
+   * @param {Item[]} items
+   */
+  #fill(root, items) {
+    let at = root.firstChild;
+    for (const item of items) {
       const element = this.#draw(item);
-      if (this.root.children[place] !== element) this.root.insertBefore(element, this.root.children[place] ?? null);
-    });
+      if (element === at) at = at.nextSibling;
+      else root.insertBefore(element, at);
+    }
+  }
+
+  /**
+   * @param {string} key
+   * @param {string} text
+   */
+  grow(key, text) {
+    const shown = this.#shown.get(key);
+    if (shown) say(shown, text);
   }
 
   /**
@@ -52,28 +81,45 @@ export class Messages {
    * @returns {HTMLElement} the one it has already, when there is one
    */
   #draw(item) {
-    const drawn = JSON.stringify(item);
     const known = this.#shown.get(item.key);
-    if (known?.drawn === drawn) return known.element;
+    if (known && alike(known.item, item)) return known.element;
     const element = known?.element ?? h(item.kind === "call" ? "details" : "article");
-    this.#shown.set(item.key, { element, drawn });
+    const shown = known ?? { element, item, body: h("div", { className: "body" }), sources: [] };
+    shown.item = item;
+    this.#shown.set(item.key, shown);
     if (item.kind === "call") this.#drawCall(element, item);
-    else this.#drawWords(element, item);
+    else if (item.kind === "human" || item.kind === "ai") this.#drawWords(shown, item);
+    else {
+      element.className = `line ${item.kind}`;
+      element.textContent = this.#line(item);
+    }
     return element;
   }
 
+  /** @param {Exclude<Item, Said | Card>} item */
+  #line(item) {
+    if (item.kind === "day") return this.times.day(item.time ?? 0);
+    if (item.kind === "new") return this.words.unread;
+    return this.words[item.what].replace("{}", item.who);
+  }
+
   /**
-   * @param {HTMLElement} element
+   * @param {Shown} shown
    * @param {Said} item
    */
-  #drawWords(element, item) {
+  #drawWords(shown, item) {
     const { words } = this;
-    element.className = ["message", item.kind, item.state ?? "", item.streaming ? "streaming" : ""].join(" ").trim();
-    const speaker = h("span", { className: "unseen" }, `${item.kind === "human" ? words.you : words.assistant}: `);
-    const said = item.kind === "ai" ? blocks(item.text) : [h("p", { dir: "auto", className: "plain" }, item.text)];
+    const { element, body } = shown;
+    const { kind, state, streaming, speaker, labeled, text, time, timed } = item;
+    element.className = ["message", kind, state, streaming && "streaming", speaker && "person"].filter(Boolean).join(" ");
+    const name = kind === "human" ? words.you : speaker || words.assistant;
+    const by = h("span", { className: labeled ? "by" : "unseen" }, labeled ? name : `${name}: `);
+    if (kind === "ai") say(shown, text);
+    else body.replaceChildren(h("p", { dir: "auto", className: "plain" }, text));
     const again = h("button", { type: "button", className: "link", onclick: () => this.again(item.key) }, words.again);
-    const unsent = item.state === "failed" && h("p", { className: "unsent" }, `${words.unsent} `, again);
-    element.replaceChildren(speaker, ...said, ...(unsent ? [unsent] : []));
+    const unsent = state === "failed" && h("p", { className: "unsent" }, `${words.unsent} `, again);
+    const at = timed && time && h("time", { dateTime: new Date(time).toISOString() }, h("bdi", {}, this.times.clock(time)));
+    element.replaceChildren(...[by, body, at, unsent].filter((one) => one instanceof Node));
   }
 
   /**
@@ -81,23 +127,44 @@ export class Messages {
    * @param {HTMLElement} element
    * @param {Card} item
    */
-  #drawCall(element, { call, running }) {
+  #drawCall(element, { name, args, result, failed, running }) {
     const { words } = this;
-    const state = call.failed ? "failed" : call.result !== null ? "done" : running ? "running" : "stopped";
-    const { toolFailed: failed, toolDone: done, toolRunning, toolStopped: stopped } = words;
-    const said = { failed, done, running: toolRunning, stopped };
+    const state = failed ? "failed" : result !== null ? "done" : running ? "running" : "stopped";
     element.className = `call ${state}`;
-    const name = h("code", { className: "name" }, call.name);
-    const brief = h("span", { className: "brief", dir: "auto" }, briefly(call.args));
+    const unseen = (/** @type {string} */ text) => h("span", { className: "unseen" }, text);
+    const brief = h("span", { className: "brief", dir: "auto" }, briefly(args));
     const mark = h("span", { className: "mark" }, icon(MARKS[state]));
-    const unseen = h("span", { className: "unseen" }, `${words.tool}: `);
-    const status = h("span", { className: "unseen" }, ` ${said[state]}`);
-    const chevron = h("span", { className: "chevron" }, icon(CHEVRON));
-    const summary = h("summary", {}, mark, unseen, name, brief, status, chevron);
-    const input = part(words.input, call.args);
-    const result = call.result !== null && part(words.result, parsed(call.result));
-    element.replaceChildren(summary, h("div", { className: "inside" }, input, result));
+    const label = [unseen(`${words.tool}: `), h("code", { className: "name" }, name), brief, unseen(` ${words.tools[state]}`)];
+    const summary = h("summary", {}, mark, ...label, h("span", { className: "chevron" }, icon(CHEVRON)));
+    const found = result !== null && part(words.result, parsed(result));
+    element.replaceChildren(summary, h("div", { className: "inside" }, part(words.input, args), found));
   }
+}
+
+/**
+ * Makes the blocks anew from the first that changed: of a text that grows, the last.
+ * @param {Shown} shown
+ * @param {string} text
+ */
+function say(shown, text) {
+  const { body, sources } = shown;
+  const found = parse(text);
+  let same = 0;
+  while (same < found.length && found[same].source === sources[same]) same += 1;
+  while (body.children.length > same) body.lastChild?.remove();
+  body.append(...found.slice(same).map(({ make }) => make()));
+  shown.sources = found.map(({ source }) => source);
+}
+
+/**
+ * Arguments come whole or not yet: what they hold does not change.
+ * @param {Record<string, any>} one
+ * @param {Record<string, any>} other
+ */
+function alike(one, other) {
+  return Object.keys({ ...one, ...other }).every((name) =>
+    name === "args" ? !one.args === !other.args : one[name] === other[name],
+  );
 }
 
 /**
@@ -105,7 +172,7 @@ export class Messages {
  * @param {unknown} value
  */
 function part(label, value) {
-  return h("div", {}, h("span", { className: "label" }, label), h("pre", {}, pretty(value)));
+  return h("div", {}, h("span", { className: "label" }, label), h("pre", { tabIndex: 0 }, pretty(value)));
 }
 
 /** @param {unknown} args */

@@ -1,22 +1,35 @@
 // @ts-check
 // What a conversation has come to, from the events of its thread. Applied again from the beginning, the same
 // events come to the same: that is what makes a reload harmless.
+import { stands, timeOf } from "../parts/protocol.js";
 
 /**
- * @typedef {{id: string, name: string, args: unknown, result: string | null, failed: boolean}} Call
- * @typedef {{id: string, text: string, calls: {id: string, name: string, args: unknown}[], after: string | null,
- *   blocks: Map<number, {text: string, call: {id: string, name: string, args: unknown} | null}>,
- *   done: boolean, kept: boolean}} Spoken a message as it is spoken, not yet part of the values
+ * @typedef {{id: string, name: string, args: unknown}} Call
+ * @typedef {{id: string, after: string | null, blocks: Map<number, {text: string, call: Call | null}>, shown: boolean,
+ *   done: boolean, kept: boolean, note?: Note}} Spoken a message as it is spoken, or a note: not part of the values
+ * @typedef {{what: "joined" | "left", who: string}} Note
  * @typedef {{id: string, text: string, state: "sending" | "sent" | "done" | "failed"}} Said
  * @typedef {{key: string, id: string, namespace: string[], payload: any, held: boolean, told: boolean}} Question
- * @typedef {{key: string, kind: "human" | "ai", text: string, streaming: boolean, state?: Said["state"]}} Words
- * @typedef {{key: string, kind: "call", call: Call, running: boolean}} Card
- * @typedef {Words | Card} Item
+ * @typedef {{role: string, by: string | null, asked_by: string | null}} Hold
+ * @typedef {{key: string, time?: number}} Any
+ * @typedef {Any & {text: string, speaker: string, streaming?: boolean, state?: Said["state"], labeled?: boolean,
+ *   timed?: boolean}} Speech
+ * @typedef {(Speech & {kind: "human"}) | (Speech & {kind: "ai"})} Words
+ * @typedef {Any & {kind: "call", name: string, args: unknown, result: string | null, failed: boolean, running: boolean}} Card
+ * @typedef {Any & {kind: "note"} & Note} Notice
+ * @typedef {(Any & {kind: "day"}) | (Any & {kind: "new"})} Line
+ * @typedef {Words | Card | Notice | Line} Item
  */
+
+const TOGETHER_MS = 300_000; // what one says within this time bears one time
 
 export class Transcript {
   /** @type {any[]} messages of the last values, as the server sent them */
   #settled = [];
+  /** @type {Map<string, any>} the answers of tools among them, by call */
+  #results = new Map();
+  /** @type {Map<string, number | undefined>} when a message was first heard of */
+  #times = new Map();
   /** @type {Map<string, Spoken>} */
   #spoken = new Map();
   /** @type {Map<string, Spoken>} by namespace: whose pieces come, where they do not say so */
@@ -25,9 +38,17 @@ export class Transcript {
   said = new Map();
   /** @type {Map<string, Question>} */
   questions = new Map();
+  /** @type {Hold | null} */
+  hold = null;
+  /** @type {any} what a person had said last when the present one came */
+  #before;
   /** @type {"idle" | "running" | "interrupted" | "failed"} */
   status = "idle";
   problem = "";
+  left = false; // by a person who had it
+  changed = true; // more than the text of messages that are spoken
+  /** @type {Set<string>} messages whose text has grown */
+  grown = new Set();
 
   /** Whether an answer is on its way. */
   get busy() {
@@ -40,27 +61,52 @@ export class Transcript {
   }
 
   /** @param {import("../parts/protocol.js").Frame} frame */
-  apply({ method, params: { namespace, data } }) {
+  apply(frame) {
+    const { method, params } = frame;
+    const { namespace, data } = params;
+    const time = stands(frame) ? undefined : params.timestamp;
+    if (method === "messages") return this.#speak(namespace.join("|"), data, time);
+    this.changed = true;
     if (method === "gap") this.#forget();
-    else if (method === "messages") this.#speak(namespace.join("|"), data);
     else if (method === "input.requested") this.#ask(namespace, data);
-    else if (method === "custom") this.#discard(data.payload ?? data);
-    else if (namespace.length === 0 && method === "values") this.#settle(data.messages ?? []);
+    else if (method === "custom") this.#hear(data.name, data.payload ?? data, `${frame.seq}`, !stands(frame));
+    else if (namespace.length === 0 && method === "values") this.#settle(data.messages ?? [], time);
     else if (namespace.length === 0 && method === "lifecycle") this.#turn(data);
   }
 
-  /** @returns {Item[]} everything to be shown, in order */
-  items() {
-    const results = this.#results();
+  /**
+   * @param {string} [unread] the first one that was not seen, which a line stands before
+   * @returns {Item[]} everything to be shown, in order
+   */
+  items(unread) {
+    const spoken = Map.groupBy(this.#spoken.values(), (message) => message.after);
+    const following = (/** @type {string | null} */ id) => (spoken.get(id) ?? []).flatMap((one) => this.#speaking(one));
+    const settled = this.#settled.flatMap((message) => [...this.#shown(message), ...following(message.id)]);
     /** @type {Item[]} */
-    const items = [...this.#spokenAfter(null, results)];
-    for (const message of this.#settled) {
-      items.push(...this.#shown(message, results), ...this.#spokenAfter(message.id, results));
-    }
-    for (const one of this.said.values()) {
-      items.push({ key: one.id, kind: "human", text: one.text, streaming: false, state: one.state });
-    }
-    return items;
+    const said = [...this.said.values()].map(({ id, text, state }) => ({ key: id, kind: "human", text, speaker: "", state }));
+    return arranged([...following(null), ...settled, ...said], unread);
+  }
+
+  /** @param {string} id */
+  textOf(id) {
+    return [...(this.#spoken.get(id)?.blocks.values() ?? [])].map((block) => block.text).join("");
+  }
+
+  /** Whether the server has anything that was said. */
+  get heard() {
+    return this.#settled.some((message) => message.type === "human");
+  }
+
+  /** By what name the person who has the thread speaks; until then by which one the server knows them. */
+  get attendant() {
+    const by = this.hold?.by;
+    if (!by) return "";
+    const newest = this.#newestSpeech;
+    return (newest !== this.#before && newest && speakerOf(newest)) || by;
+  }
+
+  get #newestSpeech() {
+    return this.#settled.findLast(speakerOf);
   }
 
   /** What follows stands for everything so far. */
@@ -69,14 +115,21 @@ export class Transcript {
     this.#spoken.clear();
     this.#current.clear();
     this.questions.clear();
+    this.hold = null;
     this.status = "idle";
     this.problem = "";
   }
 
-  /** @param {any[]} messages */
-  #settle(messages) {
+  /**
+   * @param {any[]} messages
+   * @param {number | undefined} time
+   */
+  #settle(messages, time) {
     this.#settled = messages;
+    const tools = messages.filter((message) => message.type === "tool");
+    this.#results = new Map(tools.map((message) => [message.tool_call_id, message]));
     const known = new Set(messages.map((message) => message.id));
+    for (const id of known) this.#date(id, time);
     for (const message of this.#spoken.values()) {
       // What is whole and yet not part of the values was never said: its step died, or it was a note.
       if (known.has(message.id) || (message.done && !message.kept)) this.#spoken.delete(message.id);
@@ -85,12 +138,20 @@ export class Transcript {
     for (const id of known) this.said.delete(id);
   }
 
+  /**
+   * @param {string} id
+   * @param {number | undefined} time
+   */
+  #date(id, time) {
+    if (!this.#times.has(id)) this.#times.set(id, time ?? timeOf(id ?? ""));
+  }
+
   /** @param {{event: string, error?: string}} data */
   #turn(data) {
     if (data.event === "running") {
       // A worker was lost in mid-message, and another one says it again.
       for (const message of this.#spoken.values()) if (!message.kept) this.#spoken.delete(message.id);
-      for (const question of this.questions.values()) this.#hold(question);
+      for (const question of this.questions.values()) this.#keepBack(question);
       this.status = "running";
       this.problem = "";
     } else if (["completed", "failed", "interrupted"].includes(data.event)) {
@@ -115,7 +176,7 @@ export class Transcript {
    * A run began: it answers the question, or somebody talks on and it will be asked again.
    * @param {Question} question
    */
-  #hold(question) {
+  #keepBack(question) {
     if (this.#expected) question.held = true;
     else this.questions.delete(question.key);
   }
@@ -131,106 +192,173 @@ export class Transcript {
   }
 
   /**
-   * A graph tells that what it began to say does not count.
+   * Who has the thread; or a graph tells that what it began to say does not count.
+   * @param {string | undefined} name
    * @param {any} data
+   * @param {string} key
+   * @param {boolean} live
    */
-  #discard(data) {
-    if (data && typeof data === "object" && typeof data.discard === "string") this.#spoken.delete(data.discard);
+  #hear(name, data, key, live) {
+    if (name === "hold") this.#hand(data.hold ?? null, key, live);
+    else if (typeof data?.discard === "string") this.#spoken.delete(data.discard);
+  }
+
+  /**
+   * @param {Hold | null} hold
+   * @param {string} id
+   * @param {boolean} live and not as it stands now, since whenever that may be
+   */
+  #hand(hold, id, live) {
+    const was = this.hold?.by ?? null;
+    const by = hold?.by ?? null;
+    this.hold = hold;
+    if (by === was) return;
+    this.#before = this.#newestSpeech;
+    if (!live) return;
+    this.left = !by;
+    /** @type {Note} */
+    const note = by ? { what: "joined", who: by } : { what: "left", who: "" };
+    const after = this.#settled.at(-1)?.id ?? null;
+    this.#spoken.set(id, { id, after, blocks: new Map(), shown: true, done: true, kept: true, note });
   }
 
   /**
    * @param {string} place
    * @param {any} data
+   * @param {number | undefined} time
    */
-  #speak(place, data) {
-    if (data.event === "message-start") return this.#begin(place, data);
+  #speak(place, data, time) {
+    if (data.event === "message-start") return this.#begin(place, data, time);
     const message = data.id ? this.#spoken.get(data.id) : this.#current.get(place);
     if (!message) return;
+    if (message.shown && data.delta?.type === "text-delta") this.grown.add(message.id);
+    else this.changed = true;
     if (data.event === "message-finish" || data.event === "error") message.done = true;
-    else if (data.content ?? data.delta) this.#piece(message, data);
-    message.text = [...message.blocks.values()].map((block) => block.text).join("");
-    message.calls = [...message.blocks.values()].flatMap((block) => block.call ?? []);
+    else if (data.content ?? data.delta) piece(message, data);
   }
 
   /**
    * @param {string} place
    * @param {{role?: string, id: string}} data
+   * @param {number | undefined} time
    */
-  #begin(place, { role, id }) {
+  #begin(place, { role, id }, time) {
     this.#current.delete(place);
+    this.changed = true;
     const settled = this.#settled.some((message) => message.id === id);
     if (settled || (role && role !== "ai" && role !== "assistant")) return;
     const after = this.#settled.at(-1)?.id ?? null;
-    const message = { id, text: "", calls: [], after, blocks: new Map(), done: false, kept: false };
+    const message = { id, after, blocks: new Map(), shown: false, done: false, kept: false };
+    this.#date(id, time);
     this.#spoken.set(id, message);
     this.#current.set(place, message);
     this.status = "running"; // its beginning may be older than what the server still knows
   }
 
   /**
-   * @param {Spoken} message
-   * @param {{event: string, index: number, content?: any, delta?: any}} data
-   */
-  #piece(message, { event, index, content, delta }) {
-    const block = message.blocks.get(index) ?? { text: "", call: null };
-    message.blocks.set(index, block);
-    if (content?.type === "text") block.text = content.text ?? "";
-    else if (content?.name && ["tool_call", "tool_call_chunk"].includes(content.type)) {
-      const args = event === "content-block-finish" ? content.args : null;
-      block.call = { id: content.id ?? `${message.id}:${index}`, name: content.name, args };
-    } else if (delta?.type === "text-delta") block.text += delta.text;
-  }
-
-  #results() {
-    const tools = this.#settled.filter((message) => message.type === "tool");
-    return new Map(tools.map((message) => [message.tool_call_id, message]));
-  }
-
-  /**
    * @param {any} message
-   * @param {Map<string, any>} results
    * @returns {Item[]}
    */
-  #shown(message, results) {
-    const text = textOf(message.content);
-    if (message.type === "human") return [{ key: message.id, kind: "human", text, streaming: false }];
-    if (message.type !== "ai") return [];
-    return this.#answer(message.id, text, message.tool_calls ?? [], results, false);
+  #shown(message) {
+    const { id, type, content, tool_calls: calls = [] } = message;
+    const text = textOf(content);
+    if (type === "human") return [{ key: id, kind: "human", text, speaker: "", time: this.#times.get(id) }];
+    if (type !== "ai") return [];
+    return this.#answer(id, text, calls, false, speakerOf(message));
   }
 
   /**
-   * @param {string | null} id
-   * @param {Map<string, any>} results
+   * @param {Spoken} spoken
+   * @returns {Item[]}
    */
-  #spokenAfter(id, results) {
-    const found = [...this.#spoken.values()].filter((message) => message.after === id);
-    return found.flatMap((one) => this.#answer(one.id, one.text, one.calls, results, !one.done));
+  #speaking({ id, blocks, done, note }) {
+    if (note) return [{ key: `note:${id}`, kind: "note", ...note }];
+    const calls = [...blocks.values()].flatMap((block) => block.call ?? []);
+    return this.#answer(id, this.textOf(id), calls, !done, "");
   }
 
   /**
    * @param {string} id
    * @param {string} text
    * @param {{id?: string, name: string, args: unknown}[]} calls
-   * @param {Map<string, any>} results
    * @param {boolean} streaming
+   * @param {string} speaker
    * @returns {Item[]}
    */
-  #answer(id, text, calls, results, streaming) {
+  #answer(id, text, calls, streaming, speaker) {
+    const time = this.#times.get(id);
     /** @type {Item[]} */
-    const items = text.trim() ? [{ key: id, kind: "ai", text, streaming }] : [];
-    calls.forEach(({ id: callId, name, args }, number) => {
-      const result = results.get(callId ?? "");
-      const call = {
-        id: callId ?? `${id}:${number}`,
+    const items = text.trim() ? [{ key: id, kind: "ai", text, streaming, speaker, time }] : [];
+    calls.forEach(({ id: callId = `${id}:${items.length}`, name, args }) => {
+      const result = this.#results.get(callId);
+      items.push({
+        key: `call:${callId}`,
+        kind: "call",
         name,
         args,
         result: result ? textOf(result.content) : null,
         failed: result?.status === "error",
-      };
-      items.push({ key: `call:${call.id}`, kind: "call", call, running: !result && this.status === "running" });
+        running: !result && this.status === "running",
+      });
     });
     return items;
   }
+}
+
+/**
+ * @param {Spoken} message
+ * @param {{event: string, index: number, content?: any, delta?: any}} data
+ */
+function piece(message, { event, index, content, delta }) {
+  const block = message.blocks.get(index) ?? { text: "", call: null };
+  message.blocks.set(index, block);
+  if (content?.type === "text") block.text = content.text ?? "";
+  else if (content?.name && ["tool_call", "tool_call_chunk"].includes(content.type)) {
+    const args = event === "content-block-finish" ? content.args : null;
+    block.call = { id: content.id ?? `${message.id}:${index}`, name: content.name, args };
+  } else if (delta?.type === "text-delta") block.text += delta.text;
+  message.shown ||= Boolean(block.text.trim());
+}
+
+/**
+ * The items with what is told by their neighbors: days, where the unread begins, who speaks, which times are shown.
+ * @param {Item[]} items
+ * @param {string | undefined} unread
+ */
+function arranged(items, unread) {
+  /** @type {Item[]} */
+  const all = [];
+  let day = new Date().toDateString();
+  let voice = "";
+  let handed = false;
+  /** @type {Words | undefined} */
+  let last;
+  for (const item of items) {
+    if (item.time && new Date(item.time).toDateString() !== day) {
+      day = new Date(item.time).toDateString();
+      all.push({ key: `day:${item.key}`, kind: "day", time: item.time });
+    }
+    if (item.key === unread) all.push({ key: "new", kind: "new" });
+    all.push(item);
+    if (item.kind !== "human" && item.kind !== "ai") continue;
+    handed ||= item.speaker !== "";
+    if (item.kind === "ai") item.labeled = item.speaker !== voice;
+    voice = item.kind === "human" && handed ? "\n" : item.speaker;
+    item.timed = Boolean(item.time) && !item.streaming;
+    const together = last && last.kind === item.kind && last.speaker === item.speaker;
+    if (last && together && (item.time ?? 0) - (last.time ?? 0) < TOGETHER_MS && item.timed) last.timed = false;
+    last = item;
+  }
+  return all;
+}
+
+/**
+ * The name of the person who wrote a message on the assistant's side; empty for a model's.
+ * @param {any} message
+ * @returns {string}
+ */
+function speakerOf({ name, additional_kwargs: more }) {
+  return more?.speaker ? String(more.speaker.name ?? name ?? "") : "";
 }
 
 /**

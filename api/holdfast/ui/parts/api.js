@@ -1,7 +1,7 @@
 // @ts-check
 // The server as a page calls it: its address, who calls, and what a refusal says.
 
-/** @typedef {() => string | null | Promise<string | null>} TokenSource asked before each request */
+/** @typedef {() => string | null | Promise<string | null>} TokenSource asked before each request, and again after a 401 */
 
 /** The server's answer was no; `code` says which. */
 export class Refused extends Error {
@@ -34,13 +34,11 @@ export class Api {
    * @param {string} path
    * @param {RequestInit & {json?: unknown}} [init] `json` is sent as the body, with POST unless it says otherwise
    */
-  async fetch(path, { json, ...init } = {}) {
-    const headers = new Headers(init.headers);
+  async fetch(path, init = {}) {
     const token = await this.token();
-    if (token) headers.set("Authorization", `Bearer ${token}`);
-    if (json === undefined) return fetch(this.address + path, { ...init, headers });
-    headers.set("Content-Type", "application/json");
-    return fetch(this.address + path, { method: "POST", ...init, headers, body: JSON.stringify(json) });
+    const response = await this.#send(path, init, token);
+    // A token may have run out on its way; where there is none, none will come.
+    return token && response.status === 401 ? this.#send(path, init, await this.token()) : response;
   }
 
   /**
@@ -53,6 +51,19 @@ export class Api {
     const response = await this.fetch(path, init);
     if (!response.ok) throw await refusal(response);
     return response.status === 204 ? null : response.json();
+  }
+
+  /**
+   * @param {string} path
+   * @param {RequestInit & {json?: unknown}} init
+   * @param {string | null} token
+   */
+  #send(path, { json, ...init }, token) {
+    const headers = new Headers(init.headers);
+    if (token) headers.set("Authorization", `Bearer ${token}`);
+    if (json === undefined) return fetch(this.address + path, { ...init, headers });
+    headers.set("Content-Type", "application/json");
+    return fetch(this.address + path, { method: "POST", ...init, headers, body: JSON.stringify(json) });
   }
 }
 

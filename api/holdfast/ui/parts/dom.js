@@ -43,6 +43,18 @@ export function loaded(style) {
   return new Promise((resolve) => (style.onload = style.onerror = resolve));
 }
 
+/**
+ * An element with a style sheet that is loaded with it; it is hidden until then.
+ * @param {HTMLElement} element
+ * @param {string} href
+ */
+export function styled(element, href) {
+  const style = stylesheet(href);
+  element.hidden = true;
+  element.append(style);
+  return loaded(style).then(() => (element.hidden = false));
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
@@ -57,4 +69,15 @@ export function icon(path) {
   drawn.setAttribute("d", path);
   svg.append(drawn);
   return svg;
+}
+
+/**
+ * A button that is a drawing.
+ * @param {string} label
+ * @param {string} className
+ * @param {string} path
+ * @param {Record<string, unknown>} [more]
+ */
+export function button(label, className, path, more = {}) {
+  return h("button", { type: "button", className, title: label, "aria-label": label, ...more }, icon(path));
 }

@@ -1,9 +1,12 @@
 // @ts-check
-// A model's text as DOM nodes: paragraphs, lists, bold, code and links. Everything else stays the text it is.
+// A model's text as DOM nodes: paragraphs, lists, emphasis, code and links. Everything else stays the text it is.
 import { h } from "./dom.js";
 
-const INLINE = /`([^`\n]+)`|\*\*([^\n]+?)\*\*|\[([^\]\n]+)\]\(([^)\s]+)\)|(https?:\/\/[^\s<>"'`)\]，。；！？、）】]+)/g;
-const ITEM = /^\s*(?:([-*•])|\d{1,9}[.)])\s+(.*)$/;
+/** @typedef {{source: string, make: () => HTMLElement}} Block */
+
+const INLINE =
+  /`([^`\n]+)`|\*\*([^\n]+?)\*\*|\*(?![\s*])([^*\n]*[^\s*])\*|(?<!\w)_(?![\s_])([^_\n]*[^\s_])_(?!\w)|\[([^\]\n]+)\]\(([^)\s]+)\)|(https?:\/\/[^\s<>"'`)\]，。；！？、）】]+)/g;
+const ITEM = /^(\s*)(?:([-*•])|(\d{1,9})[.)])\s+(.*)$/;
 const HEADING = /^#{1,6}\s+(.*)$/;
 const FENCE = /^\s*```/;
 
@@ -12,17 +15,23 @@ const FENCE = /^\s*```/;
  * @returns {HTMLElement[]} the blocks, in order
  */
 export function blocks(text) {
+  return parse(text).map(({ make }) => make());
+}
+
+/**
+ * The blocks with what they are made from: whoever shows a growing text again makes only those that changed.
+ * @param {string} text
+ * @returns {Block[]}
+ */
+export function parse(text) {
   const lines = text.replace(/\r\n?/g, "\n").split("\n");
-  /** @type {HTMLElement[]} */
+  /** @type {Block[]} */
   const found = [];
   for (let at = 0; at < lines.length; ) {
-    if (!lines[at].trim()) at += 1;
-    else {
-      const read = FENCE.test(lines[at]) ? code : ITEM.test(lines[at]) ? list : paragraph;
-      const [block, next] = read(lines, at);
-      found.push(block);
-      at = next;
-    }
+    const [make, end] = !lines[at].trim() ? [null, at + 1] : FENCE.test(lines[at]) ? fence(lines, at) : block(lines, at);
+    const own = lines.slice(at, end);
+    if (make) found.push({ source: own.join("\n"), make: () => make(own) });
+    at = end;
   }
   return found;
 }
@@ -30,44 +39,58 @@ export function blocks(text) {
 /**
  * @param {string[]} lines
  * @param {number} start
- * @returns {[HTMLElement, number]} the block, and the line after it
+ * @returns {[(own: string[]) => HTMLElement, number]} what makes the block, and the line after it
  */
-function code(lines, start) {
+function fence(lines, start) {
   let end = start + 1;
   while (end < lines.length && !FENCE.test(lines[end])) end += 1;
-  const text = lines.slice(start + 1, end).join("\n");
-  return [h("pre", { tabIndex: 0 }, h("code", {}, text)), end + 1];
+  return [code, Math.min(end + 1, lines.length)];
 }
 
 /**
  * @param {string[]} lines
  * @param {number} start
- * @returns {[HTMLElement, number]}
+ * @returns {[(own: string[]) => HTMLElement, number]}
  */
-function list(lines, start) {
-  const bullets = Boolean(ITEM.exec(lines[start])?.[1]);
-  const items = [];
+function block(lines, start) {
+  if (HEADING.test(lines[start])) return [heading, start + 1];
+  const listed = ITEM.test(lines[start]);
   let end = start;
-  for (; end < lines.length; end += 1) {
-    const item = ITEM.exec(lines[end]);
-    if (!item || Boolean(item[1]) !== bullets) break;
-    items.push(h("li", { dir: "auto" }, ...inline(item[2])));
+  while (end < lines.length && lines[end].trim() && ITEM.test(lines[end]) === listed && !FENCE.test(lines[end])) end += 1;
+  return [listed ? list : (own) => h("p", { dir: "auto" }, ...inline(own.join("\n"))), end];
+}
+
+/** @param {string[]} own */
+function code([, ...lines]) {
+  if (FENCE.test(lines.at(-1) ?? "")) lines.pop();
+  return h("pre", { tabIndex: 0 }, h("code", {}, lines.join("\n")));
+}
+
+/** @param {string[]} own */
+function heading([line]) {
+  return h("p", { dir: "auto" }, h("strong", {}, ...inline(line.replace(HEADING, "$1"))));
+}
+
+/**
+ * A list, in which what is indented further is a list in the item before it.
+ * @param {string[]} own
+ */
+function list(own) {
+  const root = h("div");
+  /** @type {{depth: number, list: HTMLElement}[]} from the outermost to the innermost that is still open */
+  let open = [];
+  for (const line of own) {
+    const [, { length: depth }, bullet, number, text] = /** @type {RegExpExecArray} */ (ITEM.exec(line));
+    const tag = bullet ? "UL" : "OL";
+    open = open.filter((one) => one.depth < depth || (one.depth === depth && one.list.tagName === tag));
+    if (open.at(-1)?.depth !== depth) {
+      const inner = bullet ? h("ul") : h("ol", { start: Number(number) });
+      (open.at(-1)?.list.lastElementChild ?? root).append(inner);
+      open.push({ depth, list: inner });
+    }
+    open.at(-1)?.list.append(h("li", { dir: "auto" }, ...inline(text)));
   }
-  const first = Number.parseInt(lines[start].trim(), 10);
-  return [bullets ? h("ul", {}, ...items) : h("ol", { start: first }, ...items), end];
-}
-
-/**
- * @param {string[]} lines
- * @param {number} start
- * @returns {[HTMLElement, number]}
- */
-function paragraph(lines, start) {
-  const heading = HEADING.exec(lines[start]);
-  if (heading) return [h("p", { dir: "auto" }, h("strong", {}, ...inline(heading[1]))), start + 1];
-  let end = start;
-  while (end < lines.length && lines[end].trim() && !ITEM.test(lines[end]) && !FENCE.test(lines[end])) end += 1;
-  return [h("p", { dir: "auto" }, ...inline(lines.slice(start, end).join("\n"))), end];
+  return root;
 }
 
 /**
@@ -86,9 +109,10 @@ function inline(text) {
 }
 
 /** @param {RegExpMatchArray} match */
-function piece([whole, quoted, bold, label, address, bare]) {
+function piece([whole, quoted, bold, starred, underlined, label, address, bare]) {
   if (quoted) return h("code", {}, quoted);
   if (bold) return h("strong", {}, ...inline(bold));
+  if (starred ?? underlined) return h("em", {}, ...inline(starred ?? underlined));
   return link(label ?? bare, address ?? bare) ?? whole;
 }
 

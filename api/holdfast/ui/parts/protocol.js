@@ -50,6 +50,15 @@ export class Thread {
     return reply.result;
   }
 
+  /**
+   * Changes the thread itself. Raises as `command` does.
+   * @param {RequestInit & {json?: unknown}} init
+   * @param {string} [part] of the thread, as `/hold`
+   */
+  change(init, part = "") {
+    return this.api.ask(this.#path + part, init);
+  }
+
   /** Stops what runs on this thread, and what waits for its turn. */
   async cancel() {
     const runs = await this.api.ask(`${this.#path}/runs?limit=100`);
@@ -99,7 +108,7 @@ export class Thread {
     // A gap means that what was seen is no longer known there; frames of a snapshot share one number, so
     // only what comes after them may move the cursor.
     if (frame.method === "gap") this.#seq = 0;
-    else if (frame.seq && !frame.event_id?.startsWith(`${frame.seq}.`)) this.#seq = frame.seq;
+    else if (frame.seq && !stands(frame)) this.#seq = frame.seq;
     take(frame);
   }
 
@@ -149,6 +158,32 @@ export class Thread {
       };
     });
   }
+}
+
+/**
+ * Whether a frame is of the state as it is now, and says nothing of when it came to be so.
+ * @param {Frame} frame
+ */
+export function stands(frame) {
+  return Boolean(frame.event_id?.startsWith(`${frame.seq}.`));
+}
+
+/** A UUID of version 7, with the time in it; also on a page that was not loaded over TLS. */
+export function newId() {
+  const random = crypto.getRandomValues(new Uint8Array(10));
+  const digits = Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const at = Date.now().toString(16).padStart(12, "0");
+  const variant = "89ab"[random[1] & 3];
+  return `${at.slice(0, 8)}-${at.slice(8)}-7${digits.slice(0, 3)}-${variant}${digits.slice(5, 8)}-${digits.slice(8)}`;
+}
+
+/**
+ * When what bears this id came to be, where that is part of it.
+ * @param {string} id
+ */
+export function timeOf(id) {
+  const found = /([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab]/.exec(id);
+  return found ? Number.parseInt(found[1] + found[2], 16) : undefined;
 }
 
 /**

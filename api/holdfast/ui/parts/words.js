@@ -1,5 +1,6 @@
 // @ts-check
-// What every page says alike: which language it is in, and what stands on a card that waits for an answer.
+// What stands on a card that waits for an answer, on every page.
+import { languageOf as wantedLanguage } from "./language.js";
 
 /** @typedef {"en" | "zh"} Language */
 
@@ -51,12 +52,4 @@ const ZH = {
 /** @type {Record<Language, Words>} */
 export const CARD = { en: EN, zh: ZH };
 
-/**
- * @param {string | null} [wanted] a language tag; else the browser's languages decide
- * @returns {"en" | "zh"}
- */
-export function languageOf(wanted) {
-  const tags = wanted ? [wanted] : navigator.languages;
-  const known = tags.map((tag) => tag.toLowerCase().split("-")[0]).find((tag) => tag === "zh" || tag === "en");
-  return known === "zh" ? "zh" : "en";
-}
+export const languageOf = wantedLanguage;
