@@ -1,9 +1,12 @@
 """How the pages are served, and that they are part of what is installed."""
 
 import re
+from pathlib import Path
 
+import pytest
 from hatchling.builders.wheel import WheelBuilder
 
+from holdfast.core import pages
 from tests.gates import ROOT
 from tests.servers import Live
 
@@ -41,6 +44,34 @@ async def test_a_script_comes_small_and_without_its_comments(server: Live) -> No
     cast = "/** @type {HTMLElement | null} */ ("  # a comment with code behind it
     assert 0 < source.count(cast) == plain.text.count(cast)
     assert len(plain.text.splitlines()) == len(source.splitlines())
+
+
+async def test_the_chat_comes_in_one_script_and_what_is_seldom_needed_later(server: Live) -> None:
+    async with server.http() as http:
+        chat = (await http.get("/ui/chat.js")).text
+        assert "customElements.define" in chat
+        assert not re.search("^import ", chat, re.MULTILINE)
+        later = re.findall(r'import\("./([^"]+)"\)', chat)
+        assert "chat/rating.of-chat.js" in later
+        for name in later:
+            text = (await http.get(f"/ui/{name}")).text
+            assert text.startswith("export default ({"), name
+            assert "class Api" not in text  # what is there already is not sent again
+
+
+def test_modules_that_import_each_other_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "one.js").write_text('import { two } from "./two.js";\nexport const one = 1;\n')
+    (tmp_path / "two.js").write_text('import { one } from "./one.js";\nexport const two = 2;\n')
+    monkeypatch.setattr(pages, "FOLDER", tmp_path)
+    with pytest.raises(ValueError, match="import each other"):
+        pages.Bundle("one.js").texts()
+
+
+def test_modules_are_written_in_the_one_form_that_is_packed() -> None:
+    for path in UI.rglob("*.js"):
+        text = path.read_text()
+        for line in re.findall(r"^import .*$|^export .*$", text, re.MULTILINE):
+            assert pages.IMPORT.match(line) or pages.EXPORT.match(line), f"{path.name}: {line}"
 
 
 async def test_a_slash_at_the_end_leads_to_the_page(server: Live) -> None:

@@ -1,28 +1,15 @@
 """The pages people see: plain files, under a policy that lets nothing else in."""
 
-import gzip
-import hashlib
-import re
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
+from holdfast.core.pages import files
 from holdfast.errors import NotFound
 from holdfast.routes.base import open_router
 
 routes = open_router("ui")
 
-FOLDER = Path(__file__).parent.parent / "ui"
 CHAT = "chat/index.html"
-TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -42,32 +29,6 @@ HEADERS = {
     "Vary": "Accept, Accept-Encoding",  # at `/` only a browser gets the page
     "Cache-Control": "no-cache",  # asked for again each time, and sent again only when it changed
 }
-# Whole lines only: a cast, `/** @type {X} */ (x)`, has code behind it.
-COMMENT = re.compile(rb"^ *(?://[^\n]*|/\*\*(?:(?!\*/).)*\*/)$", re.MULTILINE | re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    body: bytes
-    packed: bytes
-    media_type: str
-    etag: str
-
-
-@cache
-def files() -> dict[str, File]:
-    """The pages and what they load, by their path."""
-    found = (path for path in FOLDER.rglob("*") if path.suffix in TYPES)
-    return {path.relative_to(FOLDER).as_posix(): read(path) for path in found}
-
-
-def read(path: Path) -> File:
-    body = path.read_bytes()
-    if path.suffix == ".js":
-        # The lines stay, empty, so that their numbers are those of the source.
-        body = COMMENT.sub(lambda found: b"\n" * found[0].count(b"\n"), body)
-    etag = hashlib.sha256(body).hexdigest()[:16]
-    return File(body, gzip.compress(body, 9, mtime=0), TYPES[path.suffix], etag)
 
 
 def serve(request: Request, name: str) -> Response:
