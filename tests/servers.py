@@ -24,6 +24,7 @@ from holdfast.auth import DevAuthenticator, SignIn, open_sign_in
 from holdfast.core.platform import Platform, open_platform
 from holdfast.project import load_project
 from holdfast.redis.embedded import embedded
+from holdfast.routes.custom import Custom, open_app
 from holdfast.settings import Settings
 from holdfast.worker import Worker, running_worker
 from tests.waiting import wait_until
@@ -86,7 +87,8 @@ async def live(
         authenticator = await DevAuthenticator.open(chosen, platform.client, platform.keys)
         async with (
             open_sign_in(chosen, project, platform.client, platform.keys) as sign_in,
-            listening(platform, sign_in) as url,
+            open_app(project) as custom,
+            listening(platform, sign_in, custom) as url,
             running_worker(platform) if worker else nullcontext() as working,
         ):
             running = Live(url, platform, authenticator, sign_in, working)
@@ -102,11 +104,11 @@ async def replicated(redis_url: str) -> AsyncIterator[tuple[Live, Live]]:
 
 
 @asynccontextmanager
-async def listening(platform: Platform, sign_in: SignIn) -> AsyncIterator[str]:
+async def listening(platform: Platform, sign_in: SignIn, custom: Custom | None = None) -> AsyncIterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as bound:
         # asyncio does so only for sockets that name their protocol: without it, each answer takes 40 ms.
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        app = create_app(platform, sign_in)
+        app = create_app(platform, sign_in, custom)
         config = uvicorn.Config(
             app, log_config=None, lifespan="off", timeout_graceful_shutdown=1, proxy_headers=False
         )

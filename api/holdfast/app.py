@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -16,7 +16,8 @@ from holdfast import __version__
 from holdfast.auth import DevAuthenticator, SignIn
 from holdfast.core.checkup import Checkup
 from holdfast.core.platform import Platform
-from holdfast.errors import HoldfastError, TooMany, Unavailable
+from holdfast.errors import HoldfastError, StartError, TooMany, Unavailable
+from holdfast.http import ANY, Cors
 from holdfast.routes import (
     approvals,
     assistants,
@@ -33,8 +34,10 @@ from holdfast.routes import (
     threads,
     ui,
 )
+from holdfast.routes.custom import Custom
 from holdfast.routes.door import Door
 from holdfast.routes.sse import Ticker
+from holdfast.settings import Settings
 
 RETRY_AFTER_S = 1
 EXPOSED = [
@@ -45,19 +48,22 @@ EXPOSED = [
     "X-Request-ID",
     "X-Run-Status",
 ]
-MODULES = (
-    system,
-    assistants,
-    threads,
-    thread_stream,
-    runs,
-    stateless,
-    crons,
-    protocol,
-    chat,
-    approvals,
-    subjects,
-    ui,
+# Each with the flags of `http` in langgraph.json that leave it out.
+ROUTERS: tuple[tuple[APIRouter, tuple[str, ...]], ...] = (
+    (system.routes, ()),
+    (system.about, ("disable_meta",)),
+    (system.reference, ("disable_meta",)),
+    (assistants.routes, ("disable_assistants",)),
+    (threads.routes, ("disable_threads",)),
+    (thread_stream.routes, ("disable_threads",)),
+    (runs.routes, ("disable_runs",)),
+    (stateless.routes, ("disable_runs",)),
+    (crons.routes, ("disable_runs",)),
+    (protocol.routes, ("disable_threads", "disable_runs")),
+    (chat.routes, ("disable_runs",)),
+    (approvals.routes, ()),
+    (subjects.routes, ()),
+    (ui.routes, ("disable_ui",)),
 )
 NAMES = {
     "thread_id": "thread ID",
@@ -76,21 +82,13 @@ class Application(FastAPI):
         return Door(super().build_middleware_stack())
 
 
-def create_app(platform: Platform, sign_in: SignIn) -> FastAPI:
+def create_app(platform: Platform, sign_in: SignIn, custom: Custom | None = None) -> FastAPI:
     app = Application(
         title="Holdfast",
         version=__version__,
         summary="A LangGraph agent server on plain Redis",
         openapi_url=None,  # served by routes/system.py, to callers that are known
-        middleware=[
-            Middleware(
-                CORSMiddleware,
-                allow_origins=platform.settings.cors_origins,
-                allow_methods=["*"],
-                allow_headers=["*"],
-                expose_headers=EXPOSED,
-            )
-        ],
+        middleware=[allow_origins(platform.settings, platform.project.http.cors or Cors())],
         exception_handlers={
             HoldfastError: answer_error,
             RequestValidationError: answer_invalid,
@@ -105,12 +103,36 @@ def create_app(platform: Platform, sign_in: SignIn) -> FastAPI:
     app.state.checkup = Checkup(platform.project.hooks.check)
     app.state.stopping = False  # told to stop: no longer ready
     app.state.closing = asyncio.Event()  # answers that are under way are about to be cut
-    for module in MODULES:
-        app.include_router(module.routes)
-    app.include_router(system.reference)
+    http = platform.project.http
+    for router, flags in ROUTERS:
+        if not any(getattr(http, flag) for flag in flags):
+            app.include_router(router)
     if isinstance(sign_in.own, DevAuthenticator):
         app.include_router(dev.routes)
+    if custom:
+        app.router.default = custom.before(app.router.default)
     return app
+
+
+def allow_origins(settings: Settings, cors: Cors) -> Middleware:
+    """The pages that either of the two names; where nobody has said anything, those of anybody."""
+    said = "cors_origins" in settings.model_fields_set or not cors.names_origins
+    origins = [*(settings.cors_origins if said else ()), *(cors.allow_origins or ())]
+    if cors.allow_credentials and ANY in origins:
+        raise StartError(
+            'HOLDFAST_CORS_ORIGINS="*" and "allow_credentials" of langgraph.json would let any page call as '
+            "its visitor: name the origins."
+        )
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_origin_regex=cors.allow_origin_regex,
+        allow_methods=cors.allow_methods or [ANY],
+        allow_headers=cors.allow_headers or [ANY],
+        allow_credentials=cors.allow_credentials,
+        expose_headers=[*EXPOSED, *cors.expose_headers],
+        max_age=cors.max_age,
+    )
 
 
 async def answer_error(_request: Request, error: Exception) -> Response:

@@ -20,6 +20,7 @@ from langgraph_sdk import Auth
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from holdfast.errors import AssistantNotFound, Invalid, StartError
+from holdfast.http import NO_HTTP, WITHOUT_EFFECT, Http
 from holdfast.schedules import read_schedule
 
 logger = logging.getLogger(__name__)
@@ -125,6 +126,7 @@ class Project:
     auth: Auth | None = None
     hooks: Hooks = Hooks()
     crons: tuple[DeclaredCron, ...] = ()
+    http: Http = NO_HTTP
 
     @property
     def first_graph(self) -> GraphSpec:
@@ -178,7 +180,7 @@ def load_project(path: Path) -> Project:
     auth = load_auth(folder, config.get("auth"))
     own = read_own(path, config)
     hooks, crons = load_hooks(path, folder, own), read_crons(path, own, graphs)
-    return Project(folder, graphs, ttl_minutes, env_file(path), auth, hooks, crons)
+    return Project(folder, graphs, ttl_minutes, env_file(path), auth, hooks, crons, read_http(path, config))
 
 
 def read_own(path: Path, config: Any) -> dict[str, Any]:
@@ -187,6 +189,19 @@ def read_own(path: Path, config: Any) -> dict[str, Any]:
     if not isinstance(own, dict):
         raise StartError(f'{path}: "holdfast" must be an object, as in {{"hooks": "package.module"}}.')
     return own
+
+
+def read_http(path: Path, config: Any) -> Http:
+    """What stands under `http`; its app is loaded by whoever serves it. Raises `StartError`."""
+    try:
+        http = Http.model_validate({} if config.get("http") is None else config["http"])
+    except ValidationError as error:
+        raise StartError(f'{path}: "http" cannot be read: {reason(error)}.') from error
+    for key in http.not_heeded:
+        known = key in WITHOUT_EFFECT
+        sentence = "a key of langgraph.json has no effect here" if known else "unknown key in langgraph.json"
+        logger.warning(sentence, extra={"key": f"http.{key}"})
+    return http
 
 
 def read_ttl(path: Path, config: Any) -> float | None:

@@ -11,6 +11,7 @@ from holdfast.cli import approvals, audit, erasing, keys, processes, threads, we
 from holdfast.cli import chat as conversation
 from holdfast.cli.operators import TENANT, Tenant, Yes, operate
 from holdfast.project import load_project
+from holdfast.routes.custom import load_app
 
 app = typer.Typer(
     name="holdfast",
@@ -61,6 +62,8 @@ def check(config: Config = CONFIG) -> None:
     console = Console(highlight=False)
     for graph_id, spec in project.graphs.items():
         console.print(f"graph {graph_id}: assistant {spec.assistant_id}")
+    if app := load_app(project):
+        console.print(f"routes of {project.http.app}: {len(app.routes)}")
     kept = f"for {project.ttl_minutes:g} minutes" if project.ttl_minutes else "until they are deleted"
     console.print(f"threads are kept {kept} after their last change")
 

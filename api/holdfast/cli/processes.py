@@ -29,6 +29,7 @@ from holdfast.redis.checks import check_installation, check_server, check_url, s
 from holdfast.redis.client import cancel, connect
 from holdfast.redis.embedded import embedded
 from holdfast.redis.keys import Keys
+from holdfast.routes.custom import open_app
 from holdfast.settings import Settings, read_settings
 from holdfast.telemetry import configure_logging, guarded, log_loop_error, log_requests
 from holdfast.worker import running_worker
@@ -160,8 +161,12 @@ async def opened(settings: Settings, config: Path, url: str) -> AsyncIterator[tu
 
 @asynccontextmanager
 async def build(platform: Platform) -> AsyncIterator[FastAPI]:
-    async with open_sign_in(platform.settings, platform.project, platform.client, platform.keys) as sign_in:
-        yield create_app(platform, sign_in)
+    settings, project = platform.settings, platform.project
+    async with (
+        open_sign_in(settings, project, platform.client, platform.keys) as sign_in,
+        open_app(project) as custom,
+    ):
+        yield create_app(platform, sign_in, custom)
 
 
 def listening(host: str, port: int) -> socket.socket:

@@ -105,7 +105,8 @@ async def submit(
     request = {**new_request(thread_id, asked, spec, caller), **stamp}
     caller = await admit(platform, caller, request, asked, create_thread=create_thread)
     request["metadata"] |= of_graph(spec)
-    if told := addresses(platform.settings, "run.ended", request["kwargs"].get("webhook")):
+    own = None if platform.project.http.disable_webhooks else request["kwargs"].get("webhook")
+    if told := addresses(platform.settings, "run.ended", own):
         request["webhooks"] = told
     bind_contextvars(thread_id=thread_id, run_id=request["run_id"])
     place = await approvals.again(

@@ -104,10 +104,7 @@ class JsonRoute(APIRoute):
 
     async def let_in(self, request: Request) -> None:
         """Raises `Unauthorized`, `RateLimited`, and `ScopeMissing` for a caller who may only read."""
-        caller = await identify(request)
-        await request.app.state.platform.rates.take(caller)
-        if "write" not in caller.scopes and not reads_only(request, self.path):
-            raise ScopeMissing
+        await let_in(request, reads=reads_only(request, self.path))
 
 
 def counted(handle: Handler) -> Handler:
@@ -159,6 +156,15 @@ async def identify(connection: HTTPConnection) -> Caller:
     if found is None:
         found = connection.scope[CALLER] = await connection.app.state.sign_in.authenticate(connection)
     return found
+
+
+async def let_in(connection: HTTPConnection, *, reads: bool) -> Caller:
+    """Who is calling. Raises `Unauthorized`, `RateLimited`, and `ScopeMissing` for who may only read."""
+    caller = await identify(connection)
+    await connection.app.state.platform.rates.take(caller)
+    if not reads and "write" not in caller.scopes:
+        raise ScopeMissing
+    return caller
 
 
 def reads_only(request: Request, path: str) -> bool:

@@ -12,6 +12,7 @@ from holdfast.routes import ui
 from holdfast.routes.base import PlatformDep, answer, open_router, router
 
 routes = open_router("system")
+about = open_router("system")
 reference = router("system")
 
 UNABLE: dict[int | str, dict[str, Any]] = {503: {"description": "Not for the moment, and why"}}
@@ -23,6 +24,8 @@ WIRE_VERSION = "0.16.7"
 @routes.get("/ok", responses=UNABLE)
 async def ok(request: Request, platform: PlatformDep) -> Response:
     """Says that the process answers; with `?check_db=1` also that Redis does."""
+    if platform.project.http.disable_meta:
+        return answer({"ok": True})
     if request.query_params.get("check_db") in ("1", "true"):
         try:
             await platform.client.call("PING")
@@ -34,7 +37,9 @@ async def ok(request: Request, platform: PlatformDep) -> Response:
 @routes.get("/", include_in_schema=False)
 async def home(request: Request, platform: PlatformDep) -> Response:
     """The page for a browser; what `/ok` says for everything else."""
-    return ui.serve(request, ui.CHAT) if ui.wants_page(request) else await ok(request, platform)
+    if ui.wants_page(request) and not platform.project.http.disable_ui:
+        return ui.serve(request, ui.CHAT)
+    return await ok(request, platform)
 
 
 @routes.get("/livez")
@@ -66,12 +71,18 @@ async def openapi(request: Request) -> Response:
     return answer(request.app.openapi())
 
 
-@routes.get("/info")
-async def info() -> Response:
+@about.get("/info")
+async def info(platform: PlatformDep) -> Response:
+    http = platform.project.http
     shown: dict[str, Any] = {
         "version": WIRE_VERSION,
         "langgraph_py_version": version("langgraph"),
-        "flags": {"assistants": True, "crons": True, "langsmith": False, "strict_resume": True},
+        "flags": {
+            "assistants": not http.disable_assistants,
+            "crons": not http.disable_runs,
+            "langsmith": False,
+            "strict_resume": True,
+        },
         "host": {"kind": "self-hosted", "name": "holdfast", "version": __version__},
     }
     return answer(shown)
