@@ -18,6 +18,7 @@ from tests import (
     mutants,
     mutants_of_approvals,
     mutants_of_checkpoints,
+    mutants_of_figures,
     mutants_of_limits,
     mutants_of_time,
 )
@@ -30,6 +31,7 @@ MUTATIONS = (
     *mutants.MUTATIONS,
     *mutants_of_approvals.MUTATIONS,
     *mutants_of_checkpoints.MUTATIONS,
+    *mutants_of_figures.MUTATIONS,
     *mutants_of_limits.MUTATIONS,
     *mutants_of_time.MUTATIONS,
     *mutants_of_webhooks.MUTATIONS,

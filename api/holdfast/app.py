@@ -28,6 +28,7 @@ from holdfast.routes import (
     protocol,
     runs,
     stateless,
+    stats,
     subjects,
     system,
     thread_stream,
@@ -62,6 +63,7 @@ ROUTERS: tuple[tuple[APIRouter, tuple[str, ...]], ...] = (
     (protocol.routes, ("disable_threads", "disable_runs")),
     (chat.routes, ("disable_runs",)),
     (approvals.routes, ()),
+    (stats.routes, ()),
     (subjects.routes, ()),
     (ui.routes, ("disable_ui",)),
 )

@@ -191,6 +191,7 @@ class Encoder:
         self.modes = frozenset(modes)
         self.seen_values = False
         self.finished_nodes: list[str] = []
+        self.first_token_ms: int | None = None  # since the epoch
         self._redactor = redactor
         self._chunks = Chunks(redactor) if redactor else None
         self._whole: dict[str, BaseMessage] = {}
@@ -234,7 +235,9 @@ class Encoder:
                 yield self.event(name, data)
 
     def _watch(self, mode: str, chunk: Any, namespace: str) -> None:
-        """Remembers what a run that is cut off has to tell."""
+        """Remembers what a run that is cut off has to tell, and when its first text came."""
+        if self.first_token_ms is None and mode == "messages" and is_text(chunk[0]):
+            self.first_token_ms = now_ms()
         if namespace:
             return
         if mode == "values":
@@ -268,6 +271,10 @@ class Encoder:
         whole = before + message if isinstance(before, BaseMessageChunk) else message
         self._whole[key] = whole
         yield "messages/partial", [message_chunk_to_message(whole)]
+
+
+def is_text(message: BaseMessage) -> bool:
+    return isinstance(message, AIMessage) and bool(message.text)
 
 
 def describe_config(config: dict[str, Any] | None) -> dict[str, Any] | None:

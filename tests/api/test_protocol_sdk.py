@@ -130,5 +130,11 @@ async def test_the_support_agent(agent: httpx.AsyncClient) -> None:
         reply = await answer(agent, thread_id, question["interrupt_id"], {"decisions": [{"type": "approve"}]})
         assert reply["type"] == "success", reply
         await watch.until(lambda: watch.phases[-1:] == ["completed"], "the outcome")
+        runs = (await agent.get(f"/threads/{thread_id}/runs")).json()
+        path = f"/threads/{thread_id}/runs/{runs[-1]['run_id']}/timeline"
+        happened = [(one["kind"], one["name"]) for one in (await agent.get(path)).json()["entries"]]
+        assert {("node", "model"), ("node", "tools"), ("message", "model")} <= set(happened)
+        assert {("tool", name) for name in used} <= set(happened)
+        assert used
     assert watch.of("values")[-1]["messages"][-1]["type"] == "ai"
     assert watch.seqs == sorted(set(watch.seqs))

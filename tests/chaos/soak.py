@@ -83,7 +83,9 @@ async def settle(place: Site) -> None:
 
 
 async def names(place: Site) -> set[str]:
-    """The keys that there are, without the place up to which workers have looked for expired threads."""
+    """The keys that there are, without the figures of days, and the place up to which workers have looked
+    for expired threads."""
     found = {name.decode() async for name in place.platform.client.redis.scan_iter(count=1000)}
     keys = place.platform.keys
-    return found - {keys.sweep(0, kind) for kind in ("threads", "closed-approvals")}
+    figures = {name for name in found if "}:stats:" in name}
+    return found - figures - {keys.sweep(0, kind) for kind in ("threads", "closed-approvals")}

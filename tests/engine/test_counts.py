@@ -116,9 +116,12 @@ class Life:
         for thread_id in self.owners:
             order = await self.engine.client.call("ZRANGE", self.engine.keys.run_order(thread_id), 0, -1)
             for run_id in map(bytes.decode, order):
-                if await replace(self.engine, thread_id=thread_id).status(run_id) in ("pending", "running"):
-                    caller = self.callers[run_id]
+                status = await replace(self.engine, thread_id=thread_id).status(run_id)
+                caller = self.callers[run_id]
+                if status in ("pending", "running"):
                     found.update(["", caller.tenant, f"{caller.tenant}\x1f{caller.subject}"])
+                if status == "running":
+                    found[f"\x1f{caller.tenant}"] += 1
         return found
 
     async def counts(self) -> Counter[str]:

@@ -9,6 +9,7 @@ from holdfast.errors import TooManyRuns
 from holdfast.redis import claims, lua, timers
 from holdfast.redis.lua import Most
 from holdfast.redis.records import Caller
+from holdfast.redis.stats import today
 from tests.engine.conftest import Engine, now
 
 READY = 100  # what schedule.lua keeps ready
@@ -66,7 +67,8 @@ async def test_nothing_is_left_of_a_schedule_that_is_done(engine: Engine) -> Non
     for thread_id in threads:
         await lua.delete_thread(engine.client, engine.keys, thread_id, "a", "me")
     found = await engine.client.call("KEYS", f"{engine.keys.prefix}:*")
-    assert set(found) == {engine.keys.ready(0).encode()}
+    counted_for_weeks = engine.keys.stats(0, "a", today())
+    assert set(found) == {engine.keys.ready(0).encode(), counted_for_weeks.encode()}
 
 
 async def test_a_deleted_thread_does_not_wait_any_more(engine: Engine) -> None:

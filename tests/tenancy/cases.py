@@ -136,6 +136,10 @@ CASES: dict[str, list[Case]] = {
         Case({"role": "operator", "ask": True}, changes=True),
     ],
     "DELETE /threads/{thread_id}/hold": [Case(path={"thread_id": "$held"}, changes=True)],
+    "PUT /threads/{thread_id}/rating": [
+        Case({"score": 5}, changes=True),
+        Case({"score": 1, "comment": "$word"}, changes=True),
+    ],
     "GET /threads/{thread_id}/storage": [Case()],
     "GET /threads/{thread_id}/state": [
         Case(query={"subgraphs": "true"}),
@@ -167,6 +171,7 @@ CASES: dict[str, list[Case]] = {
     "POST /threads/{thread_id}/runs/stream": runs("keyed_run"),
     "GET /threads/{thread_id}/runs": [Case(), Case(query={"status": "success", "select": "run_id"})],
     "GET /threads/{thread_id}/runs/{run_id}": [Case()],
+    "GET /threads/{thread_id}/runs/{run_id}/timeline": [Case(), Case(path=LATER)],
     "DELETE /threads/{thread_id}/runs/{run_id}": [Case(changes=True), Case(path=LATER, changes=True)],
     "GET /threads/{thread_id}/runs/{run_id}/join": [Case(query={"cancel_on_disconnect": "true"})],
     "GET /threads/{thread_id}/runs/{run_id}/stream": [
@@ -263,6 +268,9 @@ NOBODYS: dict[str, tuple[str, Case]] = {
         }.items()
     },
 }
+
+# Routes that say of a tenant as a whole what is for its staff: no things, and nobody's name or words.
+FIGURES: dict[str, Case] = {"GET /stats": Case(query={"days": "31"})}
 
 # Routes that the reference does not name.
 UNLISTED = {"GET /", "GET /ui", "GET /ui/{name:path}", "GET /openapi.json"}

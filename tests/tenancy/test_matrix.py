@@ -7,7 +7,7 @@ import pytest
 
 from tests.tenancy.asking import Answer, ask
 from tests.tenancy.belongings import TOO_COMMON, Ids, Owner, missing
-from tests.tenancy.cases import CASES, NOBODYS, Case
+from tests.tenancy.cases import CASES, FIGURES, NOBODYS, Case
 from tests.tenancy.conftest import OWNERS, PEOPLE, TENANTS, World
 from tests.tenancy.people import Person
 
@@ -172,6 +172,28 @@ async def test_what_is_nobodys_is_the_same_for_all(world: World, operation: str)
     assert all(one.masked({}, ()) == told[0].masked({}, ()) for one in told), reason
     for owner in known:
         assert not told_kinds(owner.ids, told[0])
+
+
+@pytest.mark.parametrize("operation", FIGURES)
+async def test_figures_are_for_the_staff_of_their_tenant(world: World, operation: str) -> None:
+    for person, asker in world.everybody.items():
+        told = await ask(asker.http, operation, FIGURES[operation], asker.ids)
+        wanted = 200 if "operator" in person.roles else 403 if person.name else 401
+        assert told.status == wanted, f"{person}: {told}"
+        for owner in OWNERS:
+            assert not told_kinds(world.everybody[owner].ids, told), f"{person}: {told}"
+
+
+async def test_figures_count_what_is_of_the_own_tenant_only(world: World) -> None:
+    async def rated() -> list[int]:
+        answers = [await world.everybody[tenant["staff"]].http.get("/stats") for tenant in TENANTS.values()]
+        return [answer.json()["total"]["ratings"]["count"] for answer in answers]
+
+    before = await rated()
+    owner = world.everybody[TENANTS["north"]["owner"]]
+    ids = await owner.make(["thread"])
+    assert (await owner.http.put(f"/threads/{ids['thread']}/rating", json={"score": 3})).status_code == 200
+    assert await rated() == [before[0] + 1, before[1]]
 
 
 async def test_somebody_elses_api_key_is_no_better_than_none(world: World) -> None:

@@ -276,6 +276,7 @@ async def ballot(platform: Platform, caller: Caller, approval: Approval, answer:
         dumped(verdict.votes),
         "decided",
         act,
+        verdict.kind,
     )
 
 

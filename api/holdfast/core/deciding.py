@@ -126,5 +126,6 @@ async def reject(platform: Platform, approval: Approval, now: datetime) -> None:
     tell = platform.settings.told_of("approval.expired")
     said = {"decisions": no}
     act = Act("expired", "", "", audit.digest(approval.card["salt"], said), dumped(said), tell)
-    ballot = Ballot(approval.request_id, decision, approval.revision, dumped(approval.votes), "expired", act)
+    votes = dumped(approval.votes)
+    ballot = Ballot(approval.request_id, decision, approval.revision, votes, "expired", act, "expired")
     await enqueue(platform, Caller(NOBODY, approval.tenant, staff=True), approval, ballot)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -165,13 +165,15 @@ def of_graph(spec: GraphSpec) -> dict[str, str]:
 
 def new_request(thread_id: str, asked: RunCreateStateless, spec: GraphSpec, caller: Caller) -> dict[str, Any]:
     """What is kept of a request for as long as its run."""
+    now = datetime.now(UTC)
     return {
         "run_id": str(uuid7()),
         "thread_id": thread_id,
         **of_graph(spec),
         "metadata": {"created_by": "system", **(asked.metadata or {})},
         "multitask_strategy": getattr(asked, "multitask_strategy", "enqueue"),
-        "created_at": datetime.now(UTC).isoformat(),
+        "created_at": now.isoformat(),
+        "due_at": (now + timedelta(seconds=asked.after_seconds or 0)).isoformat(),
         "caller": caller.subject,
         "roles": list(caller.roles),
         "may_hold": caller.may_hold,

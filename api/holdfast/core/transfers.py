@@ -20,7 +20,9 @@ VERSION = 1
 
 # What the record says of a claim, of runs in line and of the log: it means nothing in another place.
 OF_CLAIMS = (b"token", b"active", b"entry", b"written", b"handback_past", b"handback_run")
-PASSING = frozenset({*OF_CLAIMS, b"delayed", b"ends", b"asking", b"imported", b"crons"})
+# What the statistics of this place have counted of it.
+COUNTED = (b"rated", b"handed", b"counted:threads", b"counted:handoffs")
+PASSING = frozenset({*OF_CLAIMS, *COUNTED, b"delayed", b"ends", b"asking", b"imported", b"crons"})
 ACTIVE = (b"pending", b"running")
 CLAIMED = (b"cancel", b"caller", b"tokens")  # of a run that has not ended
 ELSEWHERE = (

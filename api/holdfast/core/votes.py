@@ -9,18 +9,30 @@ from holdfast.core.answers import read_decisions
 from holdfast.errors import Conflict, Forbidden, NothingPending
 from holdfast.redis.approvals import Approval
 from holdfast.redis.records import Caller
+from holdfast.redis.stats import DecisionKind
 from holdfast.wire.approvals import OWNER
 
 Decisions = list[dict[str, Any]]
 
+COUNTED_AS: dict[str, DecisionKind] = {
+    "approve": "approved",
+    "edit": "edited",
+    "reject": "rejected",
+    "respond": "answered",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The votes with the new one, and the decision that they make, if they do."""
+    """The votes with the new one, and the decision that they make, if they do.
+
+    `kind` is what it counts as.
+    """
 
     votes: list[dict[str, Any]]
     said: dict[str, Any]
     decision: dict[str, Any] | None = None
+    kind: DecisionKind = "approved"
 
     @property
     def act(self) -> str:
@@ -39,14 +51,14 @@ def judge(
     new = {"by": caller.subject, "at": now.isoformat(), "type": kind, "decisions": decisions}
     said = {"decisions": decisions}
     if kind not in ("approve", "edit"):
-        return Verdict(
-            [*approval.votes, new], said, decide(approval, question, decisions, [caller.subject], now)
-        )
+        decision = decide(approval, question, decisions, [caller.subject], now)
+        return Verdict([*approval.votes, new], said, decision, COUNTED_AS[kind])
     votes = counting([] if kind == "edit" else approval.votes, new)
     by = [vote["by"] for vote in votes]
     if len(by) < approval.card["deciders"]:
         return Verdict(votes, said)
-    return Verdict(votes, said, decide(approval, question, votes[0]["decisions"], by, now))
+    decided = votes[0]["decisions"]
+    return Verdict(votes, said, decide(approval, question, decided, by, now), COUNTED_AS[kind_of(decided)])
 
 
 def decide(

@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from langgraph.types import StateSnapshot
 
+from holdfast.auth.callers import SERVICE
 from holdfast.checkpoint import RunSaver
 from holdfast.errors import Fenced, Unavailable
 from holdfast.events import Encoder, Event, dump
@@ -180,10 +182,21 @@ class End:
             after=after or self._after,
             requests=requests,
             report=self._report(values, interrupts, error),
+            counted=self._claim.owner != SERVICE,
+            first_token_ms=self._first_token_ms,
         )
         save = self._log.finish(outcome, self._last(outcome), keep_s=self._limits.events_keep_s)
         # An outcome once reached is saved, whoever cancels meanwhile.
         return await asyncio.shield(asyncio.ensure_future(save))
+
+    @property
+    def _first_token_ms(self) -> int | None:
+        """From when the run was to begin to its first text."""
+        request, came = self._claim.request, self._encoder.first_token_ms
+        if came is None:
+            return None
+        asked = datetime.fromisoformat(request.get("due_at", request["created_at"]))
+        return max(0, came - round(asked.timestamp() * 1000))
 
     @property
     def _reported(self) -> bool:

@@ -14,10 +14,12 @@ from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
 from holdfast.redis.outbox import box_keys
 from holdfast.redis.records import timestamp_us
+from holdfast.redis.stats import DecisionKind, today
 from holdfast.redis.timers import SEPARATOR
 from holdfast.wire.approvals import ApprovalStatus, read_policy
 
-REQUESTS = ("sha256", "audit", "outbox", "approvals")  # the scripts that change a request are made of these
+# The scripts that change a request are made of these.
+REQUESTS = ("sha256", "audit", "outbox", "stats", "approvals")
 CHANGE_APPROVAL = Script.load("thread", *REQUESTS, "change_approval")
 VIEW_APPROVAL = Script.load("thread", *REQUESTS, "view_approval")
 ADOPT_APPROVAL = Script.load("thread", *REQUESTS, "adopt_approval")
@@ -58,7 +60,8 @@ class Act:
 class Ballot:
     """What somebody said to a request, on top of a revision of it ('' = whatever it is).
 
-    `decision` is '' while more votes are wanted; `status` is what the request becomes by it.
+    `decision` is '' while more votes are wanted; `status` is what the request becomes by it, `kind` what it
+    is counted as.
     """
 
     request: str
@@ -67,6 +70,7 @@ class Ballot:
     votes: str = "[]"
     status: ApprovalStatus = "decided"
     act: Act = Act("decided")
+    kind: DecisionKind = "approved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +213,7 @@ def approval_keys(keys: Keys, thread_id: str, tenant: str) -> list[str]:
         keys.thread(feed),
         keys.events(feed),
         keys.timers(lane),
+        keys.stats(lane, tenant, today()),
         *box_keys(keys, thread_id),
     ]
 

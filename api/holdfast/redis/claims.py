@@ -50,6 +50,7 @@ class Claim:
 class Outcome:
     """How a run ended and what its thread is then.
 
+    `counted` says whether the day's figures are to hold it, `first_token_ms` when its first text came.
     `after` is "", "rollback" (forget the run) or "delete" (the thread was made for this run); `report` is
     what webhooks are told of it beside the run, in JSON.
     """
@@ -62,6 +63,8 @@ class Outcome:
     after: str = ""
     requests: Requests = NO_REQUESTS
     report: bytes = b""
+    counted: bool = True
+    first_token_ms: int | None = None
 
 
 async def claim(
@@ -195,6 +198,8 @@ def outcome_arguments(outcome: Outcome, now: datetime, keep_s: int) -> list[Argu
         keep_s,
         outcome.after,
         orjson.dumps(outcome.requests),
+        "1" if outcome.counted else "",
+        "" if outcome.first_token_ms is None else outcome.first_token_ms,
     ]
 
 

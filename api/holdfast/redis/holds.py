@@ -10,7 +10,7 @@ from holdfast.redis.client import Client, Script
 from holdfast.redis.keys import Keys
 from holdfast.redis.records import Caller, Handback, Hold, timestamp_us
 
-HOLD = Script.load("thread", "hold")
+HOLD = Script.load("thread", "stats", "hold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ async def change(
             keys.checkpoints(thread_id),
             keys.checkpoint_index(thread_id),
             keys.approvals(thread_id),
+            keys.stats(keys.lane(thread_id), caller.tenant, now.date()),
         ],
         [
             caller.tenant,

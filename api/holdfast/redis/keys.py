@@ -5,6 +5,7 @@ on a cluster too.
 """
 
 from binascii import crc_hqx
+from datetime import date
 from functools import cache
 from itertools import count
 from urllib.parse import quote
@@ -163,6 +164,10 @@ class Keys:
     def closed_approvals(self, lane: int, tenant: str) -> str:
         """Sorted set by time (us): requests of a tenant that wait no more."""
         return f"{self._bases[lane]}closed-approvals:{quote(tenant, safe='')}"
+
+    def stats(self, lane: int, tenant: str, day: date) -> str:
+        """Hash: what happened on a day in the lane, as `stats.lua` counts it."""
+        return f"{self._bases[lane]}stats:{quote(tenant, safe='')}:{day.isoformat()}"
 
     def feed(self, lane: int, tenant: str) -> str:
         """What stands for a thread's id in the keys of the log of what happens to a tenant's requests."""

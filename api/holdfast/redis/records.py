@@ -156,6 +156,7 @@ class ThreadRecord:
     error: dict[str, str] | None = None
     decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
     hold: Hold | None = None
+    rated: str = ""  # as it was counted, see `rate.lua`
     hold_known: bool = False  # to readers of the log, also when nobody has the thread any more
     ttl_minutes: float | None = None
     started: bool = False
@@ -231,6 +232,7 @@ def read_thread(thread_id: str, stored: dict[bytes, bytes]) -> ThreadRecord:
         metadata=family(stored, METADATA),
         decisions=family(stored, DECISION),
         hold=Hold.decode(stored[b"hold"]) if stored.get(b"hold") else None,
+        rated=stored.get(b"rated", b"").decode(),
         hold_known=b"hold" in stored,
         interrupts=orjson.loads(stored.get(b"interrupts") or b"{}"),
         error=orjson.loads(stored[b"error"]) if stored.get(b"error") else None,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Header, Query, Request, Response
 
-from holdfast.core import runs
+from holdfast.core import runs, timeline
 from holdfast.core.following import resume_place
 from holdfast.errors import BadRequest
 from holdfast.routes.base import CallerDep, IdempotencyKey, PlatformDep, RunId, ThreadId, answer, page, router
@@ -15,6 +15,7 @@ from holdfast.routes.sse import STREAMED
 from holdfast.wire.common import JsonObject
 from holdfast.wire.runs import CancelAction, RunCreate, RunField
 from holdfast.wire.shown import Run
+from holdfast.wire.stats import Timeline
 
 routes = router("runs")
 
@@ -90,6 +91,15 @@ async def list_runs(
 @routes.get("/threads/{thread_id}/runs/{run_id}", response_model=Run)
 async def get_run(platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, run_id: RunId) -> Response:
     return answer(runs.describe(await runs.get(platform, caller, thread_id, run_id)))
+
+
+@routes.get("/threads/{thread_id}/runs/{run_id}/timeline", response_model=Timeline)
+async def get_timeline(
+    platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, run_id: RunId
+) -> Response:
+    """What happened in a run and when, as far as its log goes."""
+    found = await timeline.read(platform, caller, thread_id, run_id)
+    return answer(found.model_dump(mode="json", exclude_unset=True))
 
 
 @routes.delete("/threads/{thread_id}/runs/{run_id}", status_code=204)

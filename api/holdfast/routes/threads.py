@@ -4,14 +4,15 @@ from typing import Annotated, Any
 
 from fastapi import Header, Query, Response
 
-from holdfast.core import holds, storage, threads
+from holdfast.core import holds, ratings, storage, threads
 from holdfast.routes.base import CallerDep, PlatformDep, ThreadId, answer, page, router
 from holdfast.wire.common import JsonObject
-from holdfast.wire.shown import HoldShown, Storage, Thread, ThreadState, Written
+from holdfast.wire.shown import HoldShown, Rating, Storage, Thread, ThreadState, Written
 from holdfast.wire.threads import (
     HistoryRead,
     HoldPut,
     HoldRelease,
+    RatingPut,
     StateRead,
     StateUpdate,
     ThreadCreate,
@@ -83,6 +84,14 @@ async def delete_hold(
     person."""
     await holds.release(platform, caller, thread_id, asked.note if asked else None)
     return Response(status_code=204)
+
+
+@routes.put("/threads/{thread_id}/rating", response_model=Rating)
+async def put_rating(
+    platform: PlatformDep, caller: CallerDep, thread_id: ThreadId, asked: RatingPut
+) -> Response:
+    """Says how the conversation was, in the place of what was said before; for whose it is."""
+    return answer(await ratings.put(platform, caller, thread_id, asked))
 
 
 @routes.get("/threads/{thread_id}/storage", response_model=Storage)

@@ -29,6 +29,12 @@ class HoldShown(BaseModel):
     asked_by: str | None
 
 
+class Rating(BaseModel):
+    score: int
+    comment: str | None
+    at: datetime
+
+
 class Thread(BaseModel):
     thread_id: UUID
     created_at: datetime

@@ -39,6 +39,7 @@ ThreadStreamMode = Literal["run_modes", "lifecycle", "state_update"]
 HoldState = Literal["asked", "taken", "any"]
 Role = Annotated[str, Field(min_length=1, max_length=255)]
 MAX_NOTE = 4000
+MAX_COMMENT = 2000
 MAX_TTL_MINUTES = 100 * 366 * 24 * 60  # a hundred years
 
 
@@ -93,6 +94,13 @@ class HoldRelease(Body):
     """What the graph is told of what happened meanwhile."""
 
     note: Annotated[str, Field(min_length=1, max_length=MAX_NOTE)] | None = None
+
+
+class RatingPut(Body):
+    """How a conversation was, from 1 to 5."""
+
+    score: Annotated[int, Field(ge=1, le=5)]
+    comment: Annotated[str, Field(min_length=1, max_length=MAX_COMMENT)] | None = None
 
 
 class StateUpdate(Body):

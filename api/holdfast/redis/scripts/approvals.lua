@@ -6,8 +6,8 @@ local FEED_S = 24 * 3600
 
 local function approvals_of(first)
   return {thread = KEYS[1], hash = KEYS[first], open = KEYS[first + 1], closed = KEYS[first + 2], trail = KEYS[first + 3],
-    feed = KEYS[first + 4], log = KEYS[first + 5], timers = KEYS[first + 6],
-    box = box_of(first + 7)}
+    feed = KEYS[first + 4], log = KEYS[first + 5], timers = KEYS[first + 6], stats = KEYS[first + 7],
+    box = box_of(first + 8)}
 end
 
 local function timer(thread_id, request) return 'approval\31' .. thread_id .. '\31' .. request end
@@ -85,7 +85,10 @@ end
 -- what the request becomes by it.
 local function vote(approvals, thread, thread_id, ballot, now_us)
   local request = ballot.request
-  if ballot.decision ~= '' then redis.call('HSET', thread, 'decision:' .. request, ballot.decision) end
+  if ballot.decision ~= '' then
+    redis.call('HSET', thread, 'decision:' .. request, ballot.decision)
+    tally(approvals.stats, 'decisions:' .. ballot.kind)
+  end
   if redis.call('HEXISTS', approvals.hash, request) == 0 then return end  -- it began before approvals were kept
   redis.call('HSET', approvals.hash, request .. ':votes', ballot.votes)
   redis.call('HDEL', approvals.hash, request .. ':claim')

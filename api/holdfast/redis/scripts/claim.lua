@@ -10,7 +10,7 @@ if not run or redis.call('EXISTS', thread) == 0 then
   discard(lane, ARGV[2])
   return false
 end
-local held = redis.call('HMGET', thread, 'token', 'entry')
+local held = redis.call('HMGET', thread, 'token', 'entry', 'tenant')
 local token = held[1]
 local attempt, failures
 if string.match(token, ':(.*)$') == ARGV[3] then
@@ -30,6 +30,7 @@ else
   failures = redis.call('HINCRBY', runs, run .. ':failures', 1)
   token = redis.call('HINCRBY', thread, 'epoch', 1) .. ':' .. ARGV[3]
   redis.call('HSET', thread, 'token', token, 'written', 0, 'active', run, 'entry', ARGV[2])
+  if redis.call('HGET', runs, run .. ':status') ~= 'running' then count_running(lane, held[3], 1) end
   redis.call('HSET', runs, run .. ':status', 'running', run .. ':updated_at', ARGV[4])
   if attempt == 1 then redis.call('HSET', runs, run .. ':started_at', ARGV[4]) end
   emit(thread, events,

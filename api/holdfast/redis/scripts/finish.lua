@@ -3,7 +3,8 @@
 --      threads of the owner, threads of the tenant, registry, the lane's schedule, departed, approvals
 -- ARGV token, from, thread_id, run_id, entry, status, thread status, interrupts, error, now_us, ttl_s, keep_s,
 --      after ('' | 'rollback' = forget the run | 'delete' = the thread was made for this run only),
---      requests (JSON, see `redis.approvals.Requests`), event ..., and last what webhooks are told (JSON; '' when nobody
+--      requests (JSON, see `redis.approvals.Requests`), whether the run is counted ('1' | ''), ms to its first token
+--      ('' = none), event ..., and last what webhooks are told (JSON; '' when nobody
 --      is)
 -- Returns {'ok'} or, when a request that would now wait has been decided meanwhile, {'decided', id, decision, ...}.
 local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
@@ -31,6 +32,16 @@ local function trim(keep)
   redis.call('HSET', thread, 'ends', table.concat(ends, ' '))
 end
 
+-- A thread that is there for one run only is not among those that may be handed over.
+local function tally_run(stats, thread, runs, run, status, now_us, first_token_ms, alone)
+  tally(stats, 'runs:' .. status)
+  local started = tonumber(redis.call('HGET', runs, run .. ':started_at') or now_us)
+  tally_time(stats, 'duration', (now_us - started) / 1000)
+  if first_token_ms ~= '' then tally_time(stats, 'first_token', tonumber(first_token_ms)) end
+  if redis.call('HDEL', thread, 'handed') == 1 then tally_handoff(stats, thread) end
+  if not alone then tally_thread(stats, thread, 'threads') end
+end
+
 local token, from, thread_id, run, entry, status = unpack(ARGV, 1, 6)
 local now_us, ttl, keep, after = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[13]
 if redis.call('HGET', runs, run .. ':finished') == token then return {'ok'} end  -- the reply was lost
@@ -48,7 +59,7 @@ end
 if #decided > 1 then return decided end
 
 local list = {}
-for i = 15, #ARGV - 1 do list[#list + 1] = ARGV[i] end
+for i = 17, #ARGV - 1 do list[#list + 1] = ARGV[i] end
 local refused = write(thread, events, token, tonumber(from), list)
 if refused then return refused end
 
@@ -68,6 +79,9 @@ for _, gone in ipairs(requests.gone) do
   end
 end
 
+if ARGV[15] ~= '' then
+  tally_run(approvals.stats, thread, runs, run, status, now_us, ARGV[16], after == 'delete')
+end
 if ARGV[#ARGV] ~= '' then report(approvals.box, thread, thread_id, runs, run, status, now_us, ARGV[#ARGV]) end
 local known = redis.call('HMGET', thread, 'tenant', 'delayed')
 local tenant, later = known[1], tonumber(known[2] or 0) > 0

@@ -1,5 +1,5 @@
 -- Changes who has a thread, where that is still what the caller has seen of it, and tells those who read its log.
--- KEYS thread, runs, order, queue, events, checkpoints, checkpoint index, the thread's approvals
+-- KEYS thread, runs, order, queue, events, checkpoints, checkpoint index, the thread's approvals, the tenant's statistics
 -- ARGV tenant, owner ('' = anybody in the tenant), mark (one a change: a repeated call finds its own), old, new ('' =
 --      nobody), handback ('' = none), data of the event, now_us, ttl_s, keep_s
 -- Returns 'ok', 'missing' or 'changed'.
@@ -11,6 +11,7 @@ if at[1] == mark then return 'ok' end  -- the reply was lost
 if (at[2] or '') ~= old then return 'changed' end
 
 emit(thread, events, {event('', 'hold', '', now_us, data)})
+if old == '' then tally_handoff(KEYS[9], thread) end
 redis.call('HSET', thread, 'hold', new, 'hold_mark', mark, 'updated_at', now_us)
 if handback ~= '' then
   local past = table.concat(redis.call('LRANGE', queue, 0, -1), ' ')  -- put in line while a person had the thread

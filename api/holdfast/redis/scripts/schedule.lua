@@ -55,6 +55,12 @@ local function count(lane, tenant, caller, change)
   end
 end
 
+-- Counts those of a tenant that a worker has, under a name that no caller and no tenant has.
+local function count_running(lane, tenant, change)
+  local who = caller_of('', tenant)
+  if redis.call('HINCRBY', lane.queued, who, change) <= 0 then redis.call('HDEL', lane.queued, who) end
+end
+
 local function count_in(lane, runs, run, tenant, caller)
   redis.call('HSET', runs, run .. ':caller', caller)
   count(lane, tenant, caller, 1)
@@ -64,4 +70,5 @@ local function count_out(lane, runs, run, tenant)
   local caller = redis.call('HGET', runs, run .. ':caller') or ''
   redis.call('HDEL', runs, run .. ':caller')
   count(lane, tenant, caller, -1)
+  if redis.call('HGET', runs, run .. ':status') == 'running' then count_running(lane, tenant, -1) end
 end

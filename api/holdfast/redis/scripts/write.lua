@@ -1,12 +1,12 @@
 -- A graph asks for a person by an event of the thread's own. That counts where none is asked for yet; elsewhere there
--- is nothing to be told. Returns the events that are left, and the field of the record with its value.
+-- is nothing to be told. Returns the events that are left, and the fields of the record with their values.
 local function ask_person(thread, list)
   local told, asked = {}, {}
   for _, text in ipairs(list) do
     if string.sub(text, 1, 6) ~= '\31hold\31' then
       told[#told + 1] = text
     elseif #asked == 0 and (redis.call('HGET', thread, 'hold') or '') == '' then
-      asked = {'hold', string.match(text, '{"hold":(.+)}$')}
+      asked = {'hold', string.match(text, '{"hold":(.+)}$'), 'handed', '1'}  -- counted when the run ends
       told[#told + 1] = text
     end
   end
