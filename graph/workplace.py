@@ -35,13 +35,17 @@ async def furnish(settings: Settings) -> Workplace:
     resources = AsyncExitStack()
     async with AsyncExitStack() as opening:
         shop = await opening.enter_async_context(await asyncio.to_thread(open_shop, settings))
-        await shop.migrate()
-        if settings.demo_shop:
-            await shop.seed()
+        await prepare_shop(settings, shop)
         provider = await connect_provider(settings, opening)
         connect = await connect_model(settings, opening)
         resources = opening.pop_all()
     return Workplace(settings, shop, provider, connect, resources)
+
+
+async def prepare_shop(settings: Settings, shop: Shop) -> None:
+    await shop.migrate()
+    if settings.demo_shop:
+        await shop.seed()
 
 
 def open_shop(settings: Settings) -> Shop:

@@ -66,4 +66,11 @@ MUTATIONS = (
         "if False:",
         "tests/api/test_custom_routes.py -k no_sense",
     ),
+    Mutation(
+        "the customers of the demo are told in production",
+        "graph/web.py",
+        "@requires(DEV, status_code=404)\n",
+        "",
+        "tests/graph/test_web.py -k production",
+    ),
 )

@@ -33,6 +33,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     text,
     true,
@@ -346,6 +347,37 @@ PIECES = (
         refund_requests.c.pieces.is_not(None),
         refunds.c.held > 0,
     )
+)
+
+# Figures of the last days. `day` counts from the oldest; it is grouped by its name, since each use of a
+# parameter is another one to Postgres.
+DAYS = 14
+_day = case(*((refunds.c.created_at >= bindparam(f"day_{day}"), day) for day in reversed(range(DAYS))))
+_recent = refunds.c.created_at >= bindparam("day_0")
+REFUNDED_BY_DAY = (
+    select(_day.label("day"), refunds.c.currency, func.sum(refunds.c.held).label("amount"))
+    .where(_recent, refunds.c.held > 0)
+    .group_by(text("day"), refunds.c.currency)
+)
+REFUNDS_BY_STATUS = (
+    select(refunds.c.status, func.count().label("number")).where(_recent).group_by(refunds.c.status)
+)
+_later = refund_requests.alias("later")
+OPEN_REQUESTS_BY_TIER = (
+    select(refund_requests.c.tier, func.count().label("number"))
+    .outerjoin(refunds, refunds.c.request_id == refund_requests.c.request_id)
+    .outerjoin(_later, _later.c.supersedes == refund_requests.c.request_id)
+    .where(
+        refunds.c.request_id.is_(None),
+        _later.c.request_id.is_(None),
+        or_(refund_requests.c.expires_at.is_(None), refund_requests.c.expires_at > bindparam("now")),
+    )
+    .group_by(refund_requests.c.tier)
+)
+CUSTOMERS = (
+    select(customers.c.subject, customers.c.name)
+    .order_by(customers.c.id)
+    .limit(bindparam("count", type_=Integer))
 )
 ANY_CUSTOMER = select(customers.c.id).limit(1)
 ANSWER = select(literal(1))
