@@ -75,7 +75,7 @@ def request(operation: str, case: Case, ids: Ids) -> dict[str, Any]:
     body = None if case.body is None else fill(orjson.dumps(case.body).decode(), ids)
     return {
         "method": method,
-        "url": fill(re.sub(r"{(\w+)}", lambda match: own[match[1]], path), ids),
+        "url": fill(re.sub(r"{([\w:]+)}", lambda match: own[match[1]], path), ids),
         "params": {name: fill(value, ids) for name, value in case.query.items()},
         "headers": {**REQUEST_ID, **{name: fill(value, ids) for name, value in case.headers.items()}},
         "content": body,
