@@ -47,6 +47,8 @@ TIERS: dict[str, Text] = {
     "operator": {"en": "for an operator", "zh": "等待客服审核"},
     "two_operators": {"en": "for two operators", "zh": "等待两位客服审核"},
 }
+MODEL: Text = {"en": "Model", "zh": "模型"}
+DEMO_MODEL: Text = {"en": "demo model, offline", "zh": "演示模型（离线）"}
 SAY_REFUND: Text = {"en": "I would like a refund for order {}.", "zh": "我想给订单 {} 申请退款。"}
 SAY_SHIPMENT: Text = {"en": "Where is my order {}?", "zh": "我的订单 {} 到哪里了？"}
 SAY_ORDER: Text = {"en": "What is the state of my order {}?", "zh": "请帮我查一下订单 {}。"}
@@ -90,6 +92,19 @@ async def demo_customers(request: Request) -> JSONResponse:
         raise HTTPException(404)
     shop = await request.state.storefront.open()
     return JSONResponse([await describe(shop, customer) for customer in await list_customers(shop)])
+
+
+@requires(DEV, status_code=404)
+async def facts(request: Request) -> JSONResponse:
+    """What this demo works with, for the page that greets a developer."""
+    settings: Settings = request.state.storefront.settings
+    return JSONResponse(
+        [{"label": MODEL, "value": DEMO_MODEL if settings.demo_model else same(settings.openai_model)}]
+    )
+
+
+def same(text: str) -> Text:
+    return {"en": text, "zh": text}
 
 
 def language_of(request: Request) -> Language:
@@ -168,7 +183,7 @@ async def answer_away(_request: Request, _error: Exception) -> JSONResponse:
 
 
 app = Starlette(
-    routes=[Route("/panels", panels), Route("/demo/customers", demo_customers)],
+    routes=[Route("/panels", panels), Route("/demo/customers", demo_customers), Route("/demo/facts", facts)],
     lifespan=lifespan,
     exception_handlers={LookupFailed: answer_away, ShopUnavailable: answer_away},
 )

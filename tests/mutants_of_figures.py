@@ -69,8 +69,8 @@ MUTATIONS = (
     Mutation(
         "the customers of the demo are told in production",
         "graph/web.py",
-        "@requires(DEV, status_code=404)\n",
-        "",
+        "@requires(DEV, status_code=404)\nasync def demo_customers",
+        "async def demo_customers",
         "tests/graph/test_web.py -k production",
     ),
 )

@@ -100,6 +100,7 @@ def create_app(platform: Platform, sign_in: SignIn, custom: Custom | None = None
     )
     app.state.platform = platform
     app.state.sign_in = sign_in
+    app.state.custom = custom
     app.state.background = set()
     app.state.ticker = Ticker(platform.settings.send_timeout_s)
     app.state.checkup = Checkup(platform.project.hooks.check)

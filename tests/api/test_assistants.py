@@ -1,5 +1,6 @@
 """Assistants: one for each graph of langgraph.json."""
 
+import re
 from uuid import UUID
 
 import orjson
@@ -123,6 +124,9 @@ async def test_the_server_says_what_it_is(server: Live) -> None:
         info = (await http.get("/info")).json()
         paths = (await http.get("/openapi.json")).json()["paths"]
     assert {"version", "langgraph_py_version", "flags", "host"} <= set(info)
+    assert info["sign_in"] == "dev"
+    assert re.fullmatch(r"(Redis|Valkey) \d+\.\d+\.\d+", info["redis"])
+    assert info["routes"] == []  # this project has no app of its own
     assert tuple(map(int, info["version"].split("."))) >= (0, 4, 35)  # Studio's features hang on it
     assert {"assistants", "crons", "strict_resume"} <= {flag for flag, on in info["flags"].items() if on}
     assert {"/threads/{thread_id}/runs/stream", "/assistants/search", "/runs/wait"} <= set(paths)

@@ -94,6 +94,19 @@ async def test_the_demo_model_understands_what_a_visitor_is_offered_to_say(web: 
             assert json.loads(call.arguments) == {"order_id": order["number"]}, text
 
 
+async def test_a_visitor_is_told_which_model_answers(
+    redis_url: str, web: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with web.http() as visitor:
+        [model] = await get(visitor, "/demo/facts")
+    assert model["value"]["en"] == "demo model, offline"
+    monkeypatch.setenv("OPENAI_API_KEY", "a-secret")
+    monkeypatch.setenv("OPENAI_MODEL", "gpt-of-ours")
+    async with live(redis_url, config=CONFIG, worker=False) as server, server.http() as visitor:
+        [model] = await get(visitor, "/demo/facts")
+    assert model["value"] == {"en": "gpt-of-ours", "zh": "gpt-of-ours"}
+
+
 async def test_there_are_no_demo_customers_in_production(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,7 +114,8 @@ async def test_there_are_no_demo_customers_in_production(
     async with live(redis_url, config=CONFIG, worker=False, auth="keys", default_tenant="shop") as server:
         key, _ = await server.sign_in.keys.create(subject="ann", tenant="shop", roles=["operator"])
         async with httpx.AsyncClient(base_url=server.url, headers={"x-api-key": key}) as http:
-            assert (await http.get("/demo/customers")).status_code == 404
+            for path in ("/demo/customers", "/demo/facts"):
+                assert (await http.get(path)).status_code == 404
             assert (await http.get("/panels")).status_code == 200
     monkeypatch.setenv("SHOP_DATABASE_URL", f"sqlite:///{tmp_path / 'own.db'}")
     async with live(redis_url, config=CONFIG, worker=False) as server, server.http() as http:

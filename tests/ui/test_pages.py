@@ -89,7 +89,7 @@ async def test_a_browser_gets_the_page_at_the_root_and_a_probe_its_answer(server
     async with server.http() as http:
         page = await http.get("/", headers={"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"})
         assert page.headers["content-type"] == "text/html; charset=utf-8"
-        assert page.content == (await http.get("/ui")).content
+        assert page.content == (await http.get("/ui/home")).content
         assert "Accept" in page.headers["vary"]
         assert (await http.get("/")).json() == {"ok": True, "services": {}}
 

@@ -36,10 +36,15 @@ class Window:
     async def sees(self, text: str) -> None:
         await self.page.get_by_text(text).first.wait_for()
 
-    async def shoot(self, name: str) -> None:
+    async def shoot(self, name: str, *, whole: bool = False) -> None:
         if SHOTS:
             await self.page.wait_for_timeout(300)  # for what moves
-            await self.page.screenshot(path=Path(SHOTS) / f"{name}.png")
+            await self.page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=whole)
+
+    async def overflow(self) -> int:
+        """By how many pixels the page is wider than its window."""
+        found: int = await self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        return found
 
     @property
     def box(self) -> Locator:
@@ -93,4 +98,5 @@ async def window(
         await opened.page.goto(url)
         await opened.page.locator(ready).first.wait_for()
         yield opened
-    assert [error for error in opened.errors if not (bears and bears in error)] == []
+    unborne = [error for error in opened.errors if not (bears and bears in error)]
+    assert unborne == [], unborne

@@ -64,6 +64,14 @@ async def check_server(client: Client, url: str, *, allow_eviction: bool) -> str
     return f"{name} {version}"
 
 
+async def name_server(client: Client) -> str:
+    """The server's name and version. Raises `Unavailable`."""
+    try:
+        return " ".join(version_of(await client.redis.info("server")))
+    except (RedisError, OSError) as error:
+        raise unavailable(error) from error
+
+
 def version_of(info: dict[str, object]) -> tuple[str, str]:
     if "valkey_version" in info:  # its redis_version is the one it is compatible with
         return "Valkey", str(info["valkey_version"])

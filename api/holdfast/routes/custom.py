@@ -61,6 +61,11 @@ class Custom:
         self._app = app
         self._state = state
 
+    @property
+    def paths(self) -> list[str]:
+        """What the project has routes for."""
+        return sorted({path for route in self._app.routes if (path := getattr(route, "path", ""))})
+
     def before(self, otherwise: ASGIApp) -> ASGIApp:
         """Leaves to `otherwise` what the project has no route for."""
 

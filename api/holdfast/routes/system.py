@@ -1,13 +1,16 @@
 """Whether the server works, and what it is."""
 
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import Request, Response
 
 from holdfast import __version__
+from holdfast.auth import DevAuthenticator
+from holdfast.core.platform import Platform
 from holdfast.errors import Unavailable
-from holdfast.redis.checks import check_ready
+from holdfast.redis.checks import check_ready, name_server
 from holdfast.routes import ui
 from holdfast.routes.base import PlatformDep, answer, open_router, router
 
@@ -38,7 +41,7 @@ async def ok(request: Request, platform: PlatformDep) -> Response:
 async def home(request: Request, platform: PlatformDep) -> Response:
     """The page for a browser; what `/ok` says for everything else."""
     if ui.wants_page(request) and not platform.project.http.disable_ui:
-        return ui.serve(request, ui.CHAT)
+        return ui.serve(request, ui.HOME)
     return await ok(request, platform)
 
 
@@ -72,8 +75,10 @@ async def openapi(request: Request) -> Response:
 
 
 @about.get("/info")
-async def info(platform: PlatformDep) -> Response:
+async def info(request: Request, platform: PlatformDep) -> Response:
+    """What this server is; under `HOLDFAST_AUTH=dev` also what it runs on, for the page at `/`."""
     http = platform.project.http
+    dev = isinstance(request.app.state.sign_in.own, DevAuthenticator)
     shown: dict[str, Any] = {
         "version": WIRE_VERSION,
         "langgraph_py_version": version("langgraph"),
@@ -84,5 +89,15 @@ async def info(platform: PlatformDep) -> Response:
             "strict_resume": True,
         },
         "host": {"kind": "self-hosted", "name": "holdfast", "version": __version__},
+        "sign_in": "dev" if dev else "token",
     }
-    return answer(shown)
+    return answer({**shown, **await describe_dev(request, platform)} if dev else shown)
+
+
+async def describe_dev(request: Request, platform: Platform) -> dict[str, Any]:
+    """What only a developer on this machine is told."""
+    custom = request.app.state.custom
+    told: dict[str, Any] = {"routes": custom.paths if custom else []}
+    with suppress(Unavailable):  # /readyz says what is wrong
+        told["redis"] = await name_server(platform.client)
+    return told

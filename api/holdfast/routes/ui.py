@@ -9,7 +9,7 @@ from holdfast.routes.base import open_router
 
 routes = open_router("ui")
 
-CHAT = "chat/index.html"
+HOME, CHAT = "home/index.html", "chat/index.html"
 POLICY = "; ".join(
     (
         "default-src 'none'",
