@@ -92,7 +92,7 @@ async def test_dev_says_what_it_started_and_ctrl_c_ends_it(data: Path) -> None:
         output = await ended(process, signal.SIGINT)
         assert process.returncode == 0
         assert await asyncio.to_thread(valkeys, data) == [], "it waits for its server to end"
-    assert f"  API     {url}  (reference: {url}/openapi.json)\n  graphs  steps\n" in output
+    assert f"  API     {url}  (reference: {url}/ui/reference)\n  graphs  steps\n" in output
     embedded = rf"  Redis   Valkey 9[\d.]+, embedded, data in {data}\n  runs    in this process\n"
     assert re.search(embedded, output)
     assert f"  try     {url} in a browser, or holdfast chat --url {url}\n" in output

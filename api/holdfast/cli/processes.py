@@ -200,7 +200,7 @@ def announce(bound: socket.socket, platform: Platform, *, redis: str, runs: str)
     graphs = ", ".join(platform.project.graphs)
     console.print(
         f"[bold]Holdfast {__version__}[/]\n"
-        f"  API     {url}  (reference: {url}/openapi.json)\n"
+        f"  API     {url}  (reference: {url}/ui/reference)\n"
         f"  graphs  {graphs}\n"
         f"  Redis   {redis}\n"
         f"  runs    {runs}\n"

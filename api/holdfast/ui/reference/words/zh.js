@@ -1,0 +1,32 @@
+// @ts-check
+
+/** @type {import("./en.js").Words} */
+export const words = {
+  title: "API 参考",
+  home: "首页",
+  language: "English",
+  search: "搜索",
+  hint: "方法、路径或关键词",
+  found: "个接口",
+  none: "没有符合的接口。",
+  parameters: "参数",
+  body: "请求体",
+  responses: "响应",
+  example: "示例",
+  copy: "复制",
+  copied: "已复制",
+  required: "必填",
+  default: "默认",
+  anything: "任意 JSON",
+  oneOf: "其中之一",
+  others: "其他任意名称",
+  sign: "登录",
+  signAbout: "此服务只向已知的调用者显示参考。令牌保留到标签页关闭为止。",
+  token: "令牌或 API 密钥",
+  gateway: "如由网关登录，请留空。",
+  refused: "服务不认识这个调用者。",
+  unreachable: "无法连接服务。",
+  path: "路径参数",
+  query: "查询参数",
+  header: "请求头",
+};
