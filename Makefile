@@ -9,6 +9,7 @@ NONE := 5# what pytest exits with when no test was picked
 BIN := .venv/bin
 STAMP := .venv/.installed
 NODE := tests/js/node_modules/.installed
+REACT := examples/react-chat/node_modules/.installed
 CODE := api graph tools deploy tests $(wildcard bench/*.py)
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 
@@ -84,7 +85,9 @@ lock: $(BIN)/uv ## write both lock files anew from pyproject.toml (ARGS="--upgra
 	@$(UV) $(COMPILE) $(ARGS) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
 $(NODE): tests/js/package.json tests/js/package-lock.json
-	cd tests/js && npm ci --silent --no-audit --no-fund --ignore-scripts
+$(REACT): examples/react-chat/package.json examples/react-chat/package-lock.json
+$(NODE) $(REACT):
+	cd $(<D) && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 $(STAMP): requirements.lock requirements-dev.lock pyproject.toml | $(BIN)/uv

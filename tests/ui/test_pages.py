@@ -116,3 +116,4 @@ def test_what_looks_like_a_comment_is_one() -> None:
 def test_the_pages_are_in_the_wheel() -> None:
     files = {file.distribution_path for file in WheelBuilder(str(ROOT)).recurse_included_files()}
     assert {f"holdfast/ui/{path.relative_to(UI).as_posix()}" for path in FILES} <= files
+    assert not [name for name in files if name.startswith("examples")]
