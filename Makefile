@@ -70,6 +70,10 @@ check-mutations: install ## take mechanisms out, one at a time, and expect a tes
 chaos: install ## kill, stop, flood and wear out the platform (ARGS="zombies --share 0.05" for one of them, shorter)
 	$(BIN)/python -m tests.chaos $(ARGS)
 
+.PHONY: images
+images: install ## take the pictures of docs/images anew; needs chromium and pngquant (ARGS="word" picks some)
+	$(BIN)/python -m tests.ui.pictures $(ARGS)
+
 .PHONY: fmt
 fmt: install ## format the code and mend what can be mended
 	$(BIN)/ruff check --fix-only .
