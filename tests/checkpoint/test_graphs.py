@@ -69,7 +69,8 @@ def config() -> RunnableConfig:
 @pytest.mark.parametrize("choice", CHOICES)
 async def test_interrupts_resume_in_a_process_that_has_just_come_up(stack_url: str, choice: str) -> None:
     thread = config()
-    for given in ({"messages": [HumanMessage("hi", id="h")]}, None, None):
+    again = {"messages": [HumanMessage("hi again", id="g")]}
+    for given in ({"messages": [HumanMessage("hi", id="h")]}, None, None, again):
         async with connect(stack_url) as client, open_checkpointer(choice, client, Keys("graphs")) as saver:
             graph = build().compile()
             graph.checkpointer = saver.for_graph(graph).for_run("")
@@ -77,7 +78,8 @@ async def test_interrupts_resume_in_a_process_that_has_just_come_up(stack_url: s
             feed: Any = given or Command(resume={asked[0].id: f"yes to {asked[0].value}"})
             state = await graph.ainvoke(feed, thread, durability="sync")
     assert state["done"] == ["one: yes to one", "two: yes to two"]
-    assert [message.content for message in state["messages"]] == ["hi", "looking"]
+    assert len(state["__interrupt__"]) == 2, "what comes after the answers is asked anew"
+    assert [message.content for message in state["messages"]] == ["hi", "looking", "hi again"]
     assert state["case"] == Case(quotes=[Quote(Decimal("128.50"))])
 
 

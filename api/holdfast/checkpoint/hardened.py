@@ -33,7 +33,11 @@ from holdfast.checkpoint.serde import Serializer
 from holdfast.errors import StartError, Unstorable
 
 PACKED = {"lc": 2, "type": "constructor", "id": ["holdfast", "packed"]}
-MARKS = frozenset(("lc", "__bytes__", "__delta_snapshot__", "__interrupt__", "__send__"))
+MARKS = (
+    "__delta_snapshot__",
+    "__interrupt__",
+    "__send__",
+)  # what is true under one of these is made an object
 LARGEST = 2**53  # the whole numbers that are exact wherever JSON is read
 PAGE = 1000
 ATTEMPTS = 6
@@ -99,8 +103,14 @@ def jsonable(value: Any) -> bool:
 
 
 def plain_keys(value: dict[Any, Any]) -> bool:
-    """Whether the keys are text, and no key is one that makes something else of a dictionary."""
-    return MARKS.isdisjoint(value) and all(type(key) is str and jsonable(key) for key in value)
+    """Whether the keys are text, and none of them makes something else of the dictionary."""
+    return not marked(value) and all(type(key) is str and jsonable(key) for key in value)
+
+
+def marked(value: dict[Any, Any]) -> bool:
+    """Whether that package takes the dictionary for an object. LangGraph's own `versions_seen` has a key
+    `__interrupt__`, and is read where nothing is unpacked."""
+    return "__bytes__" in value or value.get("lc") in (1, 2) or any(value.get(mark) is True for mark in MARKS)
 
 
 class HardenedRedisSaver(RunSaver, AsyncRedisSaver):
