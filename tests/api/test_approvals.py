@@ -47,6 +47,7 @@ async def test_lists_are_filtered(server: Live) -> None:
             ({"role": "chief"}, both),
             ({"assignee": "bob"}, {other}),
             ({"assignee": "ann"}, none),
+            ({"assignee": ""}, {one}),
             ({"graph_id": "approve"}, both),
             ({"graph_id": "echo"}, none),
             ({"action": "launch"}, both),

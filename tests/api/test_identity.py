@@ -33,6 +33,22 @@ async def test_without_a_token_the_demo_caller_calls(server: Live) -> None:
     assert user["langgraph_auth_user_id"] == "demo"
 
 
+async def test_a_caller_is_told_who_the_server_takes_it_for(server: Live) -> None:
+    async with server.http("ann", "chief") as ann, server.http("olga", "operator") as olga:
+        assert (await ann.get("/me")).json() == {
+            "subject": "ann",
+            "name": "ann",
+            "tenant": "default",
+            "roles": ["chief"],
+            "staff": False,
+            "may_hold": False,
+            "scopes": ["read", "write"],
+        }
+        told = (await olga.get("/me")).json()
+        assert (told["staff"], told["may_hold"]) == (True, True)
+        assert (await ann.get("/info")).json()["sign_in"] == "dev"
+
+
 async def test_a_dev_token_names_somebody_else(server: Live) -> None:
     async with server.http() as http:
         made = (await http.post("/dev/token", json={"subject": "ann", "roles": ["chief"]})).json()

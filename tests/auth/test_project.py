@@ -70,6 +70,9 @@ async def test_what_the_handler_says_of_the_caller_reaches_the_graph(ann: httpx.
     }
     assert answer["langgraph_auth_user_id"] == "ann"
     assert answer["langgraph_auth_permissions"] == ["threads:all"]
+    told = (await ann.get("/me")).json()
+    assert (told["subject"], told["name"]) == ("ann", "Ann")
+    assert (await ann.get("/info")).json()["sign_in"] == "token"
 
 
 async def test_the_handlers_refusal_is_the_answer(shop: Live) -> None:

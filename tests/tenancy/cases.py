@@ -56,7 +56,7 @@ class Case:
     def kinds(self, operation: str) -> frozenset[str]:
         """The kinds of ids in a request."""
         own = {**PATH, **self.path}
-        parts = [own[name] for name in re.findall(r"{(\w+)}", operation)]
+        parts = [own[name] for name in re.findall(r"{([\w:]+)}", operation)]
         parts += [*self.query.values(), *self.headers.values(), orjson.dumps(self.body).decode()]
         return frozenset(kind for part in parts for kind in re.findall(r"\$(\w+)", part))
 
@@ -271,6 +271,9 @@ NOBODYS: dict[str, tuple[str, Case]] = {
 
 # Routes that say of a tenant as a whole what is for its staff: no things, and nobody's name or words.
 FIGURES: dict[str, Case] = {"GET /stats": Case(query={"days": "31"})}
+
+# Routes that tell callers of themselves.
+OWN: dict[str, Case] = {"GET /me": Case()}
 
 # Routes that the reference does not name.
 UNLISTED = {"GET /", "GET /ui", "GET /ui/{name:path}", "GET /openapi.json"}

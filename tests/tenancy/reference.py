@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from tests.auth.test_doors import routes_of
-from tests.tenancy.cases import CASES, ELSEWHERE, FIGURES, NOBODYS, UNLISTED, Case
+from tests.tenancy.cases import CASES, ELSEWHERE, FIGURES, NOBODYS, OWN, UNLISTED, Case
 
 Json = Any
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -80,11 +80,11 @@ def complaints(app: FastAPI) -> Iterator[str]:
     }
     yield from lost(served(app), set(listed))
     for name, operation in listed.items():
-        if name in CASES or name in NOBODYS or name in FIGURES:
+        if name in {**CASES, **NOBODYS, **FIGURES, **OWN}:
             yield from unasked(name, operation, reference)
         elif name not in ELSEWHERE:
             yield f"{name} has no case: add to CASES in tests/tenancy/cases.py how it names things."
-    for name in {*CASES, *NOBODYS, *FIGURES} - {*listed, *UNLISTED}:
+    for name in {*CASES, *NOBODYS, *FIGURES, *OWN} - {*listed, *UNLISTED}:
         yield f"{name} has cases and is no route: take it out of tests/tenancy/cases.py."
 
 
@@ -106,7 +106,7 @@ def lost(routes: set[str], listed: set[str]) -> Iterator[str]:
 
 def unasked(name: str, operation: Json, reference: Json) -> Iterator[str]:
     """What a request to the route may hold that no case of it sends."""
-    cases = CASES.get(name) or [FIGURES[name] if name in FIGURES else NOBODYS[name][1]]
+    cases = CASES.get(name) or [{**FIGURES, **OWN}.get(name) or NOBODYS[name][1]]
     sent = {part for case in cases for part in names_of(case)}
     for part in sorted(set(parts(operation, reference))):
         if part not in IDS | OTHERS:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.tenancy.asking import Answer, ask
 from tests.tenancy.belongings import TOO_COMMON, Ids, Owner, missing
-from tests.tenancy.cases import CASES, FIGURES, NOBODYS, Case
+from tests.tenancy.cases import CASES, FIGURES, NOBODYS, OWN, Case
 from tests.tenancy.conftest import OWNERS, PEOPLE, TENANTS, World
 from tests.tenancy.people import Person
 
@@ -172,6 +172,15 @@ async def test_what_is_nobodys_is_the_same_for_all(world: World, operation: str)
     assert all(one.masked({}, ()) == told[0].masked({}, ()) for one in told), reason
     for owner in known:
         assert not told_kinds(owner.ids, told[0])
+
+
+@pytest.mark.parametrize("operation", OWN)
+async def test_callers_are_told_of_themselves_alone(world: World, operation: str) -> None:
+    for person, asker in world.everybody.items():
+        told = await ask(asker.http, operation, OWN[operation], asker.ids)
+        assert told.status == (200 if person.name else 401), f"{person}: {told}"
+        named = {other.name for other in world.everybody if other.name and f'"{other.name}"' in told.whole}
+        assert named == ({person.name} if person.name else set()), f"{person}: {told}"
 
 
 @pytest.mark.parametrize("operation", FIGURES)

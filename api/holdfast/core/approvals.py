@@ -36,6 +36,7 @@ from holdfast.wire.approvals import ApprovalSearch
 
 T = TypeVar("T")
 
+NOBODY = ""  # as an assignee: what nobody has claimed
 TRIES = 20  # at a request that others change meanwhile
 
 
@@ -111,7 +112,7 @@ def fits(approval: Approval, wanted: ApprovalSearch, now: datetime) -> bool:
         and (wanted.graph_id in (None, approval.card["graph_id"]))
         and (wanted.role is None or wanted.role in approval.roles)
         and (wanted.action is None or wanted.action in approval.card["actions"])
-        and (wanted.assignee is None or bool(claim and claim["by"] == wanted.assignee))
+        and (wanted.assignee is None or wanted.assignee == (claim["by"] if claim else NOBODY))
         and age_s >= wanted.min_age_s
     )
 
