@@ -31,10 +31,10 @@ async def test_every_page_comes_under_the_policy(server: Live) -> None:
 
 
 async def test_a_script_comes_small_and_without_its_comments(server: Live) -> None:
-    source = (UI / "parts" / "questions.js").read_text()
+    source = (UI / "parts" / "decision.js").read_text()
     async with server.http() as http:
-        packed = await http.get("/ui/parts/questions.js", headers={"Accept-Encoding": "gzip"})
-        plain = await http.get("/ui/parts/questions.js", headers={"Accept-Encoding": "identity"})
+        packed = await http.get("/ui/parts/decision.js", headers={"Accept-Encoding": "gzip"})
+        plain = await http.get("/ui/parts/decision.js", headers={"Accept-Encoding": "identity"})
     assert packed.headers["content-encoding"] == "gzip"
     assert "content-encoding" not in plain.headers
     assert packed.text == plain.text

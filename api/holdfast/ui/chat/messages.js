@@ -3,7 +3,7 @@
 // what a frame costs does not grow with the conversation.
 import { h, icon } from "../parts/dom.js";
 import { parse } from "../parts/markup.js";
-import { pretty } from "../parts/text.js";
+import { parsed, pretty } from "../parts/text.js";
 import { timesIn } from "./times.js";
 
 /**
@@ -180,13 +180,4 @@ function briefly(args) {
   if (!args || typeof args !== "object") return "";
   const values = Object.values(args).filter((value) => value !== null && value !== "");
   return values.map((value) => (typeof value === "object" ? "…" : String(value))).join(" · ");
-}
-
-/** @param {string} text */
-function parsed(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }

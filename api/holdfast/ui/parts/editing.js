@@ -1,6 +1,7 @@
 // @ts-check
 // The fields of a change, from the schema that says what may be changed and how far.
 import { h } from "./dom.js";
+import { parsed } from "./text.js";
 
 /**
  * @typedef {Record<string, any>} Json
@@ -58,7 +59,7 @@ export function readFields(fields, words) {
     problem.textContent = good ? "" : words.unfit;
     if (!good && fits) input.focus();
     fits &&= good;
-    read[name] = typeof was === "string" ? text : value(text);
+    read[name] = typeof was === "string" ? text : parsed(text);
   }
   return fits ? read : null;
 }
@@ -85,7 +86,8 @@ function matches(pattern, text) {
   try {
     return new RegExp(pattern, "u").test(text);
   } catch {
-    return true; // a pattern of another language: the server will tell
+    // A pattern of another language: the server will tell.
+    return true;
   }
 }
 
@@ -97,13 +99,4 @@ function bounded(rule) {
 /** @param {number} bound */
 function number(bound) {
   return bound.toLocaleString(undefined, { maximumFractionDigits: 6 });
-}
-
-/** @param {string} text */
-function value(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }

@@ -1,11 +1,11 @@
 // @ts-check
 // A conversation's thread on the server: commands go there, events come from there.
 import { Refused } from "./api.js";
+import { serverEvents } from "./sse.js";
 
 const CHANNELS = ["values", "messages", "lifecycle", "input", "custom"];
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 3000;
-const SILENCE_MS = 15000; // the server is heard of every 5 s, if only by a heartbeat
 
 /**
  * @typedef {{namespace: string[], timestamp?: number, data: any}} Params
@@ -83,7 +83,7 @@ export class Thread {
       if (response?.ok) {
         tell("open");
         wait = FIRST_WAIT_MS / 2;
-        for await (const frame of this.#frames(response)) this.#hand(frame, take);
+        for await (const { data } of serverEvents(response, this.#connection)) this.#hand(data, take);
       } else tell("lost");
       await this.#pause(wait * (0.75 + Math.random() / 2));
     }
@@ -120,31 +120,6 @@ export class Thread {
       return await this.api.fetch(`${this.#path}/stream/events`, { json: body, signal: this.#connection.signal });
     } catch {
       return null;
-    }
-  }
-
-  /**
-   * The events of one connection; ends with it, however it ends.
-   * @param {Response} response
-   * @returns {AsyncGenerator<Frame>}
-   */
-  async *#frames(response) {
-    if (!response.body) return;
-    const connection = this.#connection;
-    const decoder = /** @type {ReadableWritablePair<string, any>} */ (new TextDecoderStream());
-    const reader = response.body.pipeThrough(decoder).getReader();
-    let text = "";
-    for (;;) {
-      const timer = setTimeout(() => connection.abort(), SILENCE_MS);
-      const read = await reader.read().catch(() => ({ done: true, value: undefined }));
-      clearTimeout(timer);
-      if (read.done || connection.signal.aborted) return connection.abort();
-      const parts = (text + read.value).split(/\r?\n\r?\n/);
-      text = /** @type {string} */ (parts.pop());
-      for (const part of parts) {
-        const data = part.split(/\r?\n/).filter((line) => line.startsWith("data:")).map((line) => line.slice(5));
-        if (data.length) yield JSON.parse(data.join("\n"));
-      }
     }
   }
 
