@@ -85,25 +85,25 @@ async def test_a_refund_is_approved_in_react(
     browser: Browser, demo: Served, model: DemoModel, app: str
 ) -> None:
     async with window(browser, app, ready=COMPOSER, locale="en-US") as chat:
-        await say(chat, "Please refund order 12347")
+        await say(chat, "Please refund order 12352")
         await chat.sees("Shall I arrange the refund?")
         await expect(chat.page.locator(".call code")).to_have_text(["query_order"])
         await expect(chat.page.locator(".call summary")).to_contain_text("finished")
         await say(chat, "Yes, please refund it")
         card = chat.page.locator(".approval")
-        await expect(card.locator("h2")).to_have_text("Refund for order 12347")
-        await expect(card.locator("dl")).to_contain_text("498.00 CNY")
+        await expect(card.locator("h2")).to_have_text("Refund for order 12352")
+        await expect(card.locator("dl")).to_contain_text("688.00 CNY")
         await chat.shoot("30-react-approval")
         await chat.page.reload()
         await expect(card).to_have_count(1)
         await expect(chat.page.locator("p.human")).to_have_count(2)
-        assert ledger(demo.data, "12347") == []
+        assert ledger(demo.data, "12352") == []
         await chat.button("Approve").click()
         await expect(card).to_have_count(0, timeout=PATIENCE_MS)
         # What was paid is said after it was paid.
         await expect(chat.page.locator("p.ai")).to_have_count(3, timeout=PATIENCE_MS)
         await chat.shoot("31-react-done")
-    assert ledger(demo.data, "12347") == [(49800, "settled")]
+    assert ledger(demo.data, "12352") == [(68800, "settled")]
 
 
 async def test_an_answer_is_streamed_and_stopped_in_react(
