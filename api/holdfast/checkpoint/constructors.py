@@ -203,21 +203,23 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 @functools.lru_cache(1024)
-def _given_as(cls: type[BaseModel]) -> dict[str, str]:
-    """What the constructor wants each field to be called."""
+def _given_as(cls: type[BaseModel]) -> tuple[dict[str, str], bool]:
+    """What the constructor wants each field to be called, and whether that is any other name than its own."""
     names = {}
     for name, field in cls.model_fields.items():
         alias = field.validation_alias or field.alias
         choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
         names[name] = next((each for each in choices if isinstance(each, str)), name)
-    return names
+    return names, any(name != given for name, given in names.items())
 
 
 def _model(value: BaseModel) -> dict[str, Any]:
     """The fields as they are, so that models inside of fields of any type come back as models."""
-    names = _given_as(type(value))
-    fields = {names[name]: each for name, each in value.__dict__.items() if name in names}
-    return fields | (value.__pydantic_extra__ or {})
+    names, renamed = _given_as(type(value))
+    fields, extra = value.__dict__, value.__pydantic_extra__
+    if renamed or not fields.keys() <= names.keys():
+        fields = {names[name]: each for name, each in fields.items() if name in names}
+    return fields | extra if extra else fields
 
 
 def _pydantic(value: BaseModel) -> Constructor:

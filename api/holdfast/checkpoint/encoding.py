@@ -12,7 +12,13 @@ from holdfast.errors import TooLarge, Unstorable
 REF = 17  # bytes of a reference: "e" and a digest of 16 bytes
 CHUNK = 32  # references a chunk; a long list is a tree of chunks, so that appending to it costs O(log n)
 SMALL = 24  # bytes: a list whose elements are smaller on average costs less as one value
+HEAD = b"Vmsgpack\0"  # of a value that MessagePack carries
 LARGEST_VALUE = 256 * 1024 * 1024  # half of what Redis takes in one argument (proto-max-bulk-len)
+
+# What MessagePack has forms of its own for; anything else is an extension: kind, length and bytes.
+NATIVE = frozenset((bool, bytearray, bytes, dict, float, int, list, str, type(None)))
+EXTENSION = {0xC7: 1, 0xC8: 2, 0xC9: 4}  # first byte: how many bytes the length has
+ARRAY = {0xDC: 3, 0xDD: 5}  # first byte: how many bytes the head of an array has, if not one
 
 Stored = Mapping[bytes, bytes]
 Decoded = dict[tuple[bytes, int], Any]
@@ -37,12 +43,7 @@ class Encoding:
 
     def dump(self, value: Any) -> bytes:
         kind, data = self.serde.dumps_typed(value)
-        if len(data) > LARGEST_VALUE:
-            raise TooLarge(
-                f"A value of {len(data):,} bytes is too large for Redis (limit {LARGEST_VALUE:,}): "
-                "store it elsewhere and keep a reference to it in the state."
-            )
-        return b"V" + kind.encode() + b"\0" + data
+        return _fitting(b"V" + kind.encode() + b"\0" + data)
 
     def load(self, blob: bytes) -> Any:
         kind, _, data = blob[1:].partition(b"\0")
@@ -59,7 +60,7 @@ class Encoding:
         """The bytes of a value; the elements that they refer to are added to `elements`."""
         if not self._shares or type(value) is not list or not value or type(value[0]) in (bool, int, float):
             return self.dump(value)
-        dumped = [self.dump(element) for element in value]
+        dumped = self._dump_each(value)
         if sum(map(len, dumped)) < SMALL * len(dumped):
             return self.dump(value)
         level = [_add(blob, elements) for blob in dumped]
@@ -69,6 +70,14 @@ class Encoding:
             tails = level[full:] + tails
             level = [_add(b"L" + b"".join(level[at : at + CHUNK]), elements) for at in range(0, full, CHUNK)]
         return b"L" + b"".join(level + tails)
+
+    def _dump_each(self, values: list[Any]) -> list[bytes]:
+        if self._joinable and type(values[0]) not in NATIVE:
+            # One array instead of many values, and taken apart: a fifth faster for a few hundred messages.
+            kind, array = self.serde.dumps_typed(values)
+            if kind == "msgpack" and (parts := _extensions(array, len(values))):
+                return [_fitting(HEAD + part) for part in parts]
+        return [self.dump(value) for value in values]
 
     def decode(self, blob: bytes, stored: Stored, decoded: Decoded) -> Any:
         """The value of these bytes.
@@ -88,13 +97,34 @@ class Encoding:
         return [decoded[key] for key in wanted]
 
     def _load_all(self, blobs: list[bytes]) -> list[Any]:
-        head = b"Vmsgpack\0"
-        if not self._joinable or not all(blob.startswith(head) for blob in blobs):
+        if not self._joinable or not all(blob.startswith(HEAD) for blob in blobs):
             return [self.load(blob) for blob in blobs]
         # One array instead of many values: three times faster for a few hundred messages.
-        array = b"\xdd" + len(blobs).to_bytes(4, "big") + b"".join([blob[len(head) :] for blob in blobs])
+        array = b"\xdd" + len(blobs).to_bytes(4, "big") + b"".join([blob[len(HEAD) :] for blob in blobs])
         values: list[Any] = self.serde.loads_typed(("msgpack", array))
         return values
+
+
+def _fitting(blob: bytes) -> bytes:
+    if len(blob) > LARGEST_VALUE:
+        raise TooLarge(
+            f"A value of {len(blob):,} bytes is too large for Redis (limit {LARGEST_VALUE:,}): "
+            "store it elsewhere and keep a reference to it in the state."
+        )
+    return blob
+
+
+def _extensions(array: bytes, count: int) -> list[bytes]:
+    """The elements of a packed array; none where not all of them are extensions."""
+    parts, at = [], ARRAY.get(array[0], 1)
+    for _ in range(count):
+        width = EXTENSION.get(array[at])
+        if width is None:
+            return []
+        end = at + 2 + width + int.from_bytes(array[at + 1 : at + 1 + width], "big")
+        parts.append(array[at:end])
+        at = end
+    return parts
 
 
 def _add(blob: bytes, elements: dict[bytes, bytes]) -> bytes:

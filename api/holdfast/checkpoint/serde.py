@@ -37,11 +37,6 @@ OPTIONS = (
     | ormsgpack.OPT_PASSTHROUGH_TUPLE
     | ormsgpack.OPT_PASSTHROUGH_UUID
 )
-BYTES = (
-    b"\xc4",
-    b"\xc5",
-    b"\xc6",
-)  # what bytes begin with, and a bytearray, which becomes bytes without a word
 
 
 class _Reason(threading.local):
@@ -114,7 +109,8 @@ class Serializer(JsonPlusSerializer):
             packed = ormsgpack.packb(value, self._extension, OPTIONS)
         except TypeError:  # a key that is no text, text that is no UTF-8, or what cannot be stored at all
             return self._pack_marked(value)
-        if any(byte in packed for byte in BYTES) and holds_buffer(value):
+        # What bytes begin with, and a bytearray, which becomes bytes without a word.
+        if (b"\xc4" in packed or b"\xc5" in packed or b"\xc6" in packed) and holds_buffer(value):
             return self._pack_marked(value)
         return packed
 
