@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from importlib import resources
 from typing import Any, NamedTuple, TypeVar
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from hiredis import pack_command
+from redis.asyncio import BlockingConnectionPool, Connection, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import (
@@ -21,6 +22,7 @@ from redis.exceptions import (
     RedisError,
     ResponseError,
 )
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from holdfast.errors import Unavailable
 
@@ -113,11 +115,15 @@ class Client:
         self._queued: list[tuple[tuple[Argument, ...], Future]] = []
         self._queued_at = 0.0
         self._sending: set[asyncio.Task[None]] = set()
+        # Taken from the pool for good: to take one and give it back takes as long as a round trip.
+        self._idle: list[Connection] = []
 
     async def open(self) -> None:
         """Makes all its connections, so that no request waits for one and their number stays what it is."""
-        pings = (self.redis.ping() for _ in range(AT_ONCE))
-        await asyncio.gather(*pings, return_exceptions=True)  # what fails is tried again later
+        deadline = asyncio.get_running_loop().time() + REPLY_TIMEOUT_S
+        taking = (self._taken(deadline) for _ in range(AT_ONCE))
+        taken = await asyncio.gather(*taking, return_exceptions=True)  # what fails is tried again later
+        self._idle += [each for each in taken if not isinstance(each, BaseException)]
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Runs a script and returns its reply (bytes, int, list or None).
@@ -153,12 +159,8 @@ class Client:
         self._flush()
 
     async def _send(self, batch: list[tuple[tuple[Argument, ...], Future]], deadline: float) -> None:
-        pipeline = self.redis.pipeline(transaction=False)
-        for command, _ in batch:
-            pipeline.execute_command(*command)
         try:
-            async with asyncio.timeout_at(deadline):
-                replies = await pipeline.execute(raise_on_error=False)
+            replies = await self._exchange([command for command, _ in batch], deadline)
         except (RedisError, OSError) as error:
             replies = [unavailable(error) for _ in batch]
         except Exception as error:  # an argument that redis-py cannot write, a reply that it cannot read
@@ -166,6 +168,7 @@ class Client:
         if any(isinstance(reply, ReadOnlyError) for reply in replies):
             # It was demoted: the address may lead to another server by now.
             await self.redis.connection_pool.disconnect(inuse_connections=False)
+            await asyncio.gather(*(connection.disconnect() for connection in self._idle))
         for (_, future), reply in zip(batch, replies, strict=True):
             if future.done():
                 continue
@@ -175,6 +178,48 @@ class Client:
                 future.set_exception(reply)
             else:
                 future.set_result(reply)
+
+    async def _exchange(self, commands: Sequence[tuple[Argument, ...]], deadline: float) -> list[Any]:
+        """The replies to commands that go out together; error replies are among them."""
+        packed = [pack_command(command) for command in commands]  # type: ignore[arg-type]  # of any length
+        names = [str(command[0]) for command in commands]
+        loop = asyncio.get_running_loop()
+        connection = self._idle.pop() if self._idle else await self._taken(deadline)
+        try:
+            return await connection.retry.call_with_retry(
+                lambda: self._round_trip(connection, packed, names, deadline),
+                lambda _: connection.disconnect(nowait=True),
+                is_retryable=lambda _: loop.time() < deadline,
+            )
+        except BaseException:
+            await connection.disconnect(nowait=True)  # what nobody has read must not answer somebody else
+            raise
+        finally:
+            self._idle.append(connection)
+
+    async def _taken(self, deadline: float) -> Connection:
+        async with asyncio.timeout_at(deadline):
+            taken: Connection = await self.redis.connection_pool.get_connection()  # type: ignore[no-untyped-call]
+        taken.socket_timeout = None  # redis-py's costs more than `_round_trip`'s
+        return taken
+
+    async def _round_trip(
+        self, connection: Connection, packed: list[bytes], names: list[str], deadline: float
+    ) -> list[Any]:
+        loop, replies = asyncio.get_running_loop(), list[Any]()
+        try:
+            async with asyncio.timeout_at(min(loop.time() + SOCKET_TIMEOUT_S, deadline)) as limit:
+                await connection.send_packed_command(packed)
+                for name in names:
+                    if replies:
+                        limit.reschedule(min(loop.time() + SOCKET_TIMEOUT_S, deadline))
+                    try:
+                        replies.append(await self.redis.parse_response(connection, name))
+                    except ResponseError as error:
+                        replies.append(error)
+        except TimeoutError as error:
+            raise RedisTimeoutError from error
+        return replies
 
     async def close(self) -> None:
         while self._sending:
