@@ -228,7 +228,8 @@ async def test_pruning_refuses_threads_that_need_older_checkpoints(saver: RedisS
 
 
 async def test_delta_history_is_that_of_the_slow_way(saver: RedisSaver) -> None:
-    config = await put(saver, at("t"), {"log": ["seed" * 10], "other": 0})
+    config = await put(saver, at("t"), {"log": ["seed" * 10], "other": 0, "emptied": 1})
+    config = await put(saver, config, {"emptied": None}, version="2")
     for step in range(5):
         await saver.aput_writes(config, [("log", f"b{step}"), ("other", step)], "b", "~2")
         await saver.aput_writes(config, [("log", ["a" * 50] * step)], "a", "~3")
@@ -236,7 +237,7 @@ async def test_delta_history_is_that_of_the_slow_way(saver: RedisSaver) -> None:
         bare = checkpoint({})
         bare["channel_versions"] = {"log": str(step)}
         config = await saver.aput(config, bare, {"source": "loop", "step": step}, {"log": str(step)})
-    channels = ["log", "other", "never"]
+    channels = ["log", "other", "emptied", "never"]
     for where in (config, at("t"), at("none")):
         fast = await saver.aget_delta_channel_history(config=where, channels=channels)
         slow = await BaseCheckpointSaver.aget_delta_channel_history(saver, config=where, channels=channels)

@@ -84,6 +84,8 @@ class Reading(NamedTuple):
                 for name in step.values:
                     value = encoding.decode(self.stored[name], self.stored, {})
                     histories[parts(name)[2]]["seed"] = value
+                for channel in step.nulls:
+                    histories[channel.decode()]["seed"] = None
         return histories
 
     def _named(self, name: bytes) -> str:

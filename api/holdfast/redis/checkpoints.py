@@ -44,6 +44,7 @@ class Step(NamedTuple):
 
     writes: list[bytes]
     values: list[bytes]
+    nulls: list[bytes]
 
 
 class ThreadCheckpoints(NamedTuple):

@@ -71,13 +71,18 @@ local function fetch_whole(names, out, seen)
   end
 end
 
-local function envelope(bytes)
-  local parent, run, kind, held = string.match(bytes, '^([^\30]*)\30([^\30]*)\30([^\30]*)\30([^\30]*)\30')
-  local names = {}
-  for name in string.gmatch(held or '', '[^\31]+') do
-    names[#names + 1] = name
+local function parts(text)
+  local found = {}
+  for part in string.gmatch(text or '', '[^\31]+') do
+    found[#found + 1] = part
   end
-  return { parent = parent or '', run = run, kind = kind, names = names }
+  return found
+end
+
+local function envelope(bytes)
+  local field = '([^\30]*)\30'
+  local parent, run, kind, names, nulls = string.match(bytes, '^' .. field .. field .. field .. field .. field)
+  return { parent = parent or '', run = run, kind = kind, names = parts(names), nulls = parts(nulls) }
 end
 
 local function members(prefix)
