@@ -34,7 +34,7 @@ run: install ## start the server with the demo agent: embedded Valkey, API and w
 	@exec $(BIN)/holdfast dev $(ARGS)
 
 .PHONY: test
-test: install ## run the tests, three files at once (ARGS="-k words" picks some)
+test: install $(if $(shell command -v npm),$(NODE)) ## run the tests, three files at once (ARGS="-k words" picks some)
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not alone" $(ARGS) || [ $$? -eq $(NONE) ]
 	$(BIN)/pytest -m alone $(ARGS) || [ $$? -eq $(NONE) ]
 

@@ -16,7 +16,7 @@ RUN = """async () => {
 
 def need_axe() -> Path:
     if not AXE.exists():
-        refuse("axe-core is not installed: apt-get install npm, then make check-pages")
+        refuse("axe-core is not installed: apt-get install npm, then make test installs it")
     return AXE
 
 
