@@ -55,11 +55,11 @@ async def test_others_are_asked_when_nobody_answered(server: Live) -> None:
     async with server.http("ann") as ann, server.http("dora", "director") as dora:
         policy = {"roles": ["chief"], "on_expiry": {"escalate": ["director"]}}
         one = await ask_too_late(server, ann, **policy)
-        assert await listed(dora) == []
+        assert await listed(dora, status="all") == []
         await look(server, one)
-        assert await listed(dora) == [one]
-        found = await shown(dora, one)
-        assert (found["roles"], kinds(found)) == (["director"], ["requested", "escalated", "viewed"])
+        assert await listed(dora, status="all") == [one]
+        found = await shown(dora, one)  # it may have run out for them as well by now
+        assert (found["roles"], kinds(found)[:2]) == (["director"], ["requested", "escalated"])
 
 
 async def test_a_request_of_a_graph_that_is_not_served_is_looked_at_again_later(server: Live) -> None:

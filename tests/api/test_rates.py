@@ -134,7 +134,7 @@ async def test_what_is_malformed_counts_too(redis_url: str) -> None:
 
 
 async def test_what_is_open_is_not_limited(redis_url: str) -> None:
-    paths = ("/ok", "/", "/livez", "/readyz", "/info", "/ui", "/ui/page.js")
+    paths = ("/ok", "/", "/livez", "/readyz", "/info", "/ui", "/ui/chat/page.js")
     async with replicas(redis_url, 1, rate_of_caller=0.01) as [server], someone(server, "demo") as http:
         for _ in range(3):
             for path in paths:
