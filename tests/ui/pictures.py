@@ -120,7 +120,6 @@ class Picture:
     size: str = "wide"
     language: Language = "en"
     theme: str = "light"
-    desk: bool = False
 
 
 PICTURES = (
@@ -132,25 +131,22 @@ PICTURES = (
     Picture("chat-dark", chat, theme="dark"),
     Picture("phone-dark", phone, size="phone", language="zh", theme="dark"),
     Picture("reference", reference),
-    Picture("desk", queue, desk=True),
-    Picture("desk-dark", queue, theme="dark", desk=True),
-    Picture("dashboard", dashboard, desk=True),
-    Picture("dashboard-dark", dashboard, theme="dark", desk=True),
+    Picture("desk", queue),
+    Picture("desk-dark", queue, theme="dark"),
+    Picture("dashboard", dashboard),
+    Picture("dashboard-dark", dashboard, theme="dark"),
 )
 
 
-async def prepare_desk(url: str) -> bool:
-    """Has customers ask for what an operator decides. False where there is no desk."""
+async def prepare_desk(url: str) -> None:
+    """Has customers ask for what an operator decides."""
     async with httpx.AsyncClient(base_url=url, timeout=60) as http:
-        if (await http.get("/ui/desk")).status_code != 200:
-            return False
         for subject, order in ASKED:
             token = (await http.post("/dev/token", json={"subject": subject})).json()["token"]
             headers = {"Authorization": f"Bearer {token}"}
             for text in SAYS["en"]:
                 said = {"session_id": f"{subject}-{order}", "message": text.format(order)}
                 (await http.post("/chat", json=said, headers=headers)).raise_for_status()
-    return True
 
 
 async def take(browser: Browser, url: str, picture: Picture) -> None:
@@ -191,11 +187,9 @@ async def main(word: str = "") -> None:
     IMAGES.mkdir(exist_ok=True)
     async with demo() as url, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=OPTIONS)
-        has_desk = await prepare_desk(url)
+        await prepare_desk(url)
         for picture in PICTURES:
-            if picture.desk and not has_desk:
-                sys.stdout.write(f"{picture.name}: there is no desk here\n")
-            elif word in picture.name:
+            if word in picture.name:
                 await take(browser, url, picture)
         await browser.close()
 

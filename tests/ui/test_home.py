@@ -7,7 +7,6 @@ from playwright.async_api import Browser, expect
 
 from graph.demo import DemoModel, Script
 from graph.demo.script import Say
-from tests.gates import ROOT
 from tests.servers import Live, live
 from tests.ui.accessibility import findings
 from tests.ui.conftest import Served
@@ -15,7 +14,6 @@ from tests.ui.windows import Window, window
 
 PHONE: dict[str, Any] = {"viewport": {"width": 320, "height": 640}, "color_scheme": "dark", "has_touch": True}
 WIDE: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}, "locale": "en-US"}
-UI = ROOT / "api" / "holdfast" / "ui"
 OPEN = {"/", "/info", "/readyz"}
 
 
@@ -133,7 +131,5 @@ async def test_the_links_of_the_page_lead_somewhere(browser: Browser, demo: Serv
         links = await home.page.locator("a").evaluate_all("all => all.map(one => one.href)")
         assert len(set(links)) > 4
         for link in set(links):
-            if "/ui/desk" in link and not (UI / "desk").exists():
-                continue
             response = await http.get(link, headers={"Accept": "text/html"}, follow_redirects=True)
             assert response.status_code == 200, link
