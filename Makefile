@@ -10,7 +10,6 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 NODE := tests/js/node_modules/.installed
 REACT := examples/react-chat/node_modules/.installed
-CODE := api graph tools deploy tests $(wildcard bench/*.py)
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 
 # uv does not read pip's configuration: the index and the certificates that pip would use are handed on to it.

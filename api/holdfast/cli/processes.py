@@ -22,6 +22,7 @@ from holdfast import __version__
 from holdfast.app import create_app
 from holdfast.auth import check_address, open_sign_in
 from holdfast.cli.server import listen, on_signals
+from holdfast.core import pages
 from holdfast.core.platform import Platform, open_platform
 from holdfast.errors import StartError
 from holdfast.project import env_file, load_project, read_project
@@ -162,6 +163,8 @@ async def opened(settings: Settings, config: Path, url: str) -> AsyncIterator[tu
 @asynccontextmanager
 async def build(platform: Platform) -> AsyncIterator[FastAPI]:
     settings, project = platform.settings, platform.project
+    if not project.http.disable_ui:
+        await asyncio.to_thread(pages.files)  # now: the first visitor would hold up all streams
     async with (
         open_sign_in(settings, project, platform.client, platform.keys) as sign_in,
         open_app(project) as custom,
