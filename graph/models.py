@@ -110,12 +110,15 @@ async def _listen(
     config: RunnableConfig,
     heard: list[AIMessageChunk],
 ) -> None:
-    said = 0
+    """Adds to `heard` until the model has said all, or more than will be kept: a call that is cut off here
+    is not whole JSON, and is refused as unreadable."""
+    said = asked = 0
     async with aclosing(model.astream(messages, config)) as stream:  # type: ignore[type-var]
         async for chunk in stream:
             heard.append(chunk)  # type: ignore[arg-type]
             said += len(chunk.text)
-            if said > settings.answer_chars:
+            asked += sum(len(piece["args"] or "") for piece in heard[-1].tool_call_chunks)
+            if said > settings.answer_chars or asked > ARGUMENTS_LENGTH:
                 return
 
 

@@ -7,10 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.runnables import RunnableGenerator
 
 from graph.demo import DemoModel, Long, Loop, Malformed, Raw, Reset, Say, Script, ScriptedCall, Stall, Status
+from graph.models import ARGUMENTS_LENGTH, UNREADABLE, speak
 from graph.prompts import sentence
+from graph.settings import Settings
 from graph.workplace import Workplace
 from tests.graph.dialogues import Dialogue
 
@@ -169,6 +173,22 @@ async def test_a_very_long_answer_is_cut(workplace: Workplace, model: DemoModel)
     said, _ = await calls_of_model(dialogue, model, "hello", Long(words=5000))
     assert len(said) <= 200 + len(sentence("cut", "en"))
     assert said.endswith(sentence("cut", "en"))
+
+
+async def test_arguments_without_an_end_are_cut(limits: Settings) -> None:
+    pieces = 0
+
+    async def endless(asked: AsyncIterator[Any]) -> AsyncIterator[AIMessageChunk]:
+        nonlocal pieces
+        while pieces < 10_000:
+            pieces += 1
+            name = "query_order" if pieces == 1 else None
+            call = tool_call_chunk(name=name, args="[" * 100, id="a", index=0)
+            yield AIMessageChunk(content="", tool_call_chunks=[call])
+
+    answer = await speak(RunnableGenerator(endless), [], limits, lambda event: None, {})
+    assert pieces <= 2 + ARGUMENTS_LENGTH // 100
+    assert UNREADABLE in answer.tool_calls[0]["args"]
 
 
 @pytest.mark.parametrize("order_id", ["99999", "20001", "'; DROP TABLE orders; --", "#"])
