@@ -6,6 +6,9 @@ SHELL := /bin/bash
 ARGS ?=
 NONE := 5# what pytest exits with when no test was picked
 
+# Where it is set, every process that a test starts compiles the whole project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 STAMP := .venv/.installed
 NODE := tests/js/node_modules/.installed

@@ -1,6 +1,7 @@
 """One Valkey a test run, a prefix a test."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,12 @@ LONG = (
     "tools/test_money_rules.py",
     "webhooks/test_delivery.py",
 )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Loads only the few files that hold such a test, where tests that run alone are asked for."""
+    alone = config.option.markexpr == "alone" and collection_path.name.startswith("test_")
+    return True if alone and "mark.alone" not in collection_path.read_text() else None
 
 
 @pytest.hookimpl(trylast=True)  # when the order has been drawn

@@ -8,7 +8,7 @@ import sys
 import uuid
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +18,8 @@ import httpx
 import uvicorn
 from langgraph_sdk import Auth, get_client
 from langgraph_sdk.client import LangGraphClient
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from holdfast.app import create_app
 from holdfast.auth import DevAuthenticator, SignIn, open_sign_in
@@ -78,8 +80,11 @@ async def live(
     rules: Auth | None = None,
     **settings: object,
 ) -> AsyncIterator[Live]:
-    """API and worker under a key prefix of their own; `rules` as if langgraph.json named them."""
-    chosen = Settings.model_validate({"prefix": f"t{uuid.uuid4().hex[:8]}", "lease_s": 1, **settings})
+    """API and worker under a key prefix of their own; `rules` as if langgraph.json named them. Without a
+    given prefix the keys go with the server: what scans the Valkey of all tests would take longer and
+    longer."""
+    own = {"prefix": f"t{uuid.uuid4().hex[:8]}", "lease_s": 1}
+    chosen = Settings.model_validate({**own, **settings})
     project = load_project(config)
     if rules:
         project = replace(project, auth=rules)
@@ -94,6 +99,15 @@ async def live(
             running = Live(url, platform, authenticator, sign_in, working)
             yield running
             await running.close_clients()
+    if "prefix" not in settings:
+        await forget(redis_url, chosen.prefix)
+
+
+async def forget(redis_url: str, prefix: str) -> None:
+    with suppress(RedisError):  # a test may have taken it away
+        async with Redis.from_url(redis_url, socket_timeout=2) as redis:
+            async for key in redis.scan_iter(match=f"{prefix}:*", count=1000):
+                await redis.unlink(key)
 
 
 @asynccontextmanager
