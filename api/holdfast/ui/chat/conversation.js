@@ -312,7 +312,7 @@ export class Conversation {
   async #drawQuestions() {
     const { questions } = this.#transcript;
     if (!questions.size && !this.#cards.size) return;
-    const [{ QuestionCard }, { CARD }] = await Promise.all([import("../parts/questions.js"), import("../parts/words.js")]);
+    const { QuestionCard } = await import("../parts/questions.js");
     for (const [key, card] of this.#cards) {
       const question = questions.get(key);
       if (question?.id === card.question.id) card.held = question.held;
@@ -320,7 +320,7 @@ export class Conversation {
     }
     for (const question of questions.values()) {
       if (this.#cards.has(question.key)) continue;
-      const card = new QuestionCard(question, CARD[this.around.language], this.#answer);
+      const card = new QuestionCard(question, this.around.language, this.#answer);
       this.#cards.set(question.key, card);
       this.parts.questions.append(card.element);
     }

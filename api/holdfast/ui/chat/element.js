@@ -32,10 +32,10 @@ class HoldfastChat extends HTMLElement {
 
   constructor() {
     super();
-    const style = stylesheet(new URL("chat.css", import.meta.url).href);
+    const styles = ["../parts/base.css", "chat.css"].map((path) => stylesheet(new URL(path, import.meta.url).href));
     this.#base.hidden = true;
-    this.#root.append(style, this.#base);
-    void loaded(style).then(() => (this.#base.hidden = false));
+    this.#root.append(...styles, this.#base);
+    void Promise.all(styles.map(loaded)).then(() => (this.#base.hidden = false));
   }
 
   connectedCallback() {

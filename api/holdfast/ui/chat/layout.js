@@ -1,6 +1,6 @@
 // @ts-check
 // What the chat is made of, before anything happens in it.
-import { button, h } from "../parts/dom.js";
+import { h, iconButton } from "../parts/dom.js";
 
 /** @typedef {import("./words/en.js").Words} Words */
 
@@ -25,16 +25,16 @@ export function shell(words, launched) {
   const state = h("span", { role: "status" });
   const withdraw = h("button", { type: "button", className: "link" }, words.withdraw);
   const attending = h("div", { className: "attending", hidden: true }, state, withdraw);
-  const person = button(words.person, "quiet person", ICONS.person);
+  const person = iconButton(words.person, "quiet person", ICONS.person);
   person.append(h("span", {}, words.person));
-  const all = button(words.all, "quiet", ICONS.all, { "aria-expanded": "false" });
-  const fresh = button(words.fresh, "quiet", ICONS.fresh);
-  const close = button(words.close, "quiet", ICONS.close, { hidden: !launched });
+  const all = iconButton(words.all, "quiet", ICONS.all, { "aria-expanded": "false" });
+  const fresh = iconButton(words.fresh, "quiet", ICONS.fresh);
+  const close = iconButton(words.close, "quiet", ICONS.close, { hidden: !launched });
   const named = h("div", { className: "named" }, h("h1", {}, words.title), attending);
   const header = h("header", {}, logo, named, person, all, fresh, close);
   const body = h("div", { className: "main" });
   const frame = h("section", { className: "frame", "aria-label": words.title, hidden: launched }, header, body);
-  const launch = button(words.open, "launch primary", ICONS.chat, { hidden: !launched, "aria-expanded": "false" });
+  const launch = iconButton(words.open, "launch primary", ICONS.chat, { hidden: !launched, "aria-expanded": "false" });
   return { frame, launch, header, body, state, withdraw, attending, person, all, fresh, close };
 }
 
@@ -57,12 +57,12 @@ export function parts({ words, greeting }) {
   const log = h("div", { className: "log", role: "log", "aria-live": "off", "aria-label": words.conversation }, list);
   const spoken = h("div", { className: "unseen", role: "status" });
   const scroller = h("div", { className: "scroller", tabIndex: 0, role: "group", "aria-label": words.conversation }, empty, log, rest);
-  const down = button(words.newest, "down", ICONS.down, { hidden: true });
+  const down = iconButton(words.newest, "down", ICONS.down, { hidden: true });
   const problem = h("p", { className: "problem", role: "alert" });
   const box = { rows: 1, placeholder: words.placeholder, "aria-label": words.placeholder, dir: "auto" };
   const text = h("textarea", { ...box, maxLength: 8000, enterKeyHint: "send" });
-  const send = button(words.send, "round primary", ICONS.send, { type: "submit" });
-  const stop = button(words.stop, "round stop", ICONS.stop, { hidden: true });
+  const send = iconButton(words.send, "round primary", ICONS.send, { type: "submit" });
+  const stop = iconButton(words.stop, "round stop", ICONS.stop, { hidden: true });
   const form = h("form", { className: "composer" }, text, stop, send);
   const foot = h("footer", {}, down, problem, form);
   const element = h("div", { className: "conversation" }, link, scroller, spoken, foot);

@@ -13,7 +13,7 @@ import { timesIn } from "./times.js";
  * @typedef {{element: HTMLElement, item: Item, body: HTMLElement, sources: string[]}} Shown
  */
 
-const PAGE = 25; // items that the browser lays out together, and leaves alone while they are out of sight
+const BATCH = 25; // items that the browser lays out together, and leaves alone while they are out of sight
 const CHEVRON = "M7 5l5 5-5 5";
 const MARKS = {
   running: "M10 3a7 7 0 1 1-7 7",
@@ -47,11 +47,11 @@ export class Messages {
       element.remove();
       this.#shown.delete(key);
     }
-    for (let page = 0; page * PAGE < items.length; page += 1) {
+    for (let page = 0; page * BATCH < items.length; page += 1) {
       const root = this.root.children[page] ?? this.root.appendChild(h("div", { className: "page" }));
-      this.#fill(root, items.slice(page * PAGE, (page + 1) * PAGE));
+      this.#fill(root, items.slice(page * BATCH, (page + 1) * BATCH));
     }
-    while (this.root.children.length * PAGE >= items.length + PAGE) this.root.lastChild?.remove();
+    while (this.root.children.length * BATCH >= items.length + BATCH) this.root.lastChild?.remove();
   }
 
   /**

@@ -143,7 +143,7 @@ function parts(points, text, setting) {
     legend(
       points.map((point) => [
         named(point),
-        `${shown(point, setting)}${whole ? ` · ${share.format((point.value ?? 0) / whole)}` : ""}`,
+        shown(point, setting) + (whole ? ` · ${share.format((point.value ?? 0) / whole)}` : ""),
       ]),
     ),
   ];

@@ -1,9 +1,7 @@
 // @ts-check
 // What happens to approvals, as it happens, over as many connections as it takes.
-import { serverEvents } from "../parts/sse.js";
+import { FIRST_WAIT_MS, LONGEST_WAIT_MS, serverEvents } from "../parts/sse.js";
 
-const FIRST_WAIT_MS = 400;
-const LONGEST_WAIT_MS = 3000;
 
 /**
  * @typedef {Record<string, any>} Approval

@@ -1,7 +1,6 @@
 // @ts-check
 // Single keys for what is done all the time, the list of them, and a switch to have none.
-import { h } from "../parts/dom.js";
-import { button } from "./marks.js";
+import { button, h } from "../parts/dom.js";
 
 const OFF = "holdfast-desk:no-keys";
 const KEYS = {

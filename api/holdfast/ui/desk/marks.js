@@ -1,6 +1,8 @@
 // @ts-check
 // Small things that stand for people, and sentences with places to fill.
-import { h } from "../parts/dom.js";
+import { h, icon } from "../parts/dom.js";
+
+const BACK = "M12.5 4.5L7 10l5.5 5.5";
 
 /**
  * A sentence with what belongs in its `{places}`.
@@ -21,10 +23,10 @@ export function face(name) {
 }
 
 /**
- * @param {string} label
- * @param {string} className
- * @param {() => void} onclick
+ * To the list, where the screen has room for one thing.
+ * @param {import("./words.js").Words} words
+ * @param {string} href
  */
-export function button(label, className, onclick) {
-  return h("button", { type: "button", className, onclick }, label);
+export function backLink(words, href) {
+  return h("a", { href, className: "back", "aria-label": words.backToList }, icon(BACK));
 }

@@ -9,7 +9,7 @@ import { time } from "./times.js";
 
 /** @typedef {import("./feed.js").Approval} Approval */
 
-const PAGE = 50;
+const PART = 50;
 
 export class Queue {
   /** @type {Map<string, {approval: Approval, row: HTMLElement, drawn: string}>} */
@@ -49,11 +49,11 @@ export class Queue {
 
   /** Lists anew, as much as was shown. */
   async load() {
-    await this.#fetch(0, Math.max(PAGE, this.#shown));
+    await this.#fetch(0, Math.max(PART, this.#shown));
   }
 
   async more() {
-    await this.#fetch(this.#shown, PAGE);
+    await this.#fetch(this.#shown, PART);
   }
 
   /**

@@ -2,11 +2,11 @@
 // One approval with all that one has to know to decide it, and the form in which it is decided.
 import { Refused, refusal } from "../parts/api.js";
 import { DecisionForm } from "../parts/decision.js";
-import { h, icon } from "../parts/dom.js";
+import { button, h } from "../parts/dom.js";
 import { figuresOf, mainOf, titleOf } from "../parts/figures.js";
 import { list, record } from "../parts/text.js";
 import { Claim } from "./claims.js";
-import { button, face, fill } from "./marks.js";
+import { backLink, face, fill } from "./marks.js";
 import { conflict, obstacle, outcome } from "./sentences.js";
 import { time } from "./times.js";
 import { editOf, trail } from "./trail.js";
@@ -14,7 +14,6 @@ import { editOf, trail } from "./trail.js";
 /** @typedef {import("./feed.js").Approval} Approval */
 
 const ALWAYS = "holdfast-desk:claim";
-const BACK = "M12.5 4.5L7 10l5.5 5.5";
 
 export class RequestView {
   /** @type {Approval | null} */
@@ -175,7 +174,7 @@ export class RequestView {
   /** @param {Approval} one */
   #heading(one) {
     const { words } = this;
-    const back = h("a", { href: "#/approvals", className: "back", "aria-label": words.backToList }, icon(BACK));
+    const back = backLink(words, "#/approvals");
     const title = h("h2", {}, titleOf(one.question, words));
     const state = h("span", { className: `pill ${one.status}` }, words.status[one.status]);
     const due = one.status === "open" && one.expires_at && h("span", {}, words.due, " ", time(one.expires_at, "due"));
@@ -310,7 +309,7 @@ export class RequestView {
 
   #showMissing() {
     this.element.hidden = false;
-    const back = h("a", { href: "#/approvals", className: "back", "aria-label": this.words.backToList }, icon(BACK));
+    const back = backLink(this.words, "#/approvals");
     this.#head.replaceChildren(h("div", { className: "line" }, back, h("h2", {}, this.words.request)));
     for (const part of [this.#figures, this.#rules, this.#trail]) part.replaceChildren();
     this.#deciding.dataset.drawn = "";

@@ -45,7 +45,7 @@ export class SignIn {
       const face = h("span", { className: "face", "aria-hidden": "true" }, subject[0].toUpperCase());
       return h("button", { type: "button", onclick: () => this.#be(subject, roles) }, face, h("span", {}, name, about));
     });
-    const [subject, roles] = [field(words.subject), field(words.roles, "operator")];
+    const [subject, roles] = [entry(words.subject), entry(words.roles, "operator")];
     const form = h("form", {}, subject.label, roles.label, submit(words.signIn));
     form.onsubmit = (event) => {
       event.preventDefault();
@@ -57,7 +57,7 @@ export class SignIn {
   }
 
   #token() {
-    const { label, input } = field(this.words.token);
+    const { label, input } = entry(this.words.token);
     input.type = "password";
     const form = h("form", {}, label, h("p", { className: "hint" }, this.words.tokenKept), submit(this.words.signIn));
     form.onsubmit = (event) => {
@@ -99,7 +99,7 @@ export class SignIn {
  * @param {string} name
  * @param {string} value
  */
-function field(name, value = "") {
+function entry(name, value = "") {
   const input = h("input", { type: "text", value, autocomplete: "off", spellcheck: false });
   return { input, label: h("label", { className: "field" }, name, input) };
 }

@@ -1,9 +1,9 @@
 // @ts-check
 // Conversations: who waits for a person first; taken over, answered and handed back here.
 import { Refused } from "../parts/api.js";
-import { h, icon } from "../parts/dom.js";
+import { button, h, icon } from "../parts/dom.js";
 import { Conversation } from "./conversation.js";
-import { button, face, fill } from "./marks.js";
+import { backLink, face, fill } from "./marks.js";
 import { lastSaid } from "./said.js";
 import { clock, time } from "./times.js";
 
@@ -12,14 +12,13 @@ import { clock, time } from "./times.js";
  * @typedef {{thread_id: string, status: string, updated_at: string, metadata: any, values: any, hold?: Hold}} Row
  */
 
-const BACK = "M12.5 4.5L7 10l5.5 5.5";
 const SEND = "M10 16V4M5 9l5-5 5 5";
-const PAGE = 30;
+const STEP = 30;
 const LOOK_MS = 5000;
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export class Threads {
-  #shown = PAGE;
+  #shown = STEP;
   #asked = 0;
   #current = "";
   /** @type {Hold | null} */
@@ -47,14 +46,14 @@ export class Threads {
     this.counted = counted;
     this.conversation = new Conversation(session, words);
     this.conversation.onhold = (hold, at) => this.#hear(hold, at);
-    this.#more = button(words.more, "slim", () => ((this.#shown += PAGE), void this.load()));
-    this.hold = select(words.filters.hold, [
+    this.#more = button(words.more, "slim", () => ((this.#shown += STEP), void this.load()));
+    this.hold = choice(words.filters.hold, [
       ["", `${words.filters.hold}: ${words.any}`],
       ["asked", words.holds.asked],
       ["taken", words.holds.taken],
       ["any", words.holds.any],
     ]);
-    this.state = select(words.filters.state, [
+    this.state = choice(words.filters.state, [
       ["", `${words.filters.state}: ${words.any}`],
       ...["idle", "busy", "interrupted", "error"].map(
         (one) => /** @type {[string, string]} */ ([one, words.threadStates[one]]),
@@ -244,7 +243,7 @@ export class Threads {
     const { words, session } = this;
     const hold = this.#hold;
     const mine = hold?.by === session.me.subject;
-    const back = h("a", { href: "#/conversations", className: "back", "aria-label": words.backToList }, icon(BACK));
+    const back = backLink(words, "#/conversations");
     const title = h("h2", {}, words.conversation, " ", h("code", {}, this.#current.slice(-8)));
     const state = !hold
       ? words.withModel
@@ -385,6 +384,6 @@ const FIELDS = ["thread_id", "status", "updated_at", "metadata", "values", "hold
  * @param {string} label
  * @param {[string, string][]} options
  */
-function select(label, options) {
+function choice(label, options) {
   return h("select", { "aria-label": label }, ...options.map(([value, name]) => h("option", { value }, name)));
 }

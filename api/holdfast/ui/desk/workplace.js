@@ -1,10 +1,10 @@
 // @ts-check
 // The desk around its views: where one is, what is counted, which keys do what.
-import { h, icon } from "../parts/dom.js";
+import { button, h, icon } from "../parts/dom.js";
 import { Conversation } from "./conversation.js";
 import { Feed } from "./feed.js";
 import { Keys } from "./keys.js";
-import { button, face } from "./marks.js";
+import { face } from "./marks.js";
 import { Queue } from "./queue.js";
 import { RequestView } from "./request.js";
 import { Threads } from "./threads.js";
@@ -203,8 +203,8 @@ export class Workplace {
     this.#counts[view] = count;
     const badge = count > 0 && h("span", { className: "badge" }, String(count));
     this.#links[view].replaceChildren(...[this.words[view], badge].filter((part) => part !== false));
-    const { approvals, conversations } = this.#counts;
-    document.title = `${approvals + conversations ? `(${approvals + conversations}) ` : ""}${this.words.title}`;
+    const all = this.#counts.approvals + this.#counts.conversations;
+    document.title = (all ? `(${all}) ` : "") + this.words.title;
   }
 
   /** @param {boolean} open */

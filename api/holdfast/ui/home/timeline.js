@@ -136,7 +136,8 @@ export class Timeline {
     what.style.paddingInlineStart = `${Math.min(namespace.length, 3) * 0.75}rem`;
     const tokens = output_tokens ? ` · ${output_tokens} ${words.output}` : "";
     const took = ms === null ? "…" : ms === 0 ? "" : time(ms);
-    const unseen = h("span", { className: "unseen" }, `, ${words.at} ${time(at_ms)}${tokens}${error ? `, ${words.failure}` : ""}`);
+    const failure = error ? `, ${words.failure}` : "";
+    const unseen = h("span", { className: "unseen" }, `, ${words.at} ${time(at_ms)}${tokens}${failure}`);
     return [what, h("span", { className: "track", "aria-hidden": "true" }, bar), h("span", { className: "took" }, took, unseen)];
   }
 }

@@ -1,6 +1,6 @@
 // @ts-check
 // The form in which a question is answered: what may be decided, and each step on the way.
-import { h } from "./dom.js";
+import { button, h } from "./dom.js";
 import { decisionFields, readFields } from "./editing.js";
 import { actionsOf } from "./figures.js";
 import { list, parsed, record } from "./text.js";
@@ -170,13 +170,4 @@ export class DecisionForm {
   #focus(which) {
     /** @type {HTMLElement | null} */ (this.element.querySelector(which))?.focus();
   }
-}
-
-/**
- * @param {string} label
- * @param {string} look
- * @param {() => void} [onclick] none: it submits its form
- */
-function button(label, look, onclick) {
-  return h("button", { type: onclick ? "button" : "submit", className: look, onclick }, label);
 }

@@ -78,6 +78,16 @@ export function icon(path) {
  * @param {string} path
  * @param {Record<string, unknown>} [more]
  */
-export function button(label, className, path, more = {}) {
+export function iconButton(label, className, path, more = {}) {
   return h("button", { type: "button", className, title: label, "aria-label": label, ...more }, icon(path));
+}
+
+/**
+ * A button with its name on it.
+ * @param {string} label
+ * @param {string} className
+ * @param {() => void} [onclick] none: it submits its form
+ */
+export function button(label, className, onclick) {
+  return h("button", { type: onclick ? "button" : "submit", className, onclick }, label);
 }

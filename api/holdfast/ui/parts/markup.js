@@ -57,7 +57,7 @@ function block(lines, start) {
   const listed = ITEM.test(lines[start]);
   let end = start;
   while (end < lines.length && lines[end].trim() && ITEM.test(lines[end]) === listed && !FENCE.test(lines[end])) end += 1;
-  return [listed ? list : (own) => h("p", { dir: "auto" }, ...inline(own.join("\n"))), end];
+  return [listed ? listOf : (own) => h("p", { dir: "auto" }, ...inline(own.join("\n"))), end];
 }
 
 /** @param {string[]} own */
@@ -75,7 +75,7 @@ function heading([line]) {
  * A list, in which what is indented further is a list in the item before it.
  * @param {string[]} own
  */
-function list(own) {
+function listOf(own) {
   const root = h("div");
   /** @type {{depth: number, list: HTMLElement}[]} from the outermost to the innermost that is still open */
   let open = [];
@@ -101,7 +101,7 @@ function inline(text) {
   const found = [];
   let at = 0;
   for (const match of text.matchAll(INLINE)) {
-    found.push(text.slice(at, match.index), piece(match));
+    found.push(text.slice(at, match.index), styledText(match));
     at = match.index + match[0].length;
   }
   found.push(text.slice(at));
@@ -109,11 +109,11 @@ function inline(text) {
 }
 
 /** @param {RegExpMatchArray} match */
-function piece([whole, quoted, bold, starred, underlined, label, address, bare]) {
+function styledText([whole, quoted, bold, starred, underlined, label, address, bare]) {
   if (quoted) return h("code", {}, quoted);
   if (bold) return h("strong", {}, ...inline(bold));
   if (starred ?? underlined) return h("em", {}, ...inline(starred ?? underlined));
-  return link(label ?? bare, address ?? bare) ?? whole;
+  return anchor(label ?? bare, address ?? bare) ?? whole;
 }
 
 /**
@@ -121,7 +121,7 @@ function piece([whole, quoted, bold, starred, underlined, label, address, bare])
  * @param {string} address
  * @returns {HTMLElement | null} null for an address that is not of the web
  */
-function link(label, address) {
+function anchor(label, address) {
   const url = URL.canParse(address) ? new URL(address) : null;
   if (!url || !["http:", "https:"].includes(url.protocol)) return null;
   return h("a", { href: url.href, title: url.href, target: "_blank", rel: "noopener noreferrer nofollow" }, label);

@@ -1,11 +1,9 @@
 // @ts-check
 // A conversation's thread on the server: commands go there, events come from there.
 import { Refused } from "./api.js";
-import { serverEvents } from "./sse.js";
+import { FIRST_WAIT_MS, LONGEST_WAIT_MS, serverEvents } from "./sse.js";
 
 const CHANNELS = ["values", "messages", "lifecycle", "input", "custom"];
-const FIRST_WAIT_MS = 400;
-const LONGEST_WAIT_MS = 3000;
 
 /**
  * @typedef {{namespace: string[], timestamp?: number, data: any}} Params

@@ -4,9 +4,11 @@ import { DecisionForm } from "./decision.js";
 import { h } from "./dom.js";
 import { figuresOf, titleOf } from "./figures.js";
 import { list, record } from "./text.js";
+import { CARD } from "./words.js";
 
 /**
  * @typedef {import("../chat/transcript.js").Question} Question
+ * @typedef {import("./words.js").Language} Language
  * @typedef {import("./words.js").Words} Words
  * @typedef {(question: Question, response: unknown) => Promise<string>} Answer gives a sentence when it was refused
  */
@@ -17,10 +19,11 @@ export class QuestionCard {
 
   /**
    * @param {Question} question
-   * @param {Words} words
+   * @param {Language} language
    * @param {Answer} answer
    */
-  constructor(question, words, answer) {
+  constructor(question, language, answer) {
+    const words = CARD[language];
     this.question = question;
     this.#form = new DecisionForm(question.payload, words, async (response) => {
       this.element.classList.add("sending");

@@ -4,6 +4,10 @@
 // The server is heard of every 5 s, if only by a heartbeat.
 const SILENCE_MS = 15000;
 
+// Between tries to connect, each twice the one before.
+export const FIRST_WAIT_MS = 400;
+export const LONGEST_WAIT_MS = 3000;
+
 /** @typedef {{type?: string, id?: string, data: any}} ServerEvent */
 
 /**

@@ -1,6 +1,5 @@
 // @ts-check
 // What stands on a card that waits for an answer, on every page.
-import { languageOf as wantedLanguage } from "./language.js";
 
 /** @typedef {"en" | "zh"} Language */
 
@@ -51,5 +50,3 @@ const ZH = {
 
 /** @type {Record<Language, Words>} */
 export const CARD = { en: EN, zh: ZH };
-
-export const languageOf = wantedLanguage;

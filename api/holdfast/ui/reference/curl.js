@@ -14,8 +14,10 @@ export function curl({ method, path, told }, schemas, { address, closed }) {
   const query = needed.map((/** @type {any} */ one) => `${one.name}=${encodeURIComponent(String(schemas.example(one.schema)))}`).join("&");
   const streams = "text/event-stream" in (told.responses?.["200"]?.content ?? {});
   const body = told.requestBody?.content?.["application/json"]?.schema;
+  const implied = method === "get" || (body && method === "post");
+  const verb = implied ? "" : ` -X ${method.toUpperCase()}`;
   const lines = [
-    `curl -s${streams ? "N" : ""}${method === "get" || (body && method === "post") ? "" : ` -X ${method.toUpperCase()}`} "${address}${named}${query && `?${query}`}"`,
+    `curl -s${streams ? "N" : ""}${verb} "${address}${named}${query && "?"}${query}"`,
     closed && `-H "authorization: Bearer $TOKEN"`,
     body && METHODS_WITH_BODY.includes(method) && `-H "content-type: application/json"`,
     body && `-d ${quoted(JSON.stringify(schemas.example(body)))}`,
@@ -25,5 +27,5 @@ export function curl({ method, path, told }, schemas, { address, closed }) {
 
 /** @param {string} text */
 function quoted(text) {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
+  return "'" + text.replaceAll("'", "'\\''") + "'";
 }
