@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.auth.dev import TENANT
+from holdfast.redis import assistants
 from tests.servers import Live, live, replicated, valkey
 from tests.waiting import wait_until
 
@@ -43,7 +45,7 @@ async def shared(redis_url: str) -> AsyncIterator[Live]:
 
 @pytest.fixture
 async def server(shared: Live) -> AsyncIterator[Live]:
-    """Holdfast with the graphs of tests/served. Its threads and crons go afterward; no key may be left."""
+    """Holdfast with the graphs of tests/served. What tests made goes afterward; no key may be left."""
     yield shared
     await shared.close_clients()
     platform = shared.platform
@@ -54,6 +56,8 @@ async def server(shared: Live) -> AsyncIterator[Live]:
             await http.delete(f"/threads/{thread['thread_id']}")
         for cron in (await http.post("/runs/crons/search", json={"limit": 1000})).json():
             await http.delete(f"/runs/crons/{cron['cron_id']}")
+        for assistant_id in await assistants.listed(platform.client, platform.keys, TENANT):
+            await http.delete(f"/assistants/{assistant_id}")
 
     async def clean() -> bool:
         return not await leaked(shared)

@@ -17,6 +17,7 @@ from pathlib import Path
 from tests import (
     mutants,
     mutants_of_approvals,
+    mutants_of_assistants,
     mutants_of_checkpoints,
     mutants_of_figures,
     mutants_of_limits,
@@ -30,6 +31,7 @@ ROOT = Path(__file__).parent.parent
 MUTATIONS = (
     *mutants.MUTATIONS,
     *mutants_of_approvals.MUTATIONS,
+    *mutants_of_assistants.MUTATIONS,
     *mutants_of_checkpoints.MUTATIONS,
     *mutants_of_figures.MUTATIONS,
     *mutants_of_limits.MUTATIONS,

@@ -15,6 +15,7 @@ HoldfastError
 │   └── AssistantNotFound
 ├── Conflict 409
 │   ├── ThreadExists
+│   ├── AssistantExists
 │   ├── ThreadBusy
 │   ├── Held
 │   ├── NotHeld
@@ -159,6 +160,12 @@ class ThreadExists(Conflict):
     """A thread with this id exists already: send if_exists=do_nothing to use it."""
 
     code = "thread_exists"
+
+
+class AssistantExists(Conflict):
+    """An assistant with this id exists already: send if_exists=do_nothing to use it."""
+
+    code = "assistant_exists"
 
 
 class ThreadBusy(Conflict):

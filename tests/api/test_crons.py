@@ -164,7 +164,7 @@ NOWHERE = "7d9f3c1e-5a2b-4f6d-8e9a-0b1c2d3e4f50"
         ({"on_run_completed": "forget"}, 422, "on_run_completed"),
         ({"multitask_strategy": "wait"}, 422, "multitask_strategy"),
         ({"stream_mode": "everything"}, 422, "stream_mode"),
-        ({"assistant_id": NOWHERE}, 404, "Assistant not found"),
+        ({"assistant_id": NOWHERE}, 404, f"Assistant {NOWHERE} not found"),
         ({"assistant_id": "nobody"}, 404, "nobody"),
         ({"config": {"configurable": {"a": 1}}, "context": {"a": 1}}, 400, "config.configurable or context"),
     ],

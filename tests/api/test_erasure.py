@@ -20,7 +20,7 @@ from holdfast.redis.stats import today
 from holdfast.redis.stream import START
 from holdfast.redis.traces import NOBODY
 from holdfast.worker import Worker
-from tests.api.ticking import leave_crons
+from tests.api.ticking import leave_assistant, leave_crons
 from tests.api.wire import Json, has_logged, has_status, new_thread, refusal
 from tests.scanning import forms, mentions
 from tests.servers import SERVED, Live, live, said
@@ -88,6 +88,7 @@ async def live_a_life(visitor: Visitor, people: Path) -> str:
         chatted = await http.post("/chat", json={"session_id": words, "message": words})
         assert chatted.json()["reply"] == f"echo: {words}"
     await leave_crons(server, sdk, thread_id, said(words), words)
+    await leave_assistant(server, sdk, visitor.name, words)
     (people / visitor.name).touch()
     now = datetime.now(UTC)
     key_id, (subject, tenant) = uuid.uuid4().hex, visitor.person
@@ -106,7 +107,7 @@ async def test_nothing_in_redis_knows_an_erased_person(served: Live, people: Pat
     thread_id = await live_a_life(visitor, people)
     await live_a_life(other, people)
     places = " ".join(await visitor.traces())
-    for place in ("key ", "thread", "runs", "events", "checkpoints", ":cron:", ":crons:"):
+    for place in ("key ", "thread", "runs", "events", "checkpoints", ":cron:", ":crons:", ":assistant"):
         assert place in places, f"the scan sees what is in {place}"
     async with served.http("chief", "operator") as staff:
         helped = {"assistant_id": "echo", "input": said("let me see")}
@@ -119,7 +120,8 @@ async def test_nothing_in_redis_knows_an_erased_person(served: Live, people: Pat
     assert response.json()["project"] == {"people": 1}
     removed = response.json()["platform"]
     assert removed["api_keys"] == 1
-    assert removed["crons"] == 3
+    assert removed["crons"] == 4
+    assert removed["assistants"] == 1
     assert removed["threads"] == 4
     assert removed["runs"] == 7
     assert removed["idempotency_keys"] == 4

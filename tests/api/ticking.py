@@ -36,3 +36,12 @@ async def leave_crons(server: Live, sdk: LangGraphClient, thread_id: str, asked:
     kept = await record(server, await sdk.crons.create("echo", on_run_completed="keep", **told))
     assert await ticks.start_run(server.platform, kept, TICK_MS)
     await sdk.runs.join(*(ticks.id_of_tick(kept, TICK_MS, what) for what in ("thread", "run")))
+
+
+async def leave_assistant(server: Live, sdk: LangGraphClient, name: str, words: str) -> None:
+    """An assistant with words in two versions; staff has a cron on it."""
+    metadata: Json = {"owner": name}
+    made = await sdk.assistants.create("echo", context={"say": words}, name=words, metadata=metadata)
+    await sdk.assistants.update(made["assistant_id"], description=words)
+    staff = server.sdk("chief", "operator")
+    await staff.crons.create(made["assistant_id"], schedule=YEARLY, enabled=False)

@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from uuid_utils.compat import uuid7
 
-from holdfast.core import assistants
 from holdfast.core.platform import Platform, open_platform
 from holdfast.core.requests import kwargs
 from holdfast.errors import Unavailable
 from holdfast.project import load_project
 from holdfast.redis import lua
+from holdfast.redis.assistants import NO_CONTENT
 from holdfast.redis.records import Caller
 from holdfast.settings import read_settings
 from holdfast.wire.runs import RunCreate
@@ -58,7 +58,7 @@ class Site:
     ) -> str:
         """Puts run `number` of a thread in line, once, however often that has to be tried."""
         run_id, now = str(uuid7()), datetime.now(UTC)
-        spec = assistants.find(self.platform, "work")
+        spec = self.platform.project.graph("work")
         of_graph = {"graph_id": spec.graph_id, "assistant_id": spec.assistant_id}
         asked = RunCreate.model_validate(
             {
@@ -77,7 +77,7 @@ class Site:
             "created_at": now.isoformat(),
             "caller": CALLER.subject,
             "roles": list(CALLER.roles),
-            "kwargs": kwargs(asked),
+            "kwargs": kwargs(asked, NO_CONTENT),
         }
         submission = lua.Submission(thread_id, run_id, request, CALLER, now, create=True, metadata=of_graph)
         await insist(lambda: lua.submit(self.platform.client, self.platform.keys, submission))

@@ -43,7 +43,14 @@ async def test_an_answer_is_shown_once_though_it_came_in_pieces_and_lies_in_the_
 
 
 async def test_the_servers_first_assistant_is_the_default(server: Live) -> None:
+    await server.sdk().assistants.create("whoami", name="newer")
     assert "echo: hi" in await talk(server.url, None, "hi")
+
+
+async def test_the_name_of_a_graph_is_not_that_of_another_assistant(server: Live) -> None:
+    made = await server.sdk().assistants.create("fail", name="echo")
+    assert "echo: hi" in await talk(server.url, "echo", "hi")
+    assert "! boom" in await talk(server.url, made["assistant_id"], "hi")
 
 
 async def test_an_assistant_is_found_by_its_id(server: Live) -> None:

@@ -21,7 +21,7 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.core.transport import Response
 from schemathesis.generation.modes import GenerationMode
 
-from tests.fuzz.things import Things
+from tests.fuzz.things import GRAPHS, Things
 from tests.tenancy.belongings import YEARLY
 
 SEED = 20_261_125
@@ -142,9 +142,11 @@ def fill(case: Any, things: Things, data: st.DataObject) -> None:
 
 
 def make_sense(case: Any) -> None:
-    """What no drawn text would ever be: a schedule, an answer."""
+    """What no drawn text would ever be: a schedule, the name of a graph, an answer."""
     if "schedule" in case.body:
         case.body["schedule"] = YEARLY["schedule"]
+    if case.path.startswith("/assistants") and "graph_id" in case.body:
+        case.body["graph_id"] = GRAPHS[0]
     if case.path.endswith("/decisions"):
         case.body["type"] = "approve"
 

@@ -12,11 +12,11 @@ Json = Any
 GRAPHS = ("echo", "ask", "approve", "fail", "modes", "nested", "pair", "whoami")
 INPUTS: dict[str, Json] = {"pair": {"questions": ["a", "b"]}}
 FEWEST = 8
-NAMES = frozenset(("thread_id", "run_id", "checkpoint_id", "cron_id", "approval_id"))
+NAMES = frozenset(("thread_id", "run_id", "checkpoint_id", "cron_id", "approval_id", "assistant_id"))
 
 
 class Things:
-    """Threads with a run, a state and a cron each, kept at a number however many are deleted."""
+    """Threads with a run, a state, a cron and an assistant each, as many however many are deleted."""
 
     def __init__(self, session: requests.Session, url: str) -> None:
         self._session, self._url = session, url
@@ -52,8 +52,10 @@ class Things:
         state = self._get(f"/threads/{thread_id}/state")
         waiting = self._get("/approvals", thread_id=thread_id)
         cron = self._post(f"/threads/{thread_id}/runs/crons", YEARLY).json()
+        assistant = self._post("/assistants", {"graph_id": graph, "name": graph}).json()
         return {
             "thread_id": thread_id,
+            "assistant_id": assistant["assistant_id"],
             "run_id": run.headers["content-location"].split("/")[4],
             "checkpoint_id": state["checkpoint"]["checkpoint_id"],
             "cron_id": cron["cron_id"],

@@ -22,6 +22,7 @@ MADE = (
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)"), "<time>"),
     (re.compile(r'(?<="timestamp":)\d+'), "<time>"),
     (re.compile(r"(?<=\.)\d{13}(?=\.\d)"), "<time>"),
+    (re.compile(r'(?<="version":)\d+'), "<version>"),
     (re.compile(r'(?<="task_id":")[\w-]{43}'), "<task>"),
 )
 # Where an id belongs; a number stands without quotation marks.

@@ -53,6 +53,8 @@ MISSING: dict[str, Callable[[], str]] = {
     "scheduled": new_id,
     "cron": new_id,
     "cron_word": lambda: canary("word"),
+    "assistant": new_id,
+    "assistant_word": lambda: canary("word"),
     # a thread with a run that has not begun
     "later": new_id,
     "later_run": new_id,
@@ -147,6 +149,16 @@ async def schedule(owner: Owner) -> dict[str, str]:
     return {"scheduled": thread_id, "cron": cron["cron_id"], "cron_word": word}
 
 
+async def employ(owner: Owner) -> dict[str, str]:
+    word = canary("word")
+    asked: Json = {"graph_id": "echo", "name": word, "metadata": {"note": word}, "context": {"note": word}}
+    made = (await owner.post("/assistants", **asked)).json()
+    changed = await owner.http.patch(f"/assistants/{made['assistant_id']}", json={"description": word})
+    assert changed.status_code == 200, changed.text
+    await owner.post("/runs/crons", **{**YEARLY, "assistant_id": made["assistant_id"]})
+    return {"assistant": made["assistant_id"], "assistant_word": word}
+
+
 async def wait(owner: Owner) -> dict[str, str]:
     thread_id = await new_thread(owner.http)
     asked: Json = {"assistant_id": "echo", "input": said(canary("word")), "after_seconds": 3600}
@@ -192,6 +204,7 @@ MAKERS: dict[frozenset[str], Callable[[Owner], Any]] = {
     frozenset(("asking", "interrupt", "request", "claimer")): ask,
     frozenset(("held",)): ask_for_person,
     frozenset(("scheduled", "cron", "cron_word")): schedule,
+    frozenset(("assistant", "assistant_word")): employ,
     frozenset(("later", "later_run")): wait,
     frozenset(("session", "task", "chat", "chat_task", "chat_request")): chat,
     frozenset(("key", "keyed", "keyed_run", "keyed_alone")): use_key,

@@ -24,7 +24,7 @@ PATH = {
     "task_id": "$task",
     "approval_id": "$asking:$request",
     "cron_id": "$cron",
-    "assistant_id": str(uuid.uuid5(ASSISTANTS, "echo")),  # the same for all: see NOBODYS
+    "assistant_id": "$assistant",
     "namespace": "child",
     "name:path": "chat.js",
 }
@@ -62,6 +62,8 @@ class Case:
 
 
 HI: Json = {"assistant_id": "echo", "input": said("hi")}
+NEW_THREAD = str(uuid.uuid4())
+BY_OWN: Json = {**HI, "assistant_id": "$assistant"}
 ANSWER: Json = {"decisions": [{"type": "approve"}]}
 RESUME: Json = {
     "assistant_id": "approve",
@@ -79,11 +81,19 @@ FILTERS: list[Json] = [
     {"metadata": {"note": "$word"}},
     {"ids": ["$thread"], "values": {"messages": [{"content": "$word"}]}},
 ]
-CRON_FILTERS: list[Json] = [{"thread_id": "$scheduled"}, {"metadata": {"note": "$cron_word"}}]
+CRON_FILTERS: list[Json] = [
+    {"thread_id": "$scheduled"},
+    {"metadata": {"note": "$cron_word"}},
+    {"assistant_id": "$assistant"},
+]
+# Without config and context: in those of its own assistants everybody finds again what it has named there.
+ALL_ASSISTANTS: Json = {"limit": 1000, "select": ["assistant_id", "name", "metadata"]}
+ASSISTANT_FILTERS: list[Json] = [{"metadata": {"note": "$assistant_word"}}, {"name": "$assistant_word"}]
 CHANNELS: Json = {"channels": ["values", "lifecycle", "messages", "input", "custom"]}
 
 # To make something under an id that is taken cannot be answered as if the id were free: whoever has it.
 TAKEN = "thread_exists"
+ALSO_TAKEN = "assistant_exists"
 HIDDEN = "thread_not_found"
 
 
@@ -95,6 +105,7 @@ def runs(tells: str) -> list[Case]:
         Case({**HI, "checkpoint": AT, "metadata": {"note": "$word"}}, changes=True),
         Case({**HI, "checkpoint_id": "$checkpoint", "config": INSIDE}, changes=True),
         Case(KEYED, headers=KEY, path={"thread_id": "$keyed"}, tells=tells, changes=True),
+        Case(BY_OWN, changes=True),
     ]
 
 
@@ -102,6 +113,7 @@ def stateless(tells: str) -> list[Case]:
     return [
         Case(KEYED, headers=KEY, tells=tells, changes=True),
         Case({**HI, "config": INSIDE}, changes=True, inert=True),
+        Case(BY_OWN, changes=True),
         Case({**HI, "command": {"resume": {"$interrupt": ANSWER}}}, inert=True),
     ]
 
@@ -189,10 +201,12 @@ CASES: dict[str, list[Case]] = {
     "POST /threads/{thread_id}/runs/crons": [
         Case({**YEARLY, "input": said("hi")}, changes=True),
         Case({**YEARLY, "config": INSIDE}, changes=True),
+        Case({**YEARLY, **BY_OWN}, changes=True),
         Case({**YEARLY, "command": {"resume": {"$interrupt": ANSWER}}}, path=ASKING, changes=True),
     ],
     "POST /runs/crons": [
         Case({**YEARLY, "config": INSIDE}, inert=True),
+        Case({**YEARLY, **BY_OWN}, changes=True),
         Case({**YEARLY, "command": {"resume": {"$interrupt": ANSWER}}}, inert=True),
     ],
     "POST /runs/crons/search": [
@@ -207,6 +221,23 @@ CASES: dict[str, list[Case]] = {
         Case({"schedule": "@yearly", "config": INSIDE}, changes=True),
     ],
     "DELETE /runs/crons/{cron_id}": [Case(changes=True)],
+    # assistants
+    "POST /assistants": [
+        Case({"graph_id": "echo", "assistant_id": "$assistant"}, apart=ALSO_TAKEN),
+        Case({"graph_id": "echo", "assistant_id": "$assistant", "if_exists": "do_nothing"}, apart=ALSO_TAKEN),
+        Case({"graph_id": "echo", "config": INSIDE}, inert=True),
+    ],
+    "POST /assistants/search": [*map(Case, ASSISTANT_FILTERS), Case(ALL_ASSISTANTS, tells="assistant")],
+    "POST /assistants/count": [*map(Case, ASSISTANT_FILTERS[:1])],
+    "GET /assistants/{assistant_id}": [Case()],
+    "PATCH /assistants/{assistant_id}": [Case({"name": "mine", "config": INSIDE}, changes=True)],
+    "DELETE /assistants/{assistant_id}": [Case(query={"delete_threads": "true"}, changes=True)],
+    "POST /assistants/{assistant_id}/versions": [Case({"metadata": {"note": "$assistant_word"}})],
+    "POST /assistants/{assistant_id}/latest": [Case({"version": 1}, changes=True)],
+    "GET /assistants/{assistant_id}/graph": [Case(query={"xray": "true"})],
+    "GET /assistants/{assistant_id}/schemas": [Case()],
+    "GET /assistants/{assistant_id}/subgraphs": [Case(query={"namespace": "child"})],
+    "GET /assistants/{assistant_id}/subgraphs/{namespace}": [Case(query={"recurse": "true"})],
     # approvals
     "GET /approvals": [
         Case(query={"thread_id": "$asking", "status": "all"}, role=CHIEF),
@@ -227,6 +258,7 @@ CASES: dict[str, list[Case]] = {
     # protocol v3
     "POST /threads/{thread_id}/commands": [
         Case(command("run.start", **HI), apart=HIDDEN, changes=True),
+        Case(command("run.start", **BY_OWN), path={"thread_id": NEW_THREAD}, changes=True),
         Case(command("run.start", **HI, checkpoint=AT, config=INSIDE), apart=HIDDEN, changes=True),
         Case(command("input.respond", interrupt_id="$interrupt", response=ANSWER), path=ASKING, changes=True),
     ],
@@ -245,8 +277,11 @@ CASES: dict[str, list[Case]] = {
     "POST /subjects/erase": [Case({"subject": "$subject"}, changes=True, by_staff=True)],
 }
 
-# Routes that name nothing which could be somebody's, each with the reason. They are asked by everybody all
-# the same: what they say must hold nobody's words.
+ECHO = str(uuid.uuid5(ASSISTANTS, "echo"))
+OF_GRAPH = {"assistant_id": ECHO}
+
+# Routes that name nothing which could be somebody's, or are asked for nothing that is, each with the reason.
+# They are asked by everybody all the same: what they say must hold nobody's words.
 NOBODYS: dict[str, tuple[str, Case]] = {
     **{
         f"GET {path}": ("it says of the process what everybody may know", Case())
@@ -256,15 +291,19 @@ NOBODYS: dict[str, tuple[str, Case]] = {
     "GET /ui/{name:path}": ("a file of the pages is the same for all", Case()),
     "GET /openapi.json": ("the reference is the same for all", Case()),
     **{
-        operation: ("the assistants are the project's graphs: the same for all", case)
+        operation: ("the project's graphs are assistants of nobody: the same for all", case)
         for operation, case in {
             "POST /assistants/search": Case({"metadata": {}, "name": "echo", "graph_id": "echo"}),
-            "POST /assistants/count": Case({}),
-            "GET /assistants/{assistant_id}": Case(),
-            "GET /assistants/{assistant_id}/graph": Case(query={"xray": "true"}),
-            "GET /assistants/{assistant_id}/schemas": Case(),
-            "GET /assistants/{assistant_id}/subgraphs": Case(query={"namespace": "child"}),
-            "GET /assistants/{assistant_id}/subgraphs/{namespace}": Case(query={"recurse": "true"}),
+            "POST /assistants/count": Case({"metadata": {"created_by": "system"}}),
+            "POST /assistants": Case({"graph_id": "echo", "assistant_id": ECHO, "if_exists": "do_nothing"}),
+            "GET /assistants/{assistant_id}": Case(path=OF_GRAPH),
+            "POST /assistants/{assistant_id}/versions": Case({}, path=OF_GRAPH),
+            "GET /assistants/{assistant_id}/graph": Case(query={"xray": "true"}, path=OF_GRAPH),
+            "GET /assistants/{assistant_id}/schemas": Case(path=OF_GRAPH),
+            "GET /assistants/{assistant_id}/subgraphs": Case(query={"namespace": "child"}, path=OF_GRAPH),
+            "GET /assistants/{assistant_id}/subgraphs/{namespace}": Case(
+                query={"recurse": "true"}, path=OF_GRAPH
+            ),
         }.items()
     },
 }

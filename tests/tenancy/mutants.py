@@ -117,6 +117,17 @@ MUTATIONS = (
         "tests/tenancy/test_matrix.py -k bob-of-north-ann-of-north",
     ),
     Mutation(
+        "everybody uses every assistant",
+        "api/holdfast/core/assistants.py",
+        "stored.read(platform.client, platform.keys, assistant_id, caller)\n"
+        "    if record is None or not may_use(caller, record):",
+        "stored.read(\n"
+        '            platform.client, platform.keys, assistant_id, replace(caller, within="")\n'
+        "        )\n"
+        "    if record is None:",
+        "tests/tenancy/test_matrix.py -k bob-of-north-ann-of-north",
+    ),
+    Mutation(
         "the staff of one tenant erase what a project keeps of another's people",
         "api/holdfast/core/erasure.py",
         '{"tenant": person.tenant} if',

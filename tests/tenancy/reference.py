@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
@@ -16,7 +17,7 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 IDS = {
     *("thread_id", "run_id", "checkpoint_id", "task_id", "session_id", "interrupt_id", "subject"),
     *("ids", "checkpoint", "checkpoint_map", "before", "resume", "configurable"),
-    *("since", "since_event_id", "last-event-id", "idempotency-key", "assignee"),
+    *("since", "since_event_id", "last-event-id", "idempotency-key", "assignee", "assistant_id"),
 }
 # Names under which it holds none.
 OTHERS = {
@@ -64,8 +65,8 @@ OTHERS = {
     *("schedule", "timezone", "end_time", "enabled", "on_run_completed", "min_age_s", "seconds", "revision"),
     *("hold", "role", "ask", "note"),
     *("score", "comment", "days"),
-    # of assistants, which are the same for all
-    *("assistant_id", "graph_id", "name"),
+    # of assistants
+    *("graph_id", "name", "description", "version", "delete_threads"),
 }
 
 
@@ -116,14 +117,15 @@ def unasked(name: str, operation: Json, reference: Json) -> Iterator[str]:
 
 
 def names_of(case: Case) -> Iterator[str]:
-    yield from case.query
+    yield from keys(case.query)
     yield from (header.lower() for header in case.headers)
     yield from keys(case.body)
 
 
 def keys(value: Json) -> Iterator[str]:
+    """The names under which something of somebody's stands."""
     if isinstance(value, Mapping):
-        yield from value
+        yield from (name for name, held in value.items() if b"$" in orjson.dumps(held))
     if isinstance(value, Mapping | list):
         for part in value.values() if isinstance(value, Mapping) else value:
             yield from keys(part)

@@ -24,6 +24,7 @@ MIXING = [TENANTS["north"]["another owner"], TENANTS["south"]["staff"]]
 # What a name brings about happens once for each caller: its owner has to have used a new one.
 NAMES = ("key", "session")
 PERSONAL = {"key", "session", "chat_request", "task"}
+NAMED = ("thread", "assistant")  # what can be made under an id that is taken
 AT_REST = ("", "/history?limit=100", "/runs")
 ASKED = [
     operation for operation, cases in CASES.items() if any(one.role and not one.endless for one in cases)
@@ -66,7 +67,7 @@ class Visit:
         # That what was sent comes back from nothing too is for the comparison to say.
         for kind in told_kinds(wanted, told) - foreign:
             self.problems.append(f"{where} is told the {kind}: {told}")
-        if case.apart and "thread" in foreign and self.asker.person.name:
+        if case.apart and not foreign.isdisjoint(NAMED) and self.asker.person.name:
             if f'"{case.apart}"' not in told.text:
                 self.problems.append(f"{where}, not {case.apart}: {told}")
             return
@@ -89,6 +90,7 @@ async def at_rest(owner: Owner) -> list[Any]:
     threads = ("thread", "asking", "later", "held", "scheduled")
     paths = [f"/threads/{ids[one]}{view}" for one in threads for view in AT_REST]
     paths += [f"/runs/crons/{ids['cron']}", f"/approvals/{ids['asking']}:{ids['request']}"]
+    paths += [f"/assistants/{ids['assistant']}"]
     return [(await owner.http.get(path)).json() for path in paths]
 
 

@@ -22,13 +22,24 @@ async def rows(home: Window, kind: str) -> list[str]:
     return await home.page.locator(f".bars .{kind} .name").all_inner_texts()
 
 
+async def employ(demo: Served, subject: str, name: str) -> None:
+    """Makes an assistant of somebody's own: the pages go on with those of graphs."""
+    async with httpx.AsyncClient(base_url=demo.url) as http:
+        token = (await http.post("/dev/token", json={"subject": subject})).json()["token"]
+        asked = {"graph_id": "reconcile", "name": name}
+        made = await http.post("/assistants", json=asked, headers={"Authorization": f"Bearer {token}"})
+        assert made.status_code == 200, made.text
+
+
 async def test_a_visitor_talks_as_a_customer_and_sees_what_the_run_did(
     browser: Browser, demo: Served, model: DemoModel
 ) -> None:
+    await employ(demo, "alice", "whisperer")
     async with window(browser, f"{demo.url}/#alice", **WIDE) as home:
         facts = home.page.locator(".runs")
         for fact in ("support", "Valkey", "gpt-4.1-mini", "LangGraph Server"):
             await expect(facts).to_contain_text(fact)
+        await expect(facts).not_to_contain_text("whisperer")
         await expect(home.page.locator(".state.ready")).to_have_text("Ready")
         await expect(home.page.get_by_role("radio", name="Alice Morgan")).to_be_checked()
         await expect(home.page.locator(".nothing")).to_be_visible()

@@ -59,7 +59,7 @@ async def test_a_route_is_found_by_word_and_by_address(browser: Browser, server:
         await expect(route.get_by_text("goto", exact=True)).to_be_visible()
         assert await findings(page) == []
         await page.shoot("24-reference")
-        await page.page.get_by_role("searchbox").fill("delete cron")
+        await page.page.get_by_role("searchbox").fill("delete cron_id")
         await expect(page.page.locator(".count")).to_have_text("1 routes")
         await expect(page.page.locator(".route:visible")).to_have_count(1)
         await page.page.get_by_role("searchbox").fill("nothing of the kind")

@@ -94,8 +94,12 @@ def explained(url: str) -> Iterator[None]:
 
 
 def find_assistant(client: SyncLangGraphClient, wanted: str | None) -> tuple[str, str]:
-    """The id and the name of an assistant, given by id, graph or name; the server's first when none is."""
-    found = [dict(one) for one in client.assistants.search(limit=1000)]
+    """The id and the name of an assistant, given by id, graph or name; the server's first when none is.
+
+    Those that were there first are the graphs' own.
+    """
+    oldest = client.assistants.search(limit=1000, sort_by="created_at", sort_order="asc")
+    found = [dict(one) for one in oldest]
     for key in ("assistant_id", "graph_id", "name"):
         for one in found:
             if wanted in (None, one.get(key)):

@@ -14,8 +14,8 @@ from holdfast.auth.rules import Action
 from holdfast.core import assistants, inspection, requests, threads
 from holdfast.core.platform import Platform
 from holdfast.errors import AssistantNotFound, BadRequest, Conflict, CronNotFound, Invalid
-from holdfast.project import GraphSpec
 from holdfast.redis import crons
+from holdfast.redis.assistants import NO_CONTENT, AssistantRecord
 from holdfast.redis.crons import CronRecord
 from holdfast.redis.keys import Keys
 from holdfast.redis.records import Caller, contains
@@ -43,7 +43,7 @@ async def create(
 
     Raises `Invalid`, `ThreadNotFound` and `AssistantNotFound`, and `TooMany`.
     """
-    spec = find_assistant(platform, asked.assistant_id)
+    assistant = await find_assistant(platform, caller, asked.assistant_id)
     thread = await threads.find(platform, caller, thread_id) if thread_id else None
     now = await clock(platform)
     new = CronRecord(
@@ -54,7 +54,7 @@ async def create(
         seed=secrets.token_hex(16),
         created_at=now,
         updated_at=now,
-        assistant_id=spec.assistant_id,
+        assistant_id=assistant.assistant_id,
         schedule=asked.schedule,
         timezone=asked.timezone,
         end_time=asked.end_time,
@@ -75,9 +75,9 @@ async def create(
     return record
 
 
-def find_assistant(platform: Platform, assistant_id: str) -> GraphSpec:
+async def find_assistant(platform: Platform, caller: Caller, assistant_id: str) -> AssistantRecord:
     try:
-        return assistants.find(platform, assistant_id)
+        return await assistants.resolve(platform, caller, assistant_id)
     except Invalid as error:  # a run with such a name is malformed; on this route it names what is not there
         raise AssistantNotFound(error.detail) from None
 
@@ -205,7 +205,7 @@ async def count(platform: Platform, caller: Caller, wanted: CronFilter) -> int:
 async def matching(platform: Platform, caller: Caller, wanted: CronFilter) -> list[CronRecord]:
     value = wanted.model_dump(exclude_none=True, exclude={"select", "sort_by", "sort_order"})
     if wanted.assistant_id:
-        value["assistant_id"] = read_assistant(platform, wanted.assistant_id)
+        value["assistant_id"] = assistants.read_name(platform, wanted.assistant_id)
     value.setdefault("metadata", {})
     assistant_id = value.get("assistant_id")
     caller = await platform.rules.admit(caller, "crons", "search", value)
@@ -218,14 +218,6 @@ async def matching(platform: Platform, caller: Caller, wanted: CronFilter) -> li
         and wanted.enabled in (None, record.enabled)
         and contains(record.metadata, value["metadata"] or {})
     ]
-
-
-def read_assistant(platform: Platform, assistant_id: str) -> str:
-    """The id that a graph's name stands for. Raises `Invalid` for what is neither."""
-    try:
-        return assistants.find(platform, assistant_id).assistant_id
-    except AssistantNotFound:  # there are no crons of it
-        return assistant_id
 
 
 async def owned(platform: Platform, tenant: str, owner: str = "") -> list[CronRecord]:
@@ -304,5 +296,5 @@ def check_run(record: CronRecord) -> RunCreateStateless:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise Invalid(f"{where}: {first['msg'].removeprefix('Value error, ')}".removeprefix(": ")) from None
-    requests.kwargs(run)
+    requests.kwargs(run, NO_CONTENT)
     return run

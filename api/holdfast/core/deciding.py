@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from holdfast.core import approvals, assistants, runs
+from holdfast.core import approvals, pauses, requests, runs
 from holdfast.core.platform import Platform
 from holdfast.core.votes import decide
 from holdfast.errors import AssistantNotFound, Conflict
@@ -55,9 +55,9 @@ async def cast(platform: Platform, caller: Caller, approval: Approval, ballot: B
 
 
 async def enqueue(platform: Platform, caller: Caller, approval: Approval, ballot: Ballot) -> None:
-    spec = assistants.find(platform, approval.card["assistant_id"] or approval.card["graph_id"])
-    asked = RunCreate(assistant_id=spec.graph_id)
-    request = runs.new_request(approval.thread_id, asked, spec, caller)
+    assistant = await pauses.asked_by(platform, approval)
+    asked = RunCreate(assistant_id=assistant.assistant_id)
+    request = requests.new_request(approval.thread_id, asked, assistant, caller)
     request |= {"resume": {}, "decisions": {ballot.request: orjson.loads(ballot.decision)}}
     submission = lua.Submission(
         approval.thread_id,

@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from holdfast.checkpoint.nameless import forget_name
-from holdfast.core import crons
+from holdfast.core import assistants, cascade, crons
 from holdfast.core.platform import Platform
 from holdfast.errors import Fenced, Forbidden, RunNotFound, Unavailable
 from holdfast.redis import api_keys, audit, lua, outbox, traces
@@ -100,6 +100,13 @@ async def revoke_keys(platform: Platform, person: Person) -> Counts:
 async def delete_crons(platform: Platform, person: Person) -> Counts:
     found = await crons.owned(platform, person.tenant, person.subject)
     return Counts(crons=sum([await crons.remove(platform, record) for record in found]))
+
+
+async def delete_assistants(platform: Platform, person: Person) -> Counts:
+    """And the crons that others have made on them."""
+    found = await assistants.owned(platform, person.tenant, person.subject)
+    used = [await cascade.remove_assistant(platform, record) for record in found]
+    return Counts(assistants=len(found), crons=sum(used))
 
 
 async def owned(platform: Platform, person: Person) -> list[str]:
@@ -327,6 +334,7 @@ async def each(thread_ids: Iterable[str], work: Callable[[str], Awaitable[Counts
 EVERYTHING: tuple[Callable[[Platform, Person], Awaitable[Counts]], ...] = (
     revoke_keys,  # API keys: the person can do nothing more with them
     delete_crons,  # nothing is started any more
+    delete_assistants,  # with their versions
     end_runs,  # nothing is written any more
     forget_own_keys,  # Idempotency-Keys
     delete_threads,  # records, runs, events, checkpoints, sessions of the chat door, lists of threads

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from holdfast.core import runs, threads
+from holdfast.core import pauses, runs, threads
 from holdfast.core.answers import check_gone, pending
 from holdfast.core.following import START, pieces
 from holdfast.core.frames import FRAMES, Frame, Rendering, hold_told, lifecycle, numbered, requested, through
@@ -17,6 +17,7 @@ from holdfast.core.replay import complete
 from holdfast.errors import BadRequest, HoldfastError, NothingPending, ThreadNotFound
 from holdfast.events import PROTOCOL_MODES, dump, now_ms
 from holdfast.redis import lua
+from holdfast.redis.assistants import AssistantRecord
 from holdfast.redis.client import insist
 from holdfast.redis.lua import Place
 from holdfast.redis.records import FOLLOWED, Caller, ThreadRecord, tell_hold
@@ -85,10 +86,17 @@ async def start(platform: Platform, caller: Caller, thread_id: str, params: Answ
     return {"run_id": created.record.run_id}, created.place
 
 
-async def submit(platform: Platform, caller: Caller, thread_id: str, run: RunCreate) -> runs.Created:
+async def submit(
+    platform: Platform,
+    caller: Caller,
+    thread_id: str,
+    run: RunCreate,
+    assistant: AssistantRecord | None = None,
+) -> runs.Created:
     """Puts a run in line that logs all there is to see, and later runs of its thread with it."""
     followed = {"stream_mode": [*PROTOCOL_MODES], "stream_subgraphs": True, "stream_resumable": True}
-    created = await runs.create(platform, caller, thread_id, run.model_copy(update=followed))
+    asked = run.model_copy(update=followed)
+    created = await runs.create(platform, caller, thread_id, asked, assistant=assistant)
     with suppress(ThreadNotFound):  # it went together with its run, which had ended already
         await mark(platform, created.caller, thread_id)
     return created
@@ -104,18 +112,20 @@ async def respond(platform: Platform, caller: Caller, thread_id: str, params: An
     thread = await threads.find(platform, caller, thread_id)
     answers = {one.interrupt_id: one.response for one in asked.responses}
     check_waiting(thread, answers)
+    assistant = await pauses.paused_by(platform, thread)
     created = await submit(
         platform,
         caller,
         thread_id,
         RunCreate.model_validate(
             {
-                "assistant_id": thread.metadata.get("assistant_id") or thread.graph_id or "",
+                "assistant_id": assistant.assistant_id,
                 "command": {"resume": answers, **asked.given("update", "goto")},
                 "strict_resume": True,
                 **asked.given("config", "metadata"),
             }
         ),
+        assistant,
     )
     await runs.on_disk(platform, created)
     return {}, created.place

@@ -1,10 +1,16 @@
 """What was asked for: as a run's record keeps it, and as the project's rules are asked about it."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from structlog.contextvars import get_contextvars
+from uuid_utils.compat import uuid7
+
 from holdfast.core import threads
+from holdfast.core.assistants import BOTH
 from holdfast.core.platform import Platform
 from holdfast.errors import BadRequest, ThreadExists
+from holdfast.redis.assistants import AssistantRecord, Content
 from holdfast.redis.records import Caller
 from holdfast.wire.runs import RunCreateStateless
 from holdfast.wire.threads import ThreadCreate
@@ -13,25 +19,52 @@ from holdfast.wire.threads import ThreadCreate
 ADMITTED = ("run_id", "thread_id", "assistant_id", "metadata", "multitask_strategy", "kwargs")
 
 
-def kwargs(asked: RunCreateStateless) -> dict[str, Any]:
-    """What the client asked for, in the form of a Run's `kwargs`."""
-    config = asked.config.model_dump(exclude_none=True) if asked.config else {}
-    if config.get("configurable") and asked.context:
-        raise BadRequest("Send either config.configurable or context: the one is a mirror of the other.")
-    configurable = dict(config.get("configurable") or asked.context or {})
-    checkpoint_id = getattr(asked, "checkpoint_id", None)
-    if checkpoint := getattr(asked, "checkpoint", None):
-        checkpoint_id = checkpoint_id or checkpoint.checkpoint_id
-        configurable["checkpoint_ns"] = checkpoint.checkpoint_ns
-    if checkpoint_id:
-        configurable["checkpoint_id"] = checkpoint_id
-    config["configurable"] = configurable
-    config["metadata"] = config.get("metadata") or {}
+def of_assistant(assistant: AssistantRecord) -> dict[str, str]:
+    """What the metadata of a run and of its thread say of the assistant."""
+    return {"graph_id": assistant.content.graph_id, "assistant_id": assistant.assistant_id}
+
+
+def new_request(
+    thread_id: str, asked: RunCreateStateless, assistant: AssistantRecord, caller: Caller
+) -> dict[str, Any]:
+    """What is kept of a request for as long as its run: also what the assistant was when it was made."""
+    now, wanted = datetime.now(UTC), kwargs(asked, assistant.content)
+    return {
+        "run_id": str(uuid7()),
+        "thread_id": thread_id,
+        **of_assistant(assistant),
+        "metadata": {**assistant.metadata, **wanted["config"]["metadata"], **(asked.metadata or {})},
+        "multitask_strategy": getattr(asked, "multitask_strategy", "enqueue"),
+        "created_at": now.isoformat(),
+        "due_at": (now + timedelta(seconds=asked.after_seconds or 0)).isoformat(),
+        "caller": caller.subject,
+        "roles": list(caller.roles),
+        "may_hold": caller.may_hold,
+        "user": dict(caller.user),
+        "http_request_id": get_contextvars().get("request_id"),
+        "kwargs": wanted,
+    }
+
+
+def kwargs(asked: RunCreateStateless, content: Content) -> dict[str, Any]:
+    """What is to be done, in the form of a Run's `kwargs`: what the client asked for goes before what the
+    assistant says."""
+    base, own = content.config, asked.config.model_dump(exclude_none=True) if asked.config else {}
+    if own.get("configurable") and asked.context:
+        raise BadRequest(BOTH)
+    given = own.get("configurable") or asked.context or {}
+    context = {**content.context, **base.get("configurable", {}), **given}
+    config = {
+        **base,
+        **own,
+        "configurable": {**context, **place(asked)},
+        "metadata": {**base.get("metadata", {}), **own.get("metadata", {})},
+    }
     return {
         "input": asked.input,
         "command": asked.command.model_dump(exclude_unset=True) if asked.command else None,
         "config": config,
-        "context": asked.context or {},
+        "context": context,
         "stream_mode": asked.stream_mode,
         "stream_subgraphs": asked.stream_subgraphs,
         "interrupt_before": asked.interrupt_before,
@@ -41,6 +74,18 @@ def kwargs(asked: RunCreateStateless) -> dict[str, Any]:
         "durability": asked.effective_durability,
         **({"webhook": asked.webhook} if asked.webhook else {}),
     }
+
+
+def place(asked: RunCreateStateless) -> dict[str, Any]:
+    """The checkpoint at which the run begins, where one is named."""
+    found: dict[str, Any] = {}
+    checkpoint_id = getattr(asked, "checkpoint_id", None)
+    if checkpoint := getattr(asked, "checkpoint", None):
+        checkpoint_id = checkpoint_id or checkpoint.checkpoint_id
+        found["checkpoint_ns"] = checkpoint.checkpoint_ns
+    if checkpoint_id:
+        found["checkpoint_id"] = checkpoint_id
+    return found
 
 
 async def admit(

@@ -4,25 +4,24 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 import orjson
-from structlog.contextvars import bind_contextvars, get_contextvars
-from uuid_utils.compat import uuid7
+from structlog.contextvars import bind_contextvars
 
 from holdfast.core import approvals, assistants, threads
 from holdfast.core.following import START, Followed, Result, result, with_interrupts
 from holdfast.core.once import read_once, thread_for
 from holdfast.core.platform import Platform
-from holdfast.core.requests import about, admit, kwargs
+from holdfast.core.requests import about, admit, new_request, of_assistant
 from holdfast.core.webhooks.events import addresses
 from holdfast.errors import BadRequest, Conflict, RunNotFound, ThreadNotFound
 from holdfast.events import dump
 from holdfast.limits import check_messages, check_tokens
-from holdfast.project import GraphSpec
 from holdfast.redis import lua
+from holdfast.redis.assistants import AssistantRecord
 from holdfast.redis.lua import Most, Place
 from holdfast.redis.records import Caller, RunRecord, ThreadRecord, read_run, run_fields
 from holdfast.wire.runs import RunCreate, RunCreateStateless
@@ -48,16 +47,30 @@ class Created:
 
 
 async def create(
-    platform: Platform, caller: Caller, thread_id: str, asked: RunCreate, key: str | None = None
+    platform: Platform,
+    caller: Caller,
+    thread_id: str,
+    asked: RunCreate,
+    key: str | None = None,
+    *,
+    assistant: AssistantRecord | None = None,
 ) -> Created:
-    """Puts a run in line, once for each Idempotency-Key `key`.
+    """Puts a run in line, once for each Idempotency-Key `key`; of the assistant that it names, or of that.
 
     See `lua.submit` and `approvals.read_resume` for what it raises.
     """
     once = read_once(caller, thread_id, asked, key)
     create_thread = asked.if_not_exists == "create"
     try:
-        return await submit(platform, caller, thread_id, asked, create_thread=create_thread, once=once)
+        return await submit(
+            platform,
+            caller,
+            thread_id,
+            asked,
+            create_thread=create_thread,
+            once=once,
+            assistant=assistant,
+        )
     except lua.AlreadyMade as made:
         return await made_before(platform, caller, thread_id, made.run_id)
 
@@ -93,18 +106,19 @@ async def submit(
     create_thread: bool,
     once: lua.Once | None = None,
     stamp: Mapping[str, Any] = NO_STAMP,
+    assistant: AssistantRecord | None = None,
 ) -> Created:
     """`stamp` is what only the server may say of a run's request."""
-    spec = assistants.find(platform, asked.assistant_id)
+    assistant = assistant or await assistants.resolve(platform, caller, asked.assistant_id)
     check_messages(platform.settings, asked.input, asked.command and asked.command.update)
     if once:  # an answer that was taken would read as one that comes too late
         await lua.check_once(platform.client, platform.keys, thread_id, once)
     await check_tokens(platform.client, platform.keys, caller, platform.settings.daily_tokens_of_caller)
     if asked.webhook:
         platform.targets.check(asked.webhook)
-    request = {**new_request(thread_id, asked, spec, caller), **stamp}
+    request = {**new_request(thread_id, asked, assistant, caller), **stamp}
     caller = await admit(platform, caller, request, asked, create_thread=create_thread)
-    request["metadata"] |= of_graph(spec)
+    request["metadata"] |= of_assistant(assistant)
     own = None if platform.project.http.disable_webhooks else request["kwargs"].get("webhook")
     if told := addresses(platform.settings, "run.ended", own):
         request["webhooks"] = told
@@ -156,31 +170,6 @@ async def submit_once(
 def bounds(platform: Platform) -> Most:
     settings = platform.settings
     return Most(settings.max_runs, settings.max_runs_of_tenant, settings.max_runs_of_caller)
-
-
-def of_graph(spec: GraphSpec) -> dict[str, str]:
-    """What the metadata of a run and of its thread say of the graph."""
-    return {"graph_id": spec.graph_id, "assistant_id": spec.assistant_id}
-
-
-def new_request(thread_id: str, asked: RunCreateStateless, spec: GraphSpec, caller: Caller) -> dict[str, Any]:
-    """What is kept of a request for as long as its run."""
-    now = datetime.now(UTC)
-    return {
-        "run_id": str(uuid7()),
-        "thread_id": thread_id,
-        **of_graph(spec),
-        "metadata": {"created_by": "system", **(asked.metadata or {})},
-        "multitask_strategy": getattr(asked, "multitask_strategy", "enqueue"),
-        "created_at": now.isoformat(),
-        "due_at": (now + timedelta(seconds=asked.after_seconds or 0)).isoformat(),
-        "caller": caller.subject,
-        "roles": list(caller.roles),
-        "may_hold": caller.may_hold,
-        "user": dict(caller.user),
-        "http_request_id": get_contextvars().get("request_id"),
-        "kwargs": kwargs(asked),
-    }
 
 
 def is_strict(asked: RunCreateStateless) -> bool:

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Send, StateSnapshot
+from pydantic import BaseModel
 
 from holdfast.events import dump, encode_interrupt
 from holdfast.redis.claims import Claim
@@ -41,6 +42,21 @@ def run_config(claim: Claim) -> RunnableConfig:
     if asked.get("recursion_limit"):
         config["recursion_limit"] = asked["recursion_limit"]
     return config
+
+
+def read_context(schema: Any, given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What of a run's context the graph's schema has a field for: what is in `configurable` is in it too."""
+    if is_dataclass(schema):
+        names = {field.name for field in fields(schema) if field.init}
+    elif isinstance(schema, type) and issubclass(schema, BaseModel) and not takes_all(schema):
+        names = {*schema.model_fields, *(str(one.alias) for one in schema.model_fields.values())}
+    else:
+        return dict(given) or None
+    return {name: value for name, value in given.items() if name in names} or None
+
+
+def takes_all(schema: type[BaseModel]) -> bool:
+    return schema.model_config.get("extra") == "allow"
 
 
 def stamps(claim: Claim) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import RunControl
 
 from holdfast.events import HOLD, Encoder, Event, now_ms
-from holdfast.execute.inputs import read_hold
+from holdfast.execute.inputs import read_context, read_hold
 from holdfast.execute.opening import Graph
 from holdfast.execute.references import INTERRUPT, References
 from holdfast.execute.stopping import Nodes
@@ -70,7 +70,7 @@ class Stream:
         stream = graph.astream(
             feed,
             heard,
-            context=asked.get("context") or None,
+            context=read_context(graph.context_schema, asked.get("context") or {}),
             stream_mode=self._encoder.langgraph_modes,  # type: ignore[arg-type]
             subgraphs=subgraphs,
             durability=self._durability,

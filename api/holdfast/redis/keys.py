@@ -92,6 +92,14 @@ class Keys:
         """Hash: a cron. That of a thread has an id of the thread's lane."""
         return self._thread("cron", cron_id)
 
+    def assistant(self, assistant_id: str) -> str:
+        """Hash: an assistant, with the content of the version in use."""
+        return self._thread("assistant", assistant_id)
+
+    def assistant_versions(self, assistant_id: str) -> str:
+        """Hash: the latest versions of an assistant by number, each the time (us) and the content."""
+        return self._thread("assistant-versions", assistant_id)
+
     def letters(self, thread_id: str) -> str:
         """Hash: what webhooks are to be told of the thread, or could not be: `<id>`, `<id>:attempts`..."""
         return self._thread("letters", thread_id)
@@ -124,6 +132,10 @@ class Keys:
     def crons(self, lane: int, tenant: str, owner: str = "") -> str:
         """Sorted set by time of creation (us): the crons of an owner or, without one, of the tenant."""
         return f"{self._bases[lane]}crons:{quote(tenant, safe='')}:{quote(owner, safe='')}"
+
+    def assistants(self, lane: int, tenant: str, owner: str = "") -> str:
+        """Sorted set by time of creation (us): the assistants of an owner or, without one, of the tenant."""
+        return f"{self._bases[lane]}assistants:{quote(tenant, safe='')}:{quote(owner, safe='')}"
 
     def tokens(self, lane: int, tenant: str, subject: str) -> str:
         """String, until midnight UTC: the tokens that a caller has used today, by runs in the lane."""

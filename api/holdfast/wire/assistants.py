@@ -1,9 +1,25 @@
 """Assistants: what a client sends."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from holdfast.wire.common import Body, Few, Limit, MetadataFilter, Name, Offset, SortOrder
+from pydantic import Field
 
+from holdfast.wire.common import (
+    Body,
+    Few,
+    JsonObject,
+    Limit,
+    Metadata,
+    MetadataFilter,
+    Name,
+    Offset,
+    SortOrder,
+    Uuid,
+)
+from holdfast.wire.runs import RunConfig
+
+CONTENT = {"graph_id", "config", "context", "metadata", "name", "description"}
+Text = Annotated[str, Field(max_length=16_384)]
 AssistantField = Literal[
     "assistant_id",
     "graph_id",
@@ -16,6 +32,44 @@ AssistantField = Literal[
     "metadata",
     "version",
 ]
+
+
+class AssistantConfig(RunConfig):
+    configurable: Metadata | None = None
+
+
+class AssistantPatch(Body):
+    """What is to change; the rest stays, and `metadata` is merged."""
+
+    graph_id: Name | None = None
+    config: AssistantConfig | None = None
+    context: Metadata | None = None
+    metadata: Metadata | None = None
+    name: Name | None = None
+    description: Text | None = None
+
+    def given(self) -> JsonObject:
+        """What was sent, as it is kept; null stands for nothing, and so does an empty name."""
+        found = self.model_dump(include=CONTENT, exclude_none=True)
+        return {key: value for key, value in found.items() if key != "name" or value}
+
+
+class AssistantCreate(AssistantPatch):
+    graph_id: Name
+    assistant_id: Uuid | None = None
+    if_exists: Literal["raise", "do_nothing"] | None = None
+
+
+class VersionSearch(Body):
+    metadata: MetadataFilter | None = None
+    limit: Limit = 10
+    offset: Offset = 0
+
+
+class VersionChoice(Body):
+    """A version to be taken into use."""
+
+    version: Annotated[int, Field(ge=0, le=2**53)] | None = None
 
 
 class AssistantFilter(Body):

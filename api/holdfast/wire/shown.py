@@ -144,6 +144,18 @@ class Assistant(BaseModel):
     description: str | None
 
 
+class AssistantVersion(BaseModel):
+    assistant_id: UUID
+    version: int
+    graph_id: str
+    config: JsonObject
+    context: JsonObject
+    metadata: JsonObject
+    name: str
+    description: str | None
+    created_at: datetime
+
+
 class Erased(BaseModel):
     """How much of each kind is gone: of what the platform keeps, and of what the project says it kept."""
 

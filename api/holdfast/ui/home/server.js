@@ -62,7 +62,8 @@ export async function factsOf(api, info, words, language) {
  * @returns {Promise<string[]>}
  */
 async function graphsOf(api) {
-  const found = await api.ask("/assistants/search", { json: { limit: 12, select: ["name"] } }).catch(() => []);
+  const json = { metadata: { created_by: "system" }, limit: 12, select: ["name"] };
+  const found = await api.ask("/assistants/search", { json }).catch(() => []);
   return found.map((/** @type {any} */ one) => one.name);
 }
 

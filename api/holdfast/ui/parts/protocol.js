@@ -160,12 +160,12 @@ export function timeOf(id) {
 }
 
 /**
- * The assistant that the server names first.
+ * The assistant that was there first: a graph's own, if there is one.
  * @param {import("./api.js").Api} api
  * @returns {Promise<string>}
  */
 export async function firstAssistant(api) {
-  const [found] = await api.ask("/assistants/search", { json: { limit: 1 } });
+  const [found] = await api.ask("/assistants/search", { json: { limit: 1, sort_order: "asc" } });
   if (!found) throw new Refused("no_assistant", "There is no assistant here.");
   return found.assistant_id;
 }

@@ -1,0 +1,54 @@
+"""Whose pause an answer ends: the assistant as the run was given it that paused.
+
+The assistant itself may be another by now, or gone. A question is answered with what it was asked with.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from holdfast.core import assistants
+from holdfast.core.platform import Platform
+from holdfast.redis.approvals import Approval
+from holdfast.redis.assistants import AssistantRecord
+from holdfast.redis.records import ThreadRecord
+
+PLACE = ("checkpoint_id", "checkpoint_ns")  # where that run began is not where this one does
+
+
+async def asked_by(platform: Platform, approval: Approval) -> AssistantRecord:
+    """Raises `AssistantNotFound` when the graph is not served any more."""
+    card = approval.card
+    return await given_to(platform, approval.thread_id, card["run_id"], card["graph_id"])
+
+
+async def paused_by(platform: Platform, thread: ThreadRecord) -> AssistantRecord:
+    """That of the last run of a thread at rest that has begun. Raises `AssistantNotFound`."""
+    run_id = await last_begun(platform, thread.thread_id)
+    return await given_to(platform, thread.thread_id, run_id, thread.graph_id or "")
+
+
+async def last_begun(platform: Platform, thread_id: str) -> str:
+    client, keys = platform.client, platform.keys
+    ids = [one.decode() for one in await client.call("ZREVRANGE", keys.run_order(thread_id), 0, -1)]
+    if not ids:
+        return ""
+    attempts = await client.call("HMGET", keys.runs(thread_id), *(f"{run_id}:attempt" for run_id in ids))
+    return next((run_id for run_id, attempt in zip(ids, attempts, strict=True) if attempt), "")
+
+
+async def given_to(platform: Platform, thread_id: str, run_id: str, graph_id: str) -> AssistantRecord:
+    """The graph by itself where the run is not known any more."""
+    graph = assistants.of_graph(platform, platform.project.graph(graph_id))
+    stored = await platform.client.call("HGET", platform.keys.runs(thread_id), run_id)
+    if stored is None:
+        return graph
+    request: dict[str, Any] = orjson.loads(stored)
+    asked = request["kwargs"]
+    configurable = {
+        name: value for name, value in asked["config"]["configurable"].items() if name not in PLACE
+    }
+    config = {**asked["config"], "configurable": configurable}
+    content = replace(graph.content, config=config, context=asked["context"])
+    return replace(graph, assistant_id=request["assistant_id"], content=content)
