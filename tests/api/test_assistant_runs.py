@@ -119,6 +119,19 @@ async def test_a_run_in_line_stays_what_it_was_asked_for_as(sdk: LangGraphClient
         await sdk.runs.create(waiting[1][0], deleted, input={})
 
 
+async def test_who_tries_again_gets_the_run_also_when_its_assistant_has_gone(
+    server: Live, sdk: LangGraphClient
+) -> None:
+    assistant_id = await make(sdk, context=VOICE)
+    body = {"assistant_id": assistant_id, "input": {}, "on_completion": "keep"}
+    key = {"Idempotency-Key": "mine"}
+    async with server.http("ann") as http:
+        first = await http.post("/runs", json=body, headers=key)
+        await sdk.assistants.delete(assistant_id)
+        again = await http.post("/runs", json=body, headers=key)
+    assert first.json()["run_id"] == again.json()["run_id"]
+
+
 async def test_a_resume_that_names_an_assistant_has_it_as_it_is_now(sdk: LangGraphClient) -> None:
     assistant_id = await make(sdk, "voiced_ask", context=VOICE)
     one, two = [await asked(sdk, assistant_id) for _ in range(2)]

@@ -68,9 +68,16 @@ async def test_what_cannot_be_made(server: Live) -> None:
         {"context": {"text": "x" * 70_000}},
     ]
     async with server.http("ann") as http:
-        for body in [{"graph_id": None}, *bad]:
+        for body in bad:
             answer = await http.post("/assistants", json={"graph_id": "voiced", **body})
             assert answer.status_code == 422, (body, answer.text[:200])
+        for name in ("graph_id", "config", "context", "metadata", "name", "if_exists", "assistant_id"):
+            answer = await http.post("/assistants", json={"graph_id": "voiced", name: None})
+            assert refusal(answer) == (422, f"{name} must not be null: leave it out")
+        for name in ("graph_id", "config", "context", "metadata", "name", "description"):
+            answer = await http.patch(f"/assistants/{taken}", json={name: None})
+            assert refusal(answer) == (422, f"{name} must not be null: leave it out")
+        assert (await http.get(f"/assistants/{taken}")).json()["version"] == 1
 
 
 async def test_what_is_there_already_is_given(server: Live) -> None:
@@ -84,9 +91,11 @@ async def test_what_is_there_already_is_given(server: Live) -> None:
 
 
 async def test_what_only_the_server_says_is_not_kept(server: Live) -> None:
-    forged = {"langgraph_auth_user": "eve", "__x": 1, "holdfast_speaker": 1, "fair": 1}
+    forged: Json = {"langgraph_auth_user": "eve", "__x": 1, "holdfast_speaker": 1}
+    kept: Json = {"fair": 1, "nothing": None, "in": {"nothing": None}}
+    forged |= kept
     made = await make(server.sdk("ann"), context=forged, metadata=forged)
-    assert made["context"] == made["metadata"] == made["config"]["configurable"] == {"fair": 1}
+    assert made["context"] == made["metadata"] == made["config"]["configurable"] == kept
 
 
 async def test_a_tenant_has_so_many_assistants(redis_url: str) -> None:

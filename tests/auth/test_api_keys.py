@@ -121,6 +121,7 @@ async def test_what_is_nearly_a_key_is_none(pair: Pair, change: Any) -> None:
 # what a key allows
 
 
+ECHO = "046b5dc7-2108-582c-9c6c-31d556d138f0"
 READS: list[tuple[str, str, Json]] = [
     ("GET", "/threads/T", None),
     ("GET", "/threads/T/state", None),
@@ -131,6 +132,7 @@ READS: list[tuple[str, str, Json]] = [
     ("POST", "/threads/count", {}),
     ("POST", "/assistants/search", {}),
     ("POST", "/assistants/count", {}),
+    ("POST", f"/assistants/{ECHO}/versions", {}),
     ("GET", "/threads/T/runs", None),
     ("GET", "/threads/T/runs/R", None),
     ("GET", "/threads/T/runs/R/join", None),
@@ -154,6 +156,10 @@ WRITES: list[tuple[str, str, Json]] = [
     ("POST", "/runs", {"assistant_id": "echo"}),
     ("POST", "/runs/wait", {"assistant_id": "echo"}),
     ("POST", "/runs/stream", {"assistant_id": "echo"}),
+    ("POST", "/assistants", {"graph_id": "echo"}),
+    ("PATCH", f"/assistants/{ECHO}", {"name": "mine"}),
+    ("POST", f"/assistants/{ECHO}/latest", {"version": 1}),
+    ("DELETE", f"/assistants/{ECHO}", None),
     ("POST", "/chat", {"message": "hi"}),
     ("POST", "/chat/stream", {"message": "hi"}),
     ("POST", "/chat/async", {"message": "hi"}),

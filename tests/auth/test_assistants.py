@@ -69,7 +69,7 @@ async def test_the_rules_are_asked_for_each_action(redis_url: str) -> None:
     assert actions == ["create", "read", "update", "read", "update", "search", "read", "delete"]
     values, own = [value for _, value in asked], {"assistant_id": uuid.UUID(one["assistant_id"])}
     config = {"configurable": {"a": 1}}
-    assert values[0] == {**own, **given, "config": config, "if_exists": None}
+    assert values[0] == {**own, **given, "config": config, "if_exists": "raise"}
     assert values[1] == values[3] == values[6] == {**own, "metadata": {}}
     assert values[2] == {**own, "name": "m", "metadata": {"c": 3}}
     assert values[4] == {**own, "version": 1, "metadata": {}}

@@ -131,7 +131,7 @@ async def create(platform: Platform, caller: Caller, asked: AssistantCreate) -> 
     try:
         await save(platform, record)
     except AssistantExists:
-        if asked.if_exists != "do_nothing":
+        if asked.if_exists == "raise":
             raise
         return await there_already(platform, admitted, record)
     return record

@@ -109,10 +109,10 @@ async def submit(
     assistant: AssistantRecord | None = None,
 ) -> Created:
     """`stamp` is what only the server may say of a run's request."""
-    assistant = assistant or await assistants.resolve(platform, caller, asked.assistant_id)
     check_messages(platform.settings, asked.input, asked.command and asked.command.update)
-    if once:  # an answer that was taken would read as one that comes too late
+    if once:  # what was answered, or deleted, since it was first sent would read as one that comes too late
         await lua.check_once(platform.client, platform.keys, thread_id, once)
+    assistant = assistant or await assistants.resolve(platform, caller, asked.assistant_id)
     await check_tokens(platform.client, platform.keys, caller, platform.settings.daily_tokens_of_caller)
     if asked.webhook:
         platform.targets.check(asked.webhook)

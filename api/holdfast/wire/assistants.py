@@ -1,11 +1,12 @@
 """Assistants: what a client sends."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from holdfast.wire.common import (
     Body,
+    Exact,
     Few,
     JsonObject,
     Limit,
@@ -38,7 +39,7 @@ class AssistantConfig(RunConfig):
     configurable: Metadata | None = None
 
 
-class AssistantPatch(Body):
+class AssistantPatch(Exact):
     """What is to change; the rest stays, and `metadata` is merged."""
 
     graph_id: Name | None = None
@@ -49,15 +50,17 @@ class AssistantPatch(Body):
     description: Text | None = None
 
     def given(self) -> JsonObject:
-        """What was sent, as it is kept; null stands for nothing, and so does an empty name."""
+        """What was sent, as it is kept; an empty name is none."""
         found = self.model_dump(include=CONTENT, exclude_none=True)
         return {key: value for key, value in found.items() if key != "name" or value}
 
 
 class AssistantCreate(AssistantPatch):
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"description"})
+
     graph_id: Name
     assistant_id: Uuid | None = None
-    if_exists: Literal["raise", "do_nothing"] | None = None
+    if_exists: Literal["raise", "do_nothing"] = "raise"
 
 
 class VersionSearch(Body):
@@ -66,7 +69,7 @@ class VersionSearch(Body):
     offset: Offset = 0
 
 
-class VersionChoice(Body):
+class VersionChoice(Exact):
     """A version to be taken into use."""
 
     version: Annotated[int, Field(ge=0, le=2**53)] | None = None

@@ -1,10 +1,10 @@
 """Shapes that several resources share."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.functional_validators import AfterValidator
 
 T = TypeVar("T")
@@ -72,6 +72,20 @@ class Body(BaseModel):
     """A request body. As on the official server, unknown fields are ignored, no type passes for another."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
+
+
+class Exact(Body):
+    """A body in which null is no value, but for the fields of `NULLABLE`."""
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_null(cls, data: Any) -> Any:
+        for name in cls.model_fields.keys() - cls.NULLABLE:
+            if isinstance(data, dict) and name in data and data[name] is None:
+                raise ValueError(f"{name} must not be null: leave it out")
+        return data
 
 
 class Problem(BaseModel):

@@ -1,12 +1,11 @@
 """Crons: what a client sends."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import model_validator
 from pydantic.functional_validators import BeforeValidator
 
-from holdfast.wire.common import Body, JsonObject, Limit, Offset, SortOrder, Uuid, Words
+from holdfast.wire.common import Body, Exact, JsonObject, Limit, Offset, SortOrder, Uuid, Words
 from holdfast.wire.runs import Durability, MultitaskStrategy, Nodes, RunConfig, RunCreateStateless, StreamMode
 
 CronSort = Literal[
@@ -64,8 +63,10 @@ class CronCreate(RunCreateStateless):
     multitask_strategy: MultitaskStrategy = "enqueue"
 
 
-class CronPatch(Body):
+class CronPatch(Exact):
     """What is to change; null is a value for `end_time` only."""
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"end_time"})
 
     schedule: str | None = None
     timezone: str | None = None
@@ -84,14 +85,6 @@ class CronPatch(Body):
     stream_resumable: bool | None = None
     durability: Durability | None = None
     multitask_strategy: MultitaskStrategy | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def refuse_null(cls, data: Any) -> Any:
-        for name in cls.model_fields.keys() - {"end_time"}:
-            if isinstance(data, dict) and name in data and data[name] is None:
-                raise ValueError(f"{name} must not be null: leave it out")
-        return data
 
 
 class CronFilter(Body):
