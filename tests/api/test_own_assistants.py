@@ -136,6 +136,23 @@ async def test_a_change_is_a_new_version(server: Live) -> None:
         await sdk.assistants.update(assistant_id, metadata={str(n): n for n in range(255)})
 
 
+async def test_config_and_context_stay_mirrors_when_one_of_them_is_changed(server: Live) -> None:
+    sdk = server.sdk("ann")
+    assistant_id = (await make(sdk, config={"tags": ["a"], "configurable": VOICE}))["assistant_id"]
+    big = {"model": "big"}
+    changes: list[tuple[Json, Json, Json]] = [
+        ({"context": big}, {"tags": ["a"], "configurable": big}, big),
+        ({"context": {}}, {"tags": ["a"]}, {}),
+        ({"context": big, "config": {"tags": ["b"]}}, {"tags": ["b"], "configurable": big}, big),
+        ({"config": {"tags": ["c"]}}, {"tags": ["c"]}, big),  # as on the official server
+        ({"config": {"configurable": {}}}, {"configurable": {}}, {}),
+    ]
+    async with server.http("ann") as http:
+        for sent, config, context in changes:
+            changed = (await http.patch(f"/assistants/{assistant_id}", json=sent)).json()
+            assert (changed["config"], changed["context"]) == (config, context), sent
+
+
 async def test_versions_are_listed_and_taken_back_into_use(server: Live) -> None:
     sdk = server.sdk("ann")
     made = await make(sdk, context=VOICE, metadata={"n": 1})

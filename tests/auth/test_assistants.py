@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+import orjson
 from langgraph_sdk import Auth
 
 from tests.api.wire import Json, new_thread
@@ -21,6 +22,13 @@ async def found(http: Any, **query: Any) -> list[str]:
     """The assistants that somebody sees, but those of graphs."""
     listed = (await http.post("/assistants/search", json={"limit": 1000, **query})).json()
     return [one["assistant_id"] for one in listed if one["metadata"].get("created_by") != "system"]
+
+
+async def put_into_version(server: Live, assistant_id: str, number: int, metadata: Json) -> None:
+    """As if a version had been made under other rules."""
+    key, client = server.platform.keys.assistant_versions(assistant_id), server.platform.client
+    content = orjson.dumps({"graph_id": "echo", "metadata": metadata})
+    await client.call("HSET", key, number, b"1 " + content)
 
 
 async def test_staff_uses_the_assistants_of_the_tenant_and_they_stay_their_owners(server: Live) -> None:
@@ -98,6 +106,9 @@ async def test_a_rule_stamps_filters_and_refuses(redis_url: str) -> None:
             assert (await bob.post("/runs/wait", json=run)).status_code == 200
             given_away = await bob.patch(path, json={"metadata": {"team": "red", "a": 1}})
             assert given_away.json()["metadata"] == {"team": "blue", "a": 1}
+            await put_into_version(server, one["assistant_id"], 1, {"team": "red"})
+            back = await ann.post(f"{path}/latest", json={"version": 1})
+            assert back.json()["metadata"] == {"team": "blue"}, "nor by what an older version says"
             assert (
                 await ann.post("/assistants", json={"graph_id": "echo", "name": "forbidden"})
             ).status_code == 403

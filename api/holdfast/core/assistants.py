@@ -121,7 +121,7 @@ async def spec(platform: Platform, caller: Caller, assistant_id: str) -> GraphSp
 async def create(platform: Platform, caller: Caller, asked: AssistantCreate) -> AssistantRecord:
     """Raises `BadRequest`, `AssistantNotFound` for an unknown graph, `AssistantExists` and `TooMany`."""
     assistant_id = asked.assistant_id or str(uuid7())
-    given = mirrored(asked.given())
+    given = mirrored(asked.given(), {})
     check_graph(platform, asked.graph_id)
     value = {**about(assistant_id, given), "if_exists": asked.if_exists}
     admitted = await platform.rules.admit(caller, "assistants", "create", value)
@@ -152,16 +152,18 @@ async def there_already(platform: Platform, caller: Caller, record: AssistantRec
         raise AssistantExists(f"Assistant {record.assistant_id} already exists") from None
 
 
-def mirrored(given: dict[str, Any]) -> dict[str, Any]:
-    """What was sent, with `config.configurable` and `context` as mirrors of each other."""
+def mirrored(given: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """What was sent, with `config.configurable` and `context` as mirrors of each other.
+
+    `before` is the config that stays where none is sent.
+    """
     configurable, context = given.get("config", {}).get("configurable"), given.get("context")
     if configurable and context:
         raise BadRequest(BOTH)
-    if configurable:
-        return given | {"context": configurable}
-    if context:
-        return given | {"config": {**given.get("config", {}), "configurable": context}}
-    return given
+    if configurable or context is None:
+        return given if configurable is None else given | {"context": configurable}
+    rest = {name: value for name, value in given.get("config", before).items() if name != "configurable"}
+    return given | {"config": rest | ({"configurable": context} if context else {})}
 
 
 def check_graph(platform: Platform, graph_id: str) -> None:
@@ -179,15 +181,14 @@ async def update(
     platform: Platform, caller: Caller, assistant_id: str, asked: AssistantPatch
 ) -> AssistantRecord:
     """Makes a new version with what is given, and the rest of that in use; metadata is merged."""
-    given = mirrored(asked.given())
+    given = asked.given()
     if "graph_id" in given:
         check_graph(platform, given["graph_id"])
-    value = about(assistant_id, given)
+    value = about(assistant_id, mirrored(given, {}))
 
     async def attempt(record: AssistantRecord) -> tuple[Content, int]:
-        metadata = {**record.metadata, **(value["metadata"] or {})}
-        check_metadata(metadata)
-        return replace(record.content, **(given | {"metadata": metadata})), 0
+        content = replace(record.content, **mirrored(given, record.content.config))
+        return with_metadata(content, {**record.metadata, **(value["metadata"] or {})}), 0
 
     return await change(platform, caller, assistant_id, value, attempt)
 
@@ -195,16 +196,26 @@ async def update(
 async def set_latest(
     platform: Platform, caller: Caller, assistant_id: str, number: int | None
 ) -> AssistantRecord:
-    """Takes a version into use, all of it. Raises `AssistantNotFound` for one that is not kept."""
+    """Takes a version into use, all of it; what the project's rules stamp on changes goes over its metadata.
+
+    Raises `AssistantNotFound` for one that is not kept.
+    """
 
     async def attempt(record: AssistantRecord) -> tuple[Content, int]:
         found = await stored.find_version(platform.client, platform.keys, assistant_id, number or 0)
         if found is None:
             raise AssistantNotFound(f"Version {number} not found for assistant {assistant_id}")
-        return found.content, found.number
+        stamped = {**found.content.metadata, **(value["metadata"] or {})}
+        return with_metadata(found.content, stamped), found.number
 
     value: dict[str, Any] = {"assistant_id": assistant_id, "version": number, "metadata": {}}
     return await change(platform, caller, assistant_id, value, attempt)
+
+
+def with_metadata(content: Content, metadata: dict[str, Any]) -> Content:
+    """Raises `Invalid` for too much of it."""
+    check_metadata(metadata)
+    return replace(content, metadata=metadata)
 
 
 async def change(
