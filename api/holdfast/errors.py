@@ -17,6 +17,7 @@ HoldfastError
 │   ├── ThreadExists
 │   ├── AssistantExists
 │   ├── ThreadBusy
+│   ├── NothingToCopy
 │   ├── Held
 │   ├── NotHeld
 │   └── NothingPending
@@ -172,6 +173,12 @@ class ThreadBusy(Conflict):
     """A run is active on this thread: wait for it, cancel it, or choose another multitask_strategy."""
 
     code = "thread_busy"
+
+
+class NothingToCopy(Conflict):
+    """Thread not found: there is nothing to copy."""
+
+    code = "thread_not_found"
 
 
 class Held(Conflict):

@@ -114,6 +114,7 @@ async def test_nothing_in_redis_knows_an_erased_person(served: Live, people: Pat
         key = {"Idempotency-Key": "chief's"}
         run = await staff.post(f"/threads/{thread_id}/runs/wait", json=helped, headers=key)
         assert run.status_code == 200
+        assert (await staff.post(f"/threads/{thread_id}/copy")).status_code == 200  # the visitor's, too
     before = await other.traces()
     response = await erase(served, visitor.name)
     assert response.status_code == 200
@@ -122,7 +123,7 @@ async def test_nothing_in_redis_knows_an_erased_person(served: Live, people: Pat
     assert removed["api_keys"] == 1
     assert removed["crons"] == 4
     assert removed["assistants"] == 1
-    assert removed["threads"] == 4
+    assert removed["threads"] == 5
     assert removed["runs"] == 7
     assert removed["idempotency_keys"] == 4
     assert removed["checkpoints"] >= 9
@@ -157,6 +158,7 @@ async def test_others_keep_their_decisions_without_the_name(served: Live, people
     thread_id = await live_a_life(ann, people)
     sdk, owner = served.sdk(staff.name, *staff.roles), served.sdk(ann.name)
     interrupt_id = await staff.approve(thread_id)
+    await owner.threads.copy(thread_id)  # which names who decided there, too
     await sdk.threads.update(thread_id, metadata={"owner": staff.name, "by the way": "kept"})
     before: Json = await owner.threads.get_state(thread_id)
     places = " ".join(await staff.traces())

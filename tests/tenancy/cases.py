@@ -89,6 +89,10 @@ CRON_FILTERS: list[Json] = [
 # Without config and context: in those of its own assistants everybody finds again what it has named there.
 ALL_ASSISTANTS: Json = {"limit": 1000, "select": ["assistant_id", "name", "metadata"]}
 ASSISTANT_FILTERS: list[Json] = [{"metadata": {"note": "$assistant_word"}}, {"name": "$assistant_word"}]
+HISTORY: Json = {
+    "metadata": {"graph_id": "echo"},
+    "supersteps": [{"updates": [{"values": said("hi"), "as_node": "__input__"}]}],
+}
 CHANNELS: Json = {"channels": ["values", "lifecycle", "messages", "input", "custom"]}
 
 # To make something under an id that is taken cannot be answered as if the id were free: whoever has it.
@@ -134,10 +138,20 @@ CASES: dict[str, list[Case]] = {
     "POST /threads": [
         Case({"thread_id": "$thread"}, apart=TAKEN),
         Case({"thread_id": "$thread", "if_exists": "do_nothing"}, apart=TAKEN),
+        Case({**HISTORY, "thread_id": "$thread", "if_exists": "do_nothing"}, apart=TAKEN),
     ],
-    "POST /threads/search": [*map(Case, FILTERS), Case({"limit": 5}, tells="thread", changes=True)],
+    "POST /threads/search": [
+        *map(Case, FILTERS),
+        Case({"ids": ["$thread"], "extract": {"word": "values.messages[0].content"}}),
+        Case({"limit": 5}, tells="thread", changes=True),
+    ],
     "POST /threads/count": [*map(Case, FILTERS)],
-    "GET /threads/{thread_id}": [Case()],
+    "POST /threads/prune": [
+        Case({"thread_ids": ["$thread"]}, changes=True),
+        Case({"thread_ids": ["$thread"], "strategy": "keep_latest"}, changes=True),
+    ],
+    "POST /threads/{thread_id}/copy": [Case()],
+    "GET /threads/{thread_id}": [Case(), Case(query={"include": "ttl"})],
     "PATCH /threads/{thread_id}": [
         Case({"metadata": {"mine": True}, "ttl": {"ttl": 5}}, changes=True),
         Case({"metadata": {}}, headers={"Prefer": "return=minimal"}, changes=True),

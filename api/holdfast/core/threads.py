@@ -1,13 +1,11 @@
-"""Threads: made, read, changed, searched and deleted; their state read and written."""
+"""Threads: made, read, changed and deleted; their state read and written."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
-import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
 from langgraph.types import StateSnapshot
@@ -15,28 +13,22 @@ from uuid_utils.compat import uuid7
 
 from holdfast.auth.rules import Action
 from holdfast.core import answers
-from holdfast.core.filters import fits
 from holdfast.core.platform import Platform
 from holdfast.core.states import EMPTY_STATE, describe_interrupt, describe_state
 from holdfast.errors import BadRequest, Fenced, HoldfastError, ThreadBusy, ThreadExists, ThreadNotFound
 from holdfast.events import dump
 from holdfast.limits import check_messages, check_metadata
 from holdfast.redis import lua
-from holdfast.redis.records import Caller, ThreadRecord, contains, metadata_fields, read_thread, timestamp_us
+from holdfast.redis.records import Caller, ThreadRecord, metadata_fields, read_thread, timestamp_us
 from holdfast.wire.common import CheckpointAddress
 from holdfast.wire.threads import (
     HistoryRead,
     StateUpdate,
     ThreadCreate,
-    ThreadFilter,
     ThreadPatch,
-    ThreadSearch,
 )
 
 Graph = Pregel[Any, Any, Any, Any]
-Wanted = TypeVar("Wanted", bound=ThreadFilter)
-PAGE = 200  # records read at once while searching
-AT_ONCE = 8  # states loaded at once for a page of threads
 
 
 def missing(thread_id: str) -> ThreadNotFound:
@@ -98,7 +90,7 @@ async def create(platform: Platform, caller: Caller, asked: ThreadCreate) -> Thr
 
 
 async def patch(platform: Platform, caller: Caller, thread_id: str, asked: ThreadPatch) -> None:
-    """Raises `Invalid` when the thread's metadata would become too large."""
+    """A new `ttl` begins now. Raises `Invalid` when the thread's metadata would become too large."""
     value: dict[str, Any] = {"thread_id": thread_id, "metadata": asked.metadata or {}}
     caller = await admit(platform, caller, thread_id, "update", value)
     metadata = value["metadata"] or {}
@@ -109,6 +101,10 @@ async def patch(platform: Platform, caller: Caller, thread_id: str, asked: Threa
     if asked.ttl:
         fields += ("ttl", str(asked.ttl.ttl))
     await lua.update_thread(platform.client, platform.keys, thread_id, caller, fields)
+    if asked.ttl:
+        thread = await read_record(platform, caller, thread_id)
+        settings, ttl_s = platform.settings, kept_s(platform, thread)
+        await lua.lapse(platform.client, platform.keys, thread_id, ttl_s=ttl_s, keep_s=settings.events_keep_s)
 
 
 async def delete(platform: Platform, caller: Caller, thread_id: str) -> None:
@@ -144,9 +140,27 @@ def describe(thread: ThreadRecord, values: Any = None) -> dict[str, Any]:
     return shown
 
 
-async def read(platform: Platform, caller: Caller, thread_id: str) -> dict[str, Any]:
+async def read(
+    platform: Platform, caller: Caller, thread_id: str, include: Collection[str] = ()
+) -> dict[str, Any]:
+    """The thread, with what else is asked for: `ttl`, where it has one."""
     thread = await find(platform, caller, thread_id)
+    shown = await show(platform, thread)
+    return {**shown, **await describe_ttl(platform, thread)} if "ttl" in include else shown
+
+
+async def show(platform: Platform, thread: ThreadRecord) -> dict[str, Any]:
     return describe(thread, await values(platform, thread))
+
+
+async def describe_ttl(platform: Platform, thread: ThreadRecord) -> dict[str, Any]:
+    """How long the thread is kept, and until when where nothing holds it."""
+    minutes = thread.ttl_minutes or platform.project.ttl_s / 60
+    if not minutes:
+        return {}
+    until_ms = await platform.client.call("PEXPIRETIME", platform.keys.thread(thread.thread_id))
+    expires_at = datetime.fromtimestamp(until_ms / 1000, UTC).isoformat() if until_ms > 0 else None
+    return {"ttl": {"strategy": "delete", "ttl_minutes": minutes, "expires_at": expires_at}}
 
 
 async def values(platform: Platform, thread: ThreadRecord) -> Any:
@@ -154,82 +168,6 @@ async def values(platform: Platform, thread: ThreadRecord) -> Any:
     if not thread.started or thread.graph_id not in platform.project.graphs:
         return None
     return (await snapshot(platform, thread)).values or None
-
-
-# searching
-
-
-async def search(
-    platform: Platform, caller: Caller, wanted: ThreadSearch
-) -> tuple[list[dict[str, Any]], int]:
-    """A page of threads, and how many there are in all."""
-    caller, wanted = await admit_search(platform, caller, wanted)
-    found = [thread async for thread in matching(platform, caller, wanted)]
-    found.sort(key=lambda thread: getattr(thread, wanted.sort_by), reverse=wanted.sort_order == "desc")
-    page = found[wanted.offset : wanted.offset + wanted.limit]
-    if wanted.select and "values" not in wanted.select:
-        shown = [describe(thread) for thread in page]
-    else:
-        shown = await describe_all(platform, page)
-    if wanted.select:
-        shown = [{key: one[key] for key in wanted.select if key in one} for one in shown]
-    return shown, len(found)
-
-
-async def describe_all(platform: Platform, page: Iterable[ThreadRecord]) -> list[dict[str, Any]]:
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def one(thread: ThreadRecord) -> dict[str, Any]:
-        async with gate:
-            return describe(thread, await values(platform, thread))
-
-    return list(await asyncio.gather(*map(one, page)))
-
-
-async def admit_search(platform: Platform, caller: Caller, wanted: Wanted) -> tuple[Caller, Wanted]:
-    """The project's rules may narrow a search by more `metadata` too."""
-    value = wanted.model_dump(exclude_none=True, exclude={"select", "sort_by", "sort_order"})
-    value.setdefault("metadata", {})
-    caller = await platform.rules.admit(caller, "threads", "search", value)
-    return caller, wanted.model_copy(update={"metadata": value["metadata"]})
-
-
-async def count(platform: Platform, caller: Caller, wanted: ThreadFilter) -> int:
-    caller, wanted = await admit_search(platform, caller, wanted)
-    return len([thread async for thread in matching(platform, caller, wanted)])
-
-
-async def matching(platform: Platform, caller: Caller, wanted: ThreadFilter) -> AsyncIterator[ThreadRecord]:
-    async for thread in visible(platform, caller, wanted.ids):
-        if not fits(thread, wanted):
-            continue
-        if wanted.values and not contains(orjson.loads(dump(await values(platform, thread))), wanted.values):
-            continue
-        yield thread
-
-
-async def visible(platform: Platform, caller: Caller, ids: list[str] | None) -> AsyncIterator[ThreadRecord]:
-    for lane in range(platform.keys.lanes):
-        index = platform.keys.threads(lane, caller.tenant, caller.owner_filter)
-        if ids is None:
-            names = [name.decode() for name in await platform.client.call("ZRANGE", index, 0, -1)]
-        else:
-            names = [thread_id for thread_id in dict.fromkeys(ids) if platform.keys.lane(thread_id) == lane]
-        for start in range(0, len(names), PAGE):
-            for thread in await load(platform, caller, index, names[start : start + PAGE]):
-                if caller.may_use(thread):
-                    yield thread
-
-
-async def load(platform: Platform, caller: Caller, index: str, ids: list[str]) -> list[ThreadRecord]:
-    """Reads records; what has expired meanwhile is taken off the index."""
-    stored = await asyncio.gather(
-        *(lua.read_thread(platform.client, platform.keys, thread_id, caller) for thread_id in ids)
-    )
-    gone = [thread_id for thread_id, fields in zip(ids, stored, strict=True) if not fields]
-    if gone:
-        await platform.client.call("ZREM", index, *gone)
-    return [read_thread(thread_id, fields) for thread_id, fields in zip(ids, stored, strict=True) if fields]
 
 
 # state
@@ -305,7 +243,8 @@ async def update_state(
     at = asked.checkpoint or CheckpointAddress()
     config = address(thread_id, asked.checkpoint_id or at.checkpoint_id, at.checkpoint_ns)
     async with opened(platform, thread) as graph:
-        written = await write_state(graph, config, asked)
+        with explained():
+            written = await graph.aupdate_state(config, asked.values, as_node=asked.as_node)
     configurable = {
         key: written["configurable"].get(key) for key in ("thread_id", "checkpoint_ns", "checkpoint_id")
     }
@@ -317,14 +256,16 @@ async def update_state(
     }
 
 
-async def write_state(graph: Graph, config: RunnableConfig, asked: StateUpdate) -> RunnableConfig:
+@contextmanager
+def explained() -> Iterator[None]:
+    """Whatever goes wrong where a state is written, as a refusal: it is the graph's own reducers at work."""
     try:
-        return await graph.aupdate_state(config, asked.values, as_node=asked.as_node)
+        yield
     except Fenced:
         raise ThreadBusy from None
     except HoldfastError:
         raise
-    except Exception as error:  # whatever the graph's own reducers make of the values
+    except Exception as error:  # whatever they raise
         raise BadRequest(str(error) or f"The graph refuses it: {type(error).__name__}.") from error
 
 

@@ -10,12 +10,12 @@ from holdfast.execute.inputs import (
     asks_the_same,
     is_fork,
     newest,
-    read_goto,
     read_request_id,
     run_config,
 )
 from holdfast.execute.opening import Graph
 from holdfast.redis.claims import Claim
+from holdfast.wire.commands import read_command
 
 SEVERAL = "several interrupts are waiting: say which one this answers, as {interrupt id: answer}"
 
@@ -71,7 +71,7 @@ class Feed:
         if "resume" in command:
             raise RuntimeError(SEVERAL)
         if command:
-            return Command(update=command.get("update"), goto=read_goto(command.get("goto")))
+            return read_command(command)
         return self._asked.get("input")
 
     def _answer(self, snapshot: StateSnapshot) -> Any:
@@ -83,7 +83,7 @@ class Feed:
         resume = {id: value for id, value in (self._resume or {}).items() if id in waiting}
         if not resume:
             return NOTHING
-        return Command(resume=resume, update=command.get("update"), goto=read_goto(command.get("goto")))
+        return read_command(command, resume=resume)
 
     def _decide(self, snapshot: StateSnapshot, decisions: Answers) -> Any:
         """One decision at a time, so that the graph is told exactly who made it."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 from langchain_core.runnables import RunnableConfig
-from langgraph.types import Send, StateSnapshot
+from langgraph.types import StateSnapshot
 from pydantic import BaseModel
 
 from holdfast.events import dump, encode_interrupt
@@ -121,15 +121,6 @@ def newest(config: RunnableConfig) -> RunnableConfig:
         return config
     configurable = {key: value for key, value in config["configurable"].items() if key != "checkpoint_id"}
     return {**config, "configurable": configurable}
-
-
-def read_goto(goto: Any) -> Any:
-    """`command.goto` as LangGraph takes it; a Send comes as {node, input}."""
-    if goto is None:
-        return ()
-    if isinstance(goto, list):
-        return [read_goto(one) for one in goto]
-    return Send(goto["node"], goto.get("input")) if isinstance(goto, dict) else goto
 
 
 def read_hold(written: Any) -> Hold | None:

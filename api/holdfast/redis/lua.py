@@ -28,6 +28,7 @@ CREATE_THREAD = Script.load("thread", "create_thread")
 READ_THREAD = Script.load("thread", "read_thread")
 READ_RUN = Script.load("thread", "read_run")
 UPDATE_THREAD = Script.load("thread", "update_thread")
+LAPSE = Script.load("thread", "lapse")
 NOTE_STATE = Script.load("thread", "note_state")
 DELETE_THREAD = Script.load("thread", *REQUESTS, "schedule", "delete_thread")
 SUBMIT = Script.load("thread", *REQUESTS, "schedule", "submit")
@@ -183,6 +184,13 @@ async def update_thread(
     )
     if reply == b"missing":
         raise ThreadNotFound(f"Thread with ID {thread_id} not found")
+
+
+async def lapse(client: Client, keys: Keys, thread_id: str, *, ttl_s: int, keep_s: int) -> None:
+    """Begins anew the time that a thread is kept, unless a run of it is active; 0 is for ever."""
+    thread = [keys.thread(thread_id), keys.events(thread_id), keys.runs(thread_id), keys.run_order(thread_id)]
+    checkpoints = [keys.checkpoints(thread_id), keys.checkpoint_index(thread_id)]
+    await client.run(LAPSE, [*thread, *checkpoints, keys.approvals(thread_id)], [ttl_s, keep_s])
 
 
 async def note_state(

@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import Header, Query, Response
 
-from holdfast.core import holds, ratings, storage, threads
+from holdfast.core import histories, holds, ratings, storage, thread_search, threads
 from holdfast.routes.base import CallerDep, PlatformDep, ThreadId, answer, page, router
 from holdfast.wire.common import JsonObject
-from holdfast.wire.shown import HoldShown, Rating, Storage, Thread, ThreadState, Written
+from holdfast.wire.shown import HoldShown, Pruned, Rating, Storage, Thread, ThreadState, Written
 from holdfast.wire.threads import (
     HistoryRead,
     HoldPut,
@@ -19,6 +19,7 @@ from holdfast.wire.threads import (
     ThreadFilter,
     ThreadPatch,
     ThreadSearch,
+    ThreadsPrune,
 )
 
 routes = router("threads")
@@ -28,24 +29,35 @@ CHANGED: dict[int | str, dict[str, Any]] = {204: {"description": "Changed, under
 
 @routes.post("/threads", response_model=Thread)
 async def create_thread(platform: PlatformDep, caller: CallerDep, asked: ThreadCreate) -> Response:
-    thread = await threads.create(platform, caller, asked)
-    return answer(threads.describe(thread, await threads.values(platform, thread)))
+    thread = await histories.create(platform, caller, asked)
+    return answer(await threads.show(platform, thread))
 
 
 @routes.post("/threads/search", response_model=list[JsonObject])
 async def search_threads(platform: PlatformDep, caller: CallerDep, asked: ThreadSearch) -> Response:
-    found, total = await threads.search(platform, caller, asked)
+    found, total = await thread_search.search(platform, caller, asked)
     return page(found, total, asked.offset)
 
 
 @routes.post("/threads/count", response_model=int)
 async def count_threads(platform: PlatformDep, caller: CallerDep, asked: ThreadFilter) -> Response:
-    return answer(await threads.count(platform, caller, asked))
+    return answer(await thread_search.count(platform, caller, asked))
+
+
+@routes.post("/threads/prune", response_model=Pruned)
+async def prune_threads(platform: PlatformDep, caller: CallerDep, asked: ThreadsPrune) -> Response:
+    """Deletes threads, or all but the last checkpoint of each, and says of how many."""
+    return answer({"pruned_count": await histories.prune(platform, caller, asked)})
 
 
 @routes.get("/threads/{thread_id}", response_model=Thread)
-async def get_thread(platform: PlatformDep, caller: CallerDep, thread_id: ThreadId) -> Response:
-    return answer(await threads.read(platform, caller, thread_id))
+async def get_thread(
+    platform: PlatformDep,
+    caller: CallerDep,
+    thread_id: ThreadId,
+    include: Annotated[str, Query(description="`ttl`, for how long the thread is kept")] = "",
+) -> Response:
+    return answer(await threads.read(platform, caller, thread_id, include.replace(" ", "").split(",")))
 
 
 @routes.patch("/threads/{thread_id}", response_model=Thread, responses=CHANGED)
@@ -66,6 +78,12 @@ async def patch_thread(
 async def delete_thread(platform: PlatformDep, caller: CallerDep, thread_id: ThreadId) -> Response:
     await threads.delete(platform, caller, thread_id)
     return Response(status_code=204)
+
+
+@routes.post("/threads/{thread_id}/copy", response_model=Thread)
+async def copy_thread(platform: PlatformDep, caller: CallerDep, thread_id: ThreadId) -> Response:
+    """A thread with the same history, and none of its runs."""
+    return answer(await threads.show(platform, await histories.copy(platform, caller, thread_id)))
 
 
 @routes.put("/threads/{thread_id}/hold", response_model=HoldShown)

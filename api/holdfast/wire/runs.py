@@ -46,12 +46,17 @@ class Goto(Body):
     input: Any = None
 
 
-class CommandBody(Body):
+class Jump(Body):
+    """What a node can say: an update, also in pairs of name and value, and where to go on."""
+
+    update: JsonObject | list[Any] | None = None
+    goto: Name | Goto | Many[Name | Goto] | None = None
+
+
+class CommandBody(Jump):
     """LangGraph's Command. `resume` answers what waits; null is an answer too, so presence counts."""
 
     resume: Any = None
-    update: JsonObject | list[Any] | None = None
-    goto: Name | Goto | Many[Name | Goto] | None = None
 
     @property
     def resumes(self) -> bool:

@@ -1,7 +1,7 @@
 """What the server answers, for the reference: the routes write their JSON themselves."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -35,7 +35,17 @@ class Rating(BaseModel):
     at: datetime
 
 
+class TtlShown(BaseModel):
+    """How long a thread is kept; `expires_at` is null while something holds it, such as a run."""
+
+    strategy: Literal["delete"]
+    ttl_minutes: float
+    expires_at: datetime | None
+
+
 class Thread(BaseModel):
+    """`ttl` is there where it is asked for, `extracted` where paths were given."""
+
     thread_id: UUID
     created_at: datetime
     updated_at: datetime
@@ -47,6 +57,12 @@ class Thread(BaseModel):
     error: JsonObject | None = None
     interrupts: dict[str, list[Interrupt]] = Field(default_factory=dict)
     hold: HoldShown | None = None
+    ttl: TtlShown | None = None
+    extracted: JsonObject | None = None
+
+
+class Pruned(BaseModel):
+    pruned_count: int
 
 
 class Checkpoint(BaseModel):

@@ -18,6 +18,7 @@ from holdfast.wire.common import (
     SortOrder,
     Uuid,
 )
+from holdfast.wire.runs import Jump
 
 ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
 ThreadSort = Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"]
@@ -35,6 +36,11 @@ ThreadField = Literal[
     "interrupts",
     "hold",
 ]
+# Where a value lies in a thread, as in `values.messages[-1].content`.
+ExtractPath = Annotated[
+    str, Field(max_length=1024, pattern=r"^(config|interrupts|metadata|values)(\.[^.\[\]]+|\[-?\d{1,9}\])*$")
+]
+Alias = Annotated[str, Field(max_length=256, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 ThreadStreamMode = Literal["run_modes", "lifecycle", "state_update"]
 HoldState = Literal["asked", "taken", "any"]
 Role = Annotated[str, Field(min_length=1, max_length=255)]
@@ -50,11 +56,33 @@ class ThreadTTL(Body):
     strategy: Literal["delete"] = "delete"
 
 
+class SuperstepUpdate(Body):
+    """What a node has written, as values or as a command."""
+
+    values: Any = None
+    command: Jump | None = None
+    as_node: Name
+
+
+class Superstep(Body):
+    updates: Annotated[Few[SuperstepUpdate], Field(min_length=1)]
+
+
 class ThreadCreate(Body):
+    """With `supersteps`, which need a `graph_id` in the metadata, the thread begins with a history."""
+
     thread_id: Uuid | None = None
     metadata: Metadata | None = None
     if_exists: Literal["raise", "do_nothing"] = "raise"
     ttl: ThreadTTL | None = None
+    supersteps: Many[Superstep] | None = None
+
+
+class ThreadsPrune(Body):
+    """What goes: the threads whole, or all of their checkpoints but the last ones."""
+
+    thread_ids: Many[Uuid]
+    strategy: Literal["delete", "keep_latest"] = "delete"
 
 
 class ThreadPatch(Body):
@@ -76,6 +104,7 @@ class ThreadSearch(ThreadFilter):
     sort_by: ThreadSort = "created_at"
     sort_order: SortOrder = "desc"
     select: Few[ThreadField] | None = None
+    extract: Annotated[dict[Alias, ExtractPath], Field(max_length=10)] | None = None
 
     @field_validator("sort_by", mode="before")
     @classmethod
