@@ -30,7 +30,7 @@ from holdfast.redaction import Chunks, Redactor
 SEPARATOR = b"\x1f"
 KEPT = b"\x1d"
 
-# What a client may ask for, and what LangGraph calls it.
+# What a client may ask for, and what LangGraph calls it. `events` are those of LangChain's callbacks.
 LANGGRAPH_MODES = {
     "values": "values",
     "updates": "updates",
@@ -42,6 +42,8 @@ LANGGRAPH_MODES = {
     "debug": "debug",
     "tools": "tools",
 }
+
+EVENTS = "events"
 
 # What a run has to log besides, for readers of protocol v3.
 PROTOCOL_MODES = ("values", "updates", "messages-tuple", "custom", "tools")
@@ -201,7 +203,12 @@ class Encoder:
     def langgraph_modes(self) -> list[str]:
         """`values` is the answer of `wait` and `join`, `updates` say which nodes have finished, and by
         `custom` a graph may ask for a person."""
-        return sorted({"values", "updates", "custom", *(LANGGRAPH_MODES[mode] for mode in self.modes)})
+        asked = (LANGGRAPH_MODES[mode] for mode in self.modes - {EVENTS})
+        return sorted({"values", "updates", "custom", *asked})
+
+    @property
+    def wants_events(self) -> bool:
+        return EVENTS in self.modes
 
     def event(self, mode: str, data: Any, namespace: str = "", reference: bytes = b"") -> Event:
         text = dump(data)
@@ -221,6 +228,8 @@ class Encoder:
         if mode == "values" and not namespace and self._chunks:
             for of, told in self._chunks.rest():
                 yield from self._tell(told, of)
+        if mode == EVENTS and self._redactor and chunk["event"].endswith("_stream"):
+            return  # pieces of a text, in which nothing can be found
         if mode in ("checkpoints", "debug"):
             yield self.event(mode, DESCRIBE[mode](chunk), namespace)
         else:

@@ -1,6 +1,7 @@
 """Runs that are stopped: by a client, by the next run, with their thread."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from langgraph_sdk.client import LangGraphClient
@@ -10,11 +11,12 @@ from tests.api.wire import Json, has_logged, has_runs, has_status, new_thread, r
 from tests.servers import Live, live, said
 
 
-async def test_a_cancelled_run_keeps_what_it_did(server: Live) -> None:
+@pytest.mark.parametrize("mode", ["values", "events"])
+async def test_a_cancelled_run_keeps_what_it_did(server: Live, mode: Any) -> None:
     sdk = server.sdk()
     async with server.http() as http:
         thread_id = await new_thread(http)
-    run = await sdk.runs.create(thread_id, "steps", input={"delay": 0.2})
+    run = await sdk.runs.create(thread_id, "steps", input={"delay": 0.2}, stream_mode=mode)
     await has_logged(sdk, thread_id, 1)
     await sdk.runs.cancel(thread_id, run["run_id"], wait=True)
     assert (await sdk.runs.get(thread_id, run["run_id"]))["status"] == "interrupted"

@@ -123,6 +123,44 @@ async def test_checkpoints_and_debug(server: Live) -> None:
     assert not [key for key in configurable if key.startswith("__")]  # nothing of LangGraph's inside
 
 
+@pytest.mark.parametrize("subgraphs", [False, True])
+async def test_the_events_of_callbacks_come_between_those_of_the_graph(
+    server: Live, *, subgraphs: bool
+) -> None:
+    events = await run_modes(server, "modes", ["values", "events"], subgraphs=subgraphs)
+    told = [event.data for event in events if event.name == "events"]
+    first, last = told[0], told[-1]
+    assert (first["event"], first["parent_ids"]) == ("on_chain_start", [])
+    assert (last["event"], last["run_id"]) == ("on_chain_end", first["run_id"])
+    pieces = [one["data"]["chunk"] for one in told if one["event"] == "on_chat_model_stream"]
+    assert "".join(piece["content"] for piece in pieces) == "one two three"
+    nodes = [one["name"] for one in told if one["event"] == "on_chain_start"]
+    assert [name for name in nodes if name in ("speak", "first")] == ["speak", "first"]
+    values = [event.data for event in events if event.name == "values"]
+    assert [len(one.get("log") or ()) for one in values] == [0, 0, 1]
+    assert values[-1] == last["data"]["output"]
+    assert names(events)[0] == names(events)[-1] == "events"
+
+
+async def test_a_run_among_events_pauses_fails_and_is_told_again_as_any(server: Live) -> None:
+    asked: Json = {"stream_mode": ["values", "events"], "stream_resumable": True}
+    async with server.http() as http:
+        thread_id = await new_thread(http)
+        path = f"/threads/{thread_id}/runs/stream"
+        response = await http.post(path, json={"assistant_id": "ask", "input": {"log": ["x"]}, **asked})
+        paused = read_stream(response.text)
+        headers = {"Last-Event-ID": "-1"}
+        again = await http.get(response.headers["location"], headers=headers)
+        assert read_stream(again.text) == paused
+        [waiting] = [event.data for event in paused if event.name == "values"][-1]["__interrupt__"]
+        assert waiting["value"] == {"question": "go on?"}
+        resumed = await streamed(http, path, assistant_id="ask", command={"resume": "yes"}, **asked)
+        done = [event.data for event in resumed if event.name == "values"][-1]
+        assert (done["answer"], done["log"]) == ("yes", ["x", "did yes"])
+        failed = await streamed(http, path, assistant_id="fail", input={}, **asked)
+        assert failed[-1].data == {"error": "ValueError", "message": "boom"}
+
+
 async def test_subgraphs_are_named_in_the_event(server: Live) -> None:
     modes = ["values", "updates", "custom", "tasks", "messages-tuple"]
     events = await run_modes(server, "nested", modes, subgraphs=True)

@@ -211,3 +211,14 @@ async def test_nothing_is_taken_out_and_nothing_called_unless_it_is_asked_for(re
         assert [chunk["content"] for chunk in chunks if chunk["content"]][:3] == ["pa", "y ", "wi"]
         async with server.http() as http:
             assert await replayed(http, path) == events
+
+
+async def test_nothing_is_told_by_the_events_of_callbacks(redacting: Live) -> None:
+    async with redacting.http() as http:
+        thread_id = await new_thread(http)
+        body = {"assistant_id": "tell", "input": {**said(TEXT), "note": NUMBER}, "stream_mode": "events"}
+        answer = await http.post(f"/threads/{thread_id}/runs/stream", json=body)
+    assert not LEAK.search(answer.text)
+    told = [event.data["event"] for event in read_stream(answer.text)[1:]]
+    assert {"on_chat_model_start", "on_chat_model_end"} <= set(told)
+    assert "on_chat_model_stream" not in told  # in its pieces nothing can be found

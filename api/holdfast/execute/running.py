@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import RunControl
 
-from holdfast.events import HOLD, Encoder, Event, now_ms
+from holdfast.events import EVENTS, HOLD, Encoder, Event, now_ms
 from holdfast.execute.inputs import read_context, read_hold
 from holdfast.execute.opening import Graph
 from holdfast.execute.references import INTERRUPT, References
@@ -41,7 +41,9 @@ class Stream:
         """True when the graph may have paused, so that its state has to be looked at."""
         paused = self._has_breakpoints(graph)
         lasting = self._asked.get("on_completion") != "delete"
-        references = References(self._graph_id, graph, kept=lasting and self._durability == "sync")
+        # Among events, values may come when the next checkpoint is stored: then none certainly holds them.
+        kept = lasting and self._durability == "sync" and not self._encoder.wants_events
+        references = References(self._graph_id, graph, kept=kept)
         async with aclosing(self._chunks(graph, feed, config)) as chunks:
             async for namespace, mode, chunk in chunks:
                 reference = b""
@@ -65,23 +67,39 @@ class Stream:
     async def _chunks(
         self, graph: Graph, feed: Any, config: RunnableConfig
     ) -> AsyncGenerator[tuple[str, str, Any]]:
-        asked, subgraphs = self._asked, bool(self._asked.get("stream_subgraphs"))
-        heard: RunnableConfig = {**config, "callbacks": self.heard_by}
-        stream = graph.astream(
-            feed,
-            heard,
-            context=read_context(graph.context_schema, asked.get("context") or {}),
-            stream_mode=self._encoder.langgraph_modes,  # type: ignore[arg-type]
-            subgraphs=subgraphs,
-            durability=self._durability,
-            interrupt_before=asked.get("interrupt_before"),
-            interrupt_after=asked.get("interrupt_after"),
-            control=self.control,
-        )
-        async with aclosing(cast("AsyncGenerator[Any]", stream)) as items:
+        subgraphs = bool(self._asked.get("stream_subgraphs"))
+        async with aclosing(self._items(graph, feed, config, subgraphs=subgraphs)) as items:
             async for item in items:
                 if subgraphs:
                     namespace, mode, chunk = item
                     yield "|".join(namespace), mode, chunk
                 else:
                     yield "", *item
+
+    async def _items(
+        self, graph: Graph, feed: Any, config: RunnableConfig, *, subgraphs: bool
+    ) -> AsyncGenerator[Any]:
+        """What LangGraph streams and, where a client wants them, LangChain's events around it."""
+        asked = self._asked
+        heard: RunnableConfig = {**config, "callbacks": self.heard_by}
+        options: dict[str, Any] = {
+            "context": read_context(graph.context_schema, asked.get("context") or {}),
+            "stream_mode": self._encoder.langgraph_modes,
+            "subgraphs": subgraphs,
+            "durability": self._durability,
+            "interrupt_before": asked.get("interrupt_before"),
+            "interrupt_after": asked.get("interrupt_after"),
+            "control": self.control,
+        }
+        if not self._encoder.wants_events:
+            async with aclosing(cast("AsyncGenerator[Any]", graph.astream(feed, heard, **options))) as items:
+                async for item in items:
+                    yield item
+            return
+        events = graph.astream_events(feed, heard, version="v2", **options)
+        async with aclosing(cast("AsyncGenerator[Any]", events)) as told:
+            async for event in told:
+                if event["event"] == "on_chain_stream" and not event["parent_ids"]:
+                    yield event["data"]["chunk"]
+                else:
+                    yield ((), EVENTS, event) if subgraphs else (EVENTS, event)

@@ -7,7 +7,7 @@ from pydantic import Field, WithJsonSchema, field_validator
 from holdfast.wire.common import Body, CheckpointAddress, Few, JsonObject, Many, Metadata, Name, Uuid, Words
 
 StreamMode = Literal[
-    "values", "updates", "messages", "messages-tuple", "custom", "tasks", "checkpoints", "debug"
+    "values", "updates", "messages", "messages-tuple", "custom", "tasks", "checkpoints", "debug", "events"
 ]
 RunStatus = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
 MultitaskStrategy = Literal["reject", "enqueue", "interrupt", "rollback"]
