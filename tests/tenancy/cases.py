@@ -211,6 +211,14 @@ CASES: dict[str, list[Case]] = {
     "POST /runs": stateless("keyed_alone"),
     "POST /runs/wait": stateless("keyed_alone"),
     "POST /runs/stream": stateless("keyed_alone"),
+    "POST /runs/batch": [
+        Case([{**HI, "config": INSIDE}], inert=True),
+        Case([{**HI, "command": {"resume": {"$interrupt": ANSWER}}}], inert=True),
+    ],
+    "POST /runs/cancel": [
+        Case({"thread_id": "$later", "run_ids": ["$later_run"]}, changes=True),
+        Case({"thread_id": "$later", "run_ids": ["$later_run"]}, query={"action": "rollback"}, changes=True),
+    ],
     # crons
     "POST /threads/{thread_id}/runs/crons": [
         Case({**YEARLY, "input": said("hi")}, changes=True),

@@ -16,7 +16,7 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 # Names under which a request may hold an id: each has to be in a case of each route that takes it.
 IDS = {
     *("thread_id", "run_id", "checkpoint_id", "task_id", "session_id", "interrupt_id", "subject"),
-    *("ids", "thread_ids", "checkpoint", "checkpoint_map", "before", "resume", "configurable"),
+    *("ids", "thread_ids", "run_ids", "checkpoint", "checkpoint_map", "before", "resume", "configurable"),
     *("since", "since_event_id", "last-event-id", "idempotency-key", "assignee", "assistant_id"),
 }
 # Names under which it holds none.

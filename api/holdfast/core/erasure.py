@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from holdfast.checkpoint.nameless import forget_name
 from holdfast.core import assistants, cascade, crons
+from holdfast.core.batches import active_runs
 from holdfast.core.platform import Platform
 from holdfast.errors import Fenced, Forbidden, RunNotFound, Unavailable
 from holdfast.redis import api_keys, audit, lua, outbox, traces
@@ -146,7 +147,6 @@ async def end_all(platform: Platform, thread_ids: Iterable[str]) -> None:
 
 
 async def end_runs_of(platform: Platform, thread_id: str) -> Counts:
-    """The newest first, so that none begins because the one before it was canceled."""
     client, keys = platform.client, platform.keys
     async with platform.hub.follow(thread_id) as reader:
         epoch, seq, tenant = await client.call("HMGET", keys.thread(thread_id), "epoch", "seq", "tenant")
@@ -155,17 +155,6 @@ async def end_runs_of(platform: Platform, thread_id: str) -> Counts:
         if running:
             await ended(platform.hub.events(thread_id, reader, Place(int(epoch), int(seq))), running)
     return Counts()
-
-
-async def active_runs(platform: Platform, thread_id: str) -> list[str]:
-    """The runs that wait or run, the newest first."""
-    client, keys = platform.client, platform.keys
-    ids = [one.decode() for one in await client.call("ZREVRANGE", keys.run_order(thread_id), 0, -1)]
-    fields = [f"{run_id}:status" for run_id in ids]
-    statuses = await client.call("HMGET", keys.runs(thread_id), *fields) if ids else []
-    return [
-        run_id for run_id, status in zip(ids, statuses, strict=True) if status in (b"pending", b"running")
-    ]
 
 
 async def cancel(platform: Platform, tenant: str, thread_id: str, run_id: str) -> bool:

@@ -160,6 +160,7 @@ class ThreadRecord:
     hold_known: bool = False  # to readers of the log, also when nobody has the thread any more
     ttl_minutes: float | None = None
     started: bool = False
+    delayed: int = 0  # runs that are not yet in line
     followed: bool = False
     epoch: int = 0
     seq: int = 0
@@ -238,6 +239,7 @@ def read_thread(thread_id: str, stored: dict[bytes, bytes]) -> ThreadRecord:
         error=orjson.loads(stored[b"error"]) if stored.get(b"error") else None,
         ttl_minutes=float(ttl) if ttl else None,
         started=b"interrupts" in stored,
+        delayed=int(stored.get(b"delayed", 0)),
         followed=FOLLOWED.encode() in stored,
         epoch=int(stored.get(b"epoch", 0)),
         seq=int(stored.get(b"seq", 0)),

@@ -1,8 +1,8 @@
 """Runs: what a client sends."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, WithJsonSchema, field_validator
+from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from holdfast.wire.common import Body, CheckpointAddress, Few, JsonObject, Many, Metadata, Name, Uuid, Words
 
@@ -123,3 +123,18 @@ class RunCreate(RunCreateStateless):
     @classmethod
     def keep(cls, _value: object) -> str:
         return "keep"
+
+
+class RunsCancel(Body):
+    """Which runs are to end: some of a thread, or all that the caller may use in a state."""
+
+    thread_id: Uuid | None = None
+    run_ids: Many[Uuid] | None = None
+    status: Literal["pending", "running", "all"] | None = None
+
+    @model_validator(mode="after")
+    def one_way(self) -> Self:
+        by_ids = [self.thread_id is not None, self.run_ids is not None]
+        if any(by_ids) if self.status else not all(by_ids):
+            raise ValueError("send either thread_id and run_ids, or status")
+        return self
