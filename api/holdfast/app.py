@@ -16,7 +16,7 @@ from holdfast import __version__
 from holdfast.auth import DevAuthenticator, SignIn
 from holdfast.core.checkup import Checkup
 from holdfast.core.platform import Platform
-from holdfast.errors import HoldfastError, StartError, TooMany, Unavailable
+from holdfast.errors import HoldfastError, StartError
 from holdfast.http import ANY, Cors
 from holdfast.routes import (
     approvals,
@@ -29,6 +29,7 @@ from holdfast.routes import (
     dev,
     protocol,
     runs,
+    sockets,
     stateless,
     stats,
     subjects,
@@ -42,7 +43,6 @@ from holdfast.routes.door import Door
 from holdfast.routes.sse import Ticker
 from holdfast.settings import Settings
 
-RETRY_AFTER_S = 1
 EXPOSED = [
     "Content-Location",
     "Location",
@@ -91,12 +91,13 @@ class Application(FastAPI):
 
 
 def create_app(platform: Platform, sign_in: SignIn, custom: Custom | None = None) -> FastAPI:
+    cors = allow_origins(platform.settings, platform.project.http.cors or Cors())
     app = Application(
         title="Holdfast",
         version=__version__,
         summary="A LangGraph agent server on plain Redis",
         openapi_url=None,  # served by routes/system.py, to callers that are known
-        middleware=[allow_origins(platform.settings, platform.project.http.cors or Cors())],
+        middleware=[Middleware(CORSMiddleware, **cors)],
         exception_handlers={
             HoldfastError: answer_error,
             RequestValidationError: answer_invalid,
@@ -107,6 +108,8 @@ def create_app(platform: Platform, sign_in: SignIn, custom: Custom | None = None
     app.state.platform = platform
     app.state.sign_in = sign_in
     app.state.custom = custom
+    app.state.with_credentials = cors["allow_credentials"]
+    app.state.may_call = CORSMiddleware(app, **cors).is_allowed_origin
     app.state.background = set()
     app.state.ticker = Ticker(platform.settings.send_timeout_s)
     app.state.checkup = Checkup(platform.project.hooks.check)
@@ -116,6 +119,8 @@ def create_app(platform: Platform, sign_in: SignIn, custom: Custom | None = None
     for router, flags in ROUTERS:
         if not any(getattr(http, flag) for flag in flags):
             app.include_router(router)
+    if not (http.disable_threads or http.disable_runs):
+        app.router.routes.append(sockets.stream_route)
     if isinstance(sign_in.own, DevAuthenticator):
         app.include_router(dev.routes)
     if custom:
@@ -123,7 +128,7 @@ def create_app(platform: Platform, sign_in: SignIn, custom: Custom | None = None
     return app
 
 
-def allow_origins(settings: Settings, cors: Cors) -> Middleware:
+def allow_origins(settings: Settings, cors: Cors) -> dict[str, Any]:
     """The pages that either of the two names; where nobody has said anything, those of anybody."""
     said = "cors_origins" in settings.model_fields_set or not cors.names_origins
     origins = [*(settings.cors_origins if said else ()), *(cors.allow_origins or ())]
@@ -132,33 +137,21 @@ def allow_origins(settings: Settings, cors: Cors) -> Middleware:
             'HOLDFAST_CORS_ORIGINS="*" and "allow_credentials" of langgraph.json would let any page call as '
             "its visitor: name the origins."
         )
-    return Middleware(
-        CORSMiddleware,
-        allow_origins=origins,
-        allow_origin_regex=cors.allow_origin_regex,
-        allow_methods=cors.allow_methods or [ANY],
-        allow_headers=cors.allow_headers or [ANY],
-        allow_credentials=cors.allow_credentials,
-        expose_headers=[*EXPOSED, *cors.expose_headers],
-        max_age=cors.max_age,
-    )
+    return {
+        "allow_origins": origins,
+        "allow_origin_regex": cors.allow_origin_regex,
+        "allow_methods": cors.allow_methods or [ANY],
+        "allow_headers": cors.allow_headers or [ANY],
+        "allow_credentials": cors.allow_credentials,
+        "expose_headers": [*EXPOSED, *cors.expose_headers],
+        "max_age": cors.max_age,
+    }
 
 
 async def answer_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HoldfastError):
         raise error
-    headers = {**error.headers, **retry_after(error)}
-    told = {**error.more, "detail": error.detail, "code": error.code}
-    return base.answer(told, error.status, headers)
-
-
-def retry_after(error: HoldfastError) -> dict[str, str]:
-    match error:
-        case TooMany():
-            return {"Retry-After": str(error.retry_after_s)}
-        case Unavailable():
-            return {"Retry-After": str(RETRY_AFTER_S)}
-    return {}
+    return base.refused(error)
 
 
 async def answer_invalid(_request: Request, error: Exception) -> Response:

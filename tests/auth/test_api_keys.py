@@ -9,8 +9,10 @@ from hashlib import sha256
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from langgraph_sdk import get_client
+from websockets.asyncio.client import connect
 
 from holdfast.auth.api_keys import ApiKeys
 from holdfast.redis import api_keys as records
@@ -185,6 +187,16 @@ async def test_a_key_for_reading_reads_and_changes_nothing(pair: Pair) -> None:
             assert (response.status_code, response.json()["code"]) == (403, "insufficient_scope"), path
             assert 'scope="write"' in response.headers["www-authenticate"]
         assert (await http.get(f"/threads/{thread_id}")).json() == before
+    key = {"x-api-key": http.headers["x-api-key"]}
+    async with connect(
+        f"{pair.one.url}/threads/{thread_id}/stream/events".replace("http", "ws", 1), additional_headers=key
+    ) as socket:
+        for method, params, told in (
+            ("subscription.subscribe", {"channels": ["lifecycle"]}, "subscription_id"),
+            ("run.start", run, "insufficient_scope"),
+        ):
+            await socket.send(orjson.dumps({"id": 1, "method": method, "params": params}).decode())
+            assert told in str(await socket.recv())
 
 
 async def test_a_path_that_ends_like_a_search_is_no_search(pair: Pair) -> None:

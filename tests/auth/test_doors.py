@@ -8,9 +8,12 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from holdfast.app import create_app
 from holdfast.routes.base import JsonRoute, OpenRoute
+from holdfast.routes.sockets import SocketRoute
 from tests.auth.calling import exchange, is_refused
 from tests.auth.issuers import claims, signer
 from tests.servers import Live
@@ -43,7 +46,7 @@ def paths(app: FastAPI, kind: type[JsonRoute]) -> set[str]:
 def test_every_route_is_behind_the_guard_but_those_on_the_list(guarded: Live) -> None:
     routes = list(routes_of(app_of(guarded)))
     assert len(routes) > 40
-    assert all(isinstance(route, JsonRoute) for route in routes), routes
+    assert all(isinstance(route, JsonRoute | SocketRoute) for route in routes), routes
     assert paths(app_of(guarded), OpenRoute) == OPEN
 
 
@@ -67,6 +70,18 @@ async def test_a_stranger_is_turned_away_at_every_other_door(
         for body in (b"{}", b"{", b"[" * 1000):  # whatever is sent: it is not looked at
             response = await stranger.request(method, where, content=body)
             assert is_refused(response), (method, where, response.status_code, response.text)
+
+
+async def test_a_stranger_is_turned_away_at_every_socket(guarded: Live) -> None:
+    sockets = [route.path for route in routes_of(app_of(guarded)) if isinstance(route, SocketRoute)]
+    assert sockets
+    for path in sockets:
+        address = guarded.url.replace("http", "ws") + path.replace("{thread_id}", UNKNOWN)
+        for headers in ({}, {"Authorization": "Bearer nonsense"}, {"x-api-key": "hf_x"}):
+            with pytest.raises(InvalidStatus) as refused:
+                await connect(address, additional_headers=headers)
+            assert refused.value.response.status_code == 401
+            assert "www-authenticate" in refused.value.response.headers
 
 
 async def test_the_open_doors_are_open(stranger: httpx.AsyncClient) -> None:

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from starlette.requests import HTTPConnection
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from holdfast.auth.gateway import GatewayAuthenticator
 from holdfast.errors import StartError, Unauthorized
@@ -14,6 +16,7 @@ from tests.servers import live
 
 ANN = {"X-Forwarded-User": "ann", "X-Forwarded-Tenant": "north"}
 HERE = "127.0.0.0/8"
+UNKNOWN = "7d9f3c1e-5a2b-4f6d-8e9a-0b1c2d3e4f50"
 ELSEWHERE = "10.20.0.0/16"
 
 
@@ -41,6 +44,19 @@ async def test_a_gateway_says_who_is_calling(redis_url: str) -> None:
         }.items():
             seen[who] = (await http.get(f"/threads/{thread_id}", headers=headers)).status_code
     assert seen == {"herself": 200, "somebody else": 404, "staff": 200, "another tenant": 404}
+
+
+async def test_a_foreign_page_opens_no_socket_as_its_visitor(redis_url: str) -> None:
+    """Whoever may call without credentials: the gateway knows the visitor all the same."""
+    settings: Any = {"auth": "gateway", "gateway_addresses": HERE, "worker": False}
+    async with live(redis_url, **settings) as server:
+        address = f"{server.url.replace('http', 'ws')}/threads/{UNKNOWN}/stream/events"
+        own = {**ANN, "Origin": server.url}
+        async with connect(address, additional_headers=own):
+            pass
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(address, additional_headers={**ANN, "Origin": "https://evil.example"})
+        assert refused.value.response.status_code == 403
 
 
 async def test_nobody_else_does(redis_url: str) -> None:

@@ -11,10 +11,13 @@ import httpx
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from holdfast.routes.door import Door
 from holdfast.settings import Settings
 from holdfast.telemetry import access, log_requests
+from holdfast.telemetry.setup import is_news
 from tests.logs.conftest import Lines
 from tests.servers import Live, live, said, unchanged
 from tests.waiting import wait_until
@@ -147,6 +150,29 @@ async def test_a_line_tells_method_route_status_and_time(noisy: Live, lines: Lin
         *("at", "level", "logger", "message", "request_id"),
         *("method", "route", "status", "ms"),
     }
+
+
+async def test_a_websocket_is_told_when_it_has_ended(noisy: Live, lines: Lines) -> None:
+    logging.getLogger("uvicorn.error").addFilter(is_news)
+    path = "/threads/7d9f3c1e-5a2b-4f6d-8e9a-0b1c2d3e4f50/stream/events"
+    address = noisy.url.replace("http", "ws") + path
+    async with connect(address, additional_headers={"X-Request-ID": "mine"}) as socket:
+        assert socket.response is not None
+        assert socket.response.headers["x-request-id"] == "mine"
+    with pytest.raises(InvalidStatus):
+        await connect(address, additional_headers={"Authorization": "Bearer nonsense"})
+
+    found: list[dict[str, Any]] = []
+
+    async def told() -> bool:
+        found.extend(line for line in lines.read() if line["level"] != "info" or "route" in line)
+        return len(found) == 2
+
+    await wait_until(told, "the lines of both")
+    assert sorted((line["method"], line["route"], line["status"]) for line in found) == [
+        ("GET", "/threads/{thread_id}/stream/events", 101),
+        ("GET", "/threads/{thread_id}/stream/events", 401),
+    ]
 
 
 async def test_a_client_that_leaves_is_told_as_499(noisy: Live, lines: Lines) -> None:

@@ -50,6 +50,8 @@ class Server(uvicorn.Server):
                 lifespan="off",
                 timeout_graceful_shutdown=math.ceil(grace_s),
                 server_header=False,
+                # A frame is written once to each of many clients that are mostly idle, as in a stream of SSE.
+                ws_per_message_deflate=False,
             )
         )
         self._app = app

@@ -7,7 +7,7 @@ gets the same frames with the same numbers.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -29,12 +29,24 @@ class Frame:
     data: Any
     node: str | None = None
 
-    def encode(self, seq: int, event_id: str, at_ms: int) -> bytes:
+    def encode(self, seq: int, event_id: str, at_ms: int) -> "Encoded":
         params = {"namespace": self.namespace, "timestamp": at_ms, "data": self.data}
         if self.node:
             params["node"] = self.node
         body = {"type": "event", "event_id": event_id, "seq": seq, "method": self.method, "params": params}
-        return b"event: %b\r\ndata: %b\r\nid: %d\r\n\r\n" % (self.method.encode(), orjson.dumps(body), seq)
+        return Encoded(self.method, seq, orjson.dumps(body))
+
+
+class Encoded(NamedTuple):
+    """A frame as it is sent, in whatever way."""
+
+    method: str
+    seq: int
+    body: bytes
+
+    @property
+    def sse(self) -> bytes:
+        return b"event: %b\r\ndata: %b\r\nid: %d\r\n\r\n" % (self.method.encode(), self.body, self.seq)
 
 
 def through(number: int) -> int:

@@ -1,6 +1,6 @@
 """Protocol v3: commands to a thread, and the frames of all that happens on it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,8 +10,18 @@ from pydantic import ValidationError
 
 from holdfast.core import pauses, runs, threads
 from holdfast.core.answers import check_gone, pending
-from holdfast.core.following import START, pieces
-from holdfast.core.frames import FRAMES, Frame, Rendering, hold_told, lifecycle, numbered, requested, through
+from holdfast.core.following import START
+from holdfast.core.frames import (
+    FRAMES,
+    Encoded,
+    Frame,
+    Rendering,
+    hold_told,
+    lifecycle,
+    numbered,
+    requested,
+    through,
+)
 from holdfast.core.platform import Platform
 from holdfast.core.replay import complete
 from holdfast.errors import BadRequest, HoldfastError, NothingPending, ThreadNotFound
@@ -26,6 +36,8 @@ from holdfast.wire.protocol import Command, EventsRequest, InputRespond
 from holdfast.wire.runs import RunCreate
 
 Answer = dict[str, Any]
+
+NO_COMMAND = "A command is {id, method, params}, with an integer id and the method's name."
 
 
 class UnknownCommand(BadRequest):
@@ -49,8 +61,11 @@ async def carry_out(platform: Platform, caller: Caller, thread_id: str, command:
         result, place = await dispatch(platform, caller, thread_id, command)
     except HoldfastError as error:
         return refusal(command.id, error.code, error.detail)
-    meta = {"applied_through_seq": through(place.seq)}
-    return {"type": "success", "id": command.id, "result": result, "meta": meta}
+    return success(command.id, result, meta={"applied_through_seq": through(place.seq)})
+
+
+def success(command_id: int, result: Answer, **more: Any) -> Answer:
+    return {"type": "success", "id": command_id, "result": result, **more}
 
 
 def refusal(command_id: Any, code: str, message: str) -> Answer:
@@ -150,12 +165,12 @@ def read_cursor(asked: EventsRequest, last_event_id: str | None) -> int:
     return max([asked.since or 0, *map(int, named)])
 
 
-def stand_in(seq: int, frames: list[Frame]) -> bytes:
+def stand_in(seq: int, frames: list[Frame]) -> list[Encoded]:
     """Frames instead of those up to `seq`. Only the last is a place to go on from: the others need it too."""
-    now, told = now_ms(), b""
+    now, told = now_ms(), []
     for place, frame in enumerate(frames, 1):
         own = seq if place == len(frames) else max(seq - 1, 0)
-        told += frame.encode(own, f"{own}.{now}.{place}", now)
+        told.append(frame.encode(own, f"{own}.{now}.{place}", now))
     return told
 
 
@@ -188,7 +203,7 @@ class Follower:
     reader: Reader
     _rendering: Rendering = field(default_factory=Rendering)
     _record: ThreadRecord | None = None
-    _told: bytes = b""  # what there was to tell at once
+    _told: list[Encoded] = field(default_factory=list)  # what there was to tell at once
     _after: Place = START
     _last: int = 0  # the number of the last event that was rendered
 
@@ -206,11 +221,11 @@ class Follower:
             self._told = stand_in(0, [self._gap(0)])
             self.since = 0
 
-    async def texts(self) -> AsyncIterator[bytes]:
-        """The frames as SSE, those of what has happened first; for ever."""
+    async def frames(self) -> AsyncIterator[Iterable[Encoded]]:
+        """The frames, those of what has happened first; for ever. Each lot of them is to be taken whole."""
         if self._told:
             yield self._told
-            self._told = b""
+            self._told = []
         async for batch in self.platform.hub.events(self.thread_id, self.reader, self._after):
             if batch[0].place.seq <= self._last:
                 yield self._start_anew()
@@ -218,8 +233,8 @@ class Follower:
                 self._record = None  # it may have been deleted and made again, by somebody else
             record = self._record or await insist(self._find)
             if record:
-                async for text in self._go_on(record, batch):
-                    yield text
+                async for lot in self._go_on(record, batch):
+                    yield lot
 
     async def _find(self) -> ThreadRecord | None:
         with suppress(ThreadNotFound):
@@ -229,21 +244,21 @@ class Follower:
             self._record, self._rendering.graph_name = record, record.graph_id
         return self._record
 
-    async def _begin(self, record: ThreadRecord, log: Span | None) -> bytes:
+    async def _begin(self, record: ThreadRecord, log: Span | None) -> list[Encoded]:
         self._last = log.before.seq if log else record.seq
         newest = log.last.seq if log else record.seq
         if through(self._last) <= self.since <= through(newest):
-            return b""
+            return []
         return await self._catch_up(record, self._last + 1, at_rest=not log)
 
-    def _start_anew(self) -> bytes:
+    def _start_anew(self) -> list[Encoded]:
         """The thread was deleted, and made again under the same id."""
         self.since = through(self._last)
         told = stand_in(0, [self._gap(0)])
         self._rendering, self._record, self._last, self.since = Rendering(), None, 0, 0
         return told
 
-    async def _go_on(self, record: ThreadRecord, batch: list[Stored]) -> AsyncIterator[bytes]:
+    async def _go_on(self, record: ThreadRecord, batch: list[Stored]) -> AsyncIterator[Iterable[Encoded]]:
         if self.asked.covers("values", []):
             batch = await complete(self.platform, self.thread_id, batch)
         first = batch[0].place.seq
@@ -251,10 +266,9 @@ class Follower:
             self.since = max(self.since, through(self._last))
             if told := await self._catch_up(record, first, at_rest=False):
                 yield told
-        for text in pieces(self._render(batch)):
-            yield text
+        yield self._render(batch)
 
-    def _render(self, batch: list[Stored]) -> Iterator[bytes]:
+    def _render(self, batch: list[Stored]) -> Iterator[Encoded]:
         for stored in batch:
             number, at_ms = stored.place.seq, stored.event.at_ms
             for seq, frame in numbered(number, self._rendering.frames(stored.event)):
@@ -262,7 +276,7 @@ class Follower:
                     yield frame.encode(seq, str(seq), at_ms)
             self._last = number
 
-    async def _catch_up(self, record: ThreadRecord, first: int, *, at_rest: bool) -> bytes:
+    async def _catch_up(self, record: ThreadRecord, first: int, *, at_rest: bool) -> list[Encoded]:
         """What stands in for events that the log does not hold any more: the state as it is."""
         seq = through(first - 1)
         frames = [self._gap(seq)] if self.since else []

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
+
 from holdfast.errors import Invalid, TooLarge
 from holdfast.settings import Settings
 from holdfast.wire.common import metadata_fault
 
 MESSAGES = "messages"
+MAX_DEPTH = 200  # what is read must be writable again, inside of other things: orjson writes 254 levels
 
 
 def check_messages(settings: Settings, *given: Any) -> None:
@@ -53,3 +56,25 @@ def texts(message: Any) -> Iterator[str]:
         match block:
             case str(text) | {"text": str(text)}:
                 yield text
+
+
+def check_depth(body: bytes) -> None:
+    """Looks at JSON as it comes in. Raises `Invalid`."""
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and too_deep(body):
+        raise Invalid(f"The JSON is nested too deep: {MAX_DEPTH} levels are taken.")
+
+
+def too_deep(body: bytes) -> bool:
+    try:
+        return depth(orjson.loads(body)) > MAX_DEPTH
+    except orjson.JSONDecodeError as error:  # what else is wrong says the route
+        return error.msg == "depth limit exceeded"
+
+
+def depth(value: Any) -> int:
+    """How many lists and objects are nested in each other."""
+    levels, inside = 0, [value]
+    while inside := [one for one in inside if isinstance(one, dict | list)]:
+        inside = [item for one in inside for item in (one.values() if isinstance(one, dict) else one)]
+        levels += 1
+    return levels

@@ -12,8 +12,9 @@ from fastapi.routing import APIRoute
 from structlog.contextvars import bind_contextvars
 
 from holdfast.core.platform import Platform
-from holdfast.errors import Invalid, ScopeMissing, TooLarge
+from holdfast.errors import HoldfastError, ScopeMissing, TooLarge, TooMany, Unavailable
 from holdfast.events import dump
+from holdfast.limits import check_depth
 from holdfast.redis.records import Caller
 from holdfast.wire.common import Problem, Uuid, canonical
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 JSON = "application/json"
+RETRY_AFTER_S = 1
 CALLER = "holdfast.caller"
 STREAMS = ("/stream", "/stream/events")  # what the path of a route ends with that answers with a stream
 # What the path of a POST ends with that only reads.
@@ -32,7 +34,6 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": Problem, "description": "The request is refused"},
     503: {"model": Problem, "description": "Not for the moment: see Retry-After"},
 }
-MAX_DEPTH = 200  # what is read must be writable again, inside of other things: orjson writes 254 levels
 
 
 class JsonRequest(Request):
@@ -57,29 +58,12 @@ class JsonRequest(Request):
             limit(size, max_bytes)
             chunks.append(chunk)
         self._body = body = b"".join(chunks)
-        if body.count(b"[") + body.count(b"{") > MAX_DEPTH and too_deep(body):
-            raise Invalid(f"The JSON is nested too deep: {MAX_DEPTH} levels are taken.")
+        check_depth(body)
 
 
 def limit(size: int, max_bytes: int) -> None:
     if size > max_bytes:
         raise TooLarge(f"The request body is too large: {max_bytes} bytes are taken.")
-
-
-def too_deep(body: bytes) -> bool:
-    try:
-        return depth(orjson.loads(body)) > MAX_DEPTH
-    except orjson.JSONDecodeError as error:  # what else is wrong says the route
-        return error.msg == "depth limit exceeded"
-
-
-def depth(value: Any) -> int:
-    """How many lists and objects are nested in each other."""
-    levels, inside = 0, [value]
-    while inside := [one for one in inside if isinstance(one, dict | list)]:
-        inside = [item for one in inside for item in (one.values() if isinstance(one, dict) else one)]
-        levels += 1
-    return levels
 
 
 class JsonRoute(APIRoute):
@@ -132,7 +116,7 @@ class OpenRoute(JsonRoute):
         pass
 
 
-def ids(request: Request) -> dict[str, str]:
+def ids(request: HTTPConnection) -> dict[str, str]:
     """The thread and the run that a path names, for the log: only what is an id, whatever else was sent."""
     found = {}
     for name in ("thread_id", "run_id"):
@@ -191,6 +175,21 @@ CronId = Annotated[Uuid, Path(description="A cron's UUID")]
 
 def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(dump(value), status, headers, JSON)
+
+
+def refused(error: HoldfastError) -> Response:
+    """The answer to what was asked in vain."""
+    headers = {**error.headers, **retry_after(error)}
+    return answer({**error.more, "detail": error.detail, "code": error.code}, error.status, headers)
+
+
+def retry_after(error: HoldfastError) -> dict[str, str]:
+    match error:
+        case TooMany():
+            return {"Retry-After": str(error.retry_after_s)}
+        case Unavailable():
+            return {"Retry-After": str(RETRY_AFTER_S)}
+    return {}
 
 
 def page(values: list[Any], total: int, offset: int) -> Response:

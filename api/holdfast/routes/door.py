@@ -27,6 +27,8 @@ HEADERS: tuple[Header, ...] = (
     (b"cache-control", b"no-store"),
 )
 
+BEGINS = ("http.response.start", "websocket.http.response.start", "websocket.accept")
+SWITCHED = 101  # to a WebSocket
 GONE = 499  # the client left before there was an answer
 
 
@@ -47,8 +49,8 @@ class Door:
 
         async def send_on(message: Message) -> None:
             nonlocal status, ended
-            if message["type"] == "http.response.start":
-                status = message["status"]
+            if message["type"] in BEGINS:
+                status = message.get("status", SWITCHED)
                 message["headers"] = completed(message.get("headers", ()), request_id.encode())
             await send(message)
             ended = message["type"] == "http.response.body" and not message.get("more_body", False)
@@ -81,5 +83,5 @@ def completed(headers: Iterable[Header], request_id: bytes) -> list[Header]:
 def log(scope: Scope, status: int, seconds: float) -> None:
     """Which route, never the path: ids are bound already, and nothing else of a request is for the log."""
     route = getattr(scope.get("route"), "path", None)
-    fields = {"method": scope.get("method"), "route": route, "status": status}
+    fields = {"method": scope.get("method", "GET"), "route": route, "status": status}
     access.info("request", extra={**fields, "ms": round(1000 * seconds, 1)})

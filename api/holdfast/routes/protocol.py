@@ -8,6 +8,7 @@ from fastapi import Header, Request, Response
 from pydantic import ValidationError
 
 from holdfast.core import protocol
+from holdfast.core.following import pieces
 from holdfast.core.protocol import Follower
 from holdfast.errors import BadRequest, RateLimited
 from holdfast.routes.base import JSON, CallerDep, JsonRoute, PlatformDep, ThreadId, answer, later, router
@@ -18,7 +19,6 @@ from holdfast.wire.protocol import Command, EventsRequest
 routes = router("protocol")
 
 LIMITED = "holdfast.limited"
-NO_COMMAND = "A command is {id, method, params}, with an integer id and the method's name."
 
 
 class CommandRoute(JsonRoute):
@@ -54,7 +54,7 @@ async def command(
     try:
         asked = Command.model_validate(body)
     except ValidationError:
-        return answer(protocol.refusal(named, "invalid_argument", NO_COMMAND), 400)
+        return answer(protocol.refusal(named, "invalid_argument", protocol.NO_COMMAND), 400)
     return answer(await protocol.carry_out(platform, caller, thread_id, asked))
 
 
@@ -94,7 +94,8 @@ async def stream_events(
 
 async def frames(request: Request, follower: Follower) -> AsyncGenerator[bytes, None]:
     try:
-        async for text in follower.texts():
-            yield text
+        async for lot in follower.frames():
+            for piece in pieces(frame.sse for frame in lot):
+                yield piece
     finally:
         later(request, follower.close())

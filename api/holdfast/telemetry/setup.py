@@ -16,6 +16,8 @@ from holdfast.telemetry.lines import Errors, Form, formatter
 logger = logging.getLogger(__name__)
 access = logging.getLogger("holdfast.access")
 
+# What uvicorn says of each WebSocket that is turned away with an answer: the access log tells of it.
+TURNED_AWAY = "ASGI callable returned without completing handshake."
 CHATTY = ("httpx", "httpx2", "sse_starlette", "uvicorn.error", "alembic")
 
 
@@ -25,6 +27,11 @@ def configure_logging(form: Form, errors: Errors) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(is_news)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    return record.msg != TURNED_AWAY
 
 
 def log_requests(wanted: bool) -> None:

@@ -65,6 +65,16 @@ class InputRespond(Body):
         return self.model_dump(include=set(fields), exclude_none=True)
 
 
+class Unsubscribe(Body):
+    subscription_id: Name
+
+
+class Reconnect(Body):
+    """Which subscriptions of an earlier connection a client would have back."""
+
+    subscriptions: Few[Name] = Field(default_factory=list)
+
+
 class EventsRequest(Body):
     """Which frames to send, and from where on: `since` is the `seq` of the last one that was seen."""
 
