@@ -41,12 +41,17 @@ LANGGRAPH_MODES = {
     "checkpoints": "checkpoints",
     "debug": "debug",
     "tools": "tools",
+    "task": "tasks",
 }
 
 EVENTS = "events"
 
 # What a run has to log besides, for readers of protocol v3.
-PROTOCOL_MODES = ("values", "updates", "messages-tuple", "custom", "tools")
+TASK = "task"
+PROTOCOL_MODES = ("values", "updates", "messages-tuple", "custom", "tools", TASK)
+
+# What the log keeps of a task for them: it was given the values, and what it has written are the updates.
+OF_TASK = ("id", "name", "triggers", "error", "interrupts")
 
 # The mode of what tells who has a thread: an event of the thread's own, outside of its runs.
 HOLD = "hold"
@@ -230,7 +235,9 @@ class Encoder:
                 yield from self._tell(told, of)
         if mode == EVENTS and self._redactor and chunk["event"].endswith("_stream"):
             return  # pieces of a text, in which nothing can be found
-        if mode in ("checkpoints", "debug"):
+        if mode == "tasks":
+            yield from self._tell_task(chunk, namespace)
+        elif mode in ("checkpoints", "debug"):
             yield self.event(mode, DESCRIBE[mode](chunk), namespace)
         else:
             yield self.event(mode, chunk, namespace, reference)
@@ -242,6 +249,13 @@ class Encoder:
             # Their names bear no namespace, even with subgraphs: clients match them whole.
             for name, data in self._accumulate(*told):
                 yield self.event(name, data)
+
+    def _tell_task(self, task: dict[str, Any], namespace: str) -> Iterator[Event]:
+        if "tasks" in self.modes:
+            yield self.event("tasks", task, namespace)
+        if TASK in self.modes:
+            brief = {name: task[name] for name in OF_TASK if name in task}
+            yield self.event(TASK, brief, namespace)
 
     def _watch(self, mode: str, chunk: Any, namespace: str) -> None:
         """Remembers what a run that is cut off has to tell, and when its first text came."""

@@ -1,20 +1,29 @@
 """What the platform asks of a checkpointer beyond LangGraph's interface."""
 
-from typing import Any, Self, cast
+from typing import Any, NamedTuple, Self, cast
 
 from langgraph._internal._serde import build_serde_allowlist
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.pregel import Pregel
 
 
+class Put(NamedTuple):
+    """A checkpoint that was stored: what it follows, at which step of its run, and what made it."""
+
+    checkpoint_id: str = ""
+    parent_id: str = ""
+    step: int = 0
+    source: str = ""
+
+
 class RunSaver(BaseCheckpointSaver[str]):
     """A checkpointer that can be handed to graphs and runs.
 
-    `newest_put` is the id of the newest checkpoint of the graph itself that was stored through it, where this
+    `newest_put` is the newest checkpoint of the graph itself that was stored through it, where this
     is known.
     """
 
-    newest_put: str = ""
+    newest_put: Put = Put()
 
     def for_graph(self, graph: Pregel[Any, Any, Any, Any]) -> Self:
         """The same saver, which may also load the types named in the schemas of this graph."""

@@ -35,6 +35,7 @@ from holdfast.checkpoint.names import (
     write_name,
 )
 from holdfast.checkpoint.reading import Reading, places
+from holdfast.checkpoint.runs import Put
 from holdfast.checkpoint.serde import Serializer
 from holdfast.errors import Invalid
 from holdfast.redis.checkpoints import Fields, Loaded, ThreadCheckpoints, Write, registered
@@ -114,7 +115,7 @@ class RedisSaver(BlockingSaver):
     def for_run(self, token: str) -> Self:
         """The same saver for one run: its writes are accepted as long as the thread's fence holds `token`."""
         run = copy.copy(self)
-        run.token, run.newest_put = token, ""
+        run.token, run.newest_put = token, Put()
         run._known, run._writing = Known(KNOWN), {}
         return run
 
@@ -143,7 +144,8 @@ class RedisSaver(BlockingSaver):
             await thread.put(at.name, draft.elements | draft.fields, ())
         self._known.add(at.thread_id, draft.elements)
         if not at.ns:
-            self.newest_put = at.checkpoint_id
+            step, source = metadata.get("step", 0), metadata.get("source", "loop")
+            self.newest_put = Put(at.checkpoint_id, parent.checkpoint_id, step, source)
         return at.config()
 
     def _draft(

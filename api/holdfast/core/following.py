@@ -8,7 +8,7 @@ import orjson
 
 from holdfast.core.platform import Platform
 from holdfast.core.replay import GONE, complete, whole
-from holdfast.events import ALWAYS, Event, dump
+from holdfast.events import ALWAYS, TASK, Event, dump
 from holdfast.redis.lua import Place
 from holdfast.redis.stream import START as START
 from holdfast.redis.stream import Reader, Stored, parse_place
@@ -86,9 +86,11 @@ class Followed:
         await self.platform.hub.leave(self.thread_id, self.reader)
 
 
-def is_shown(mode: str, asked: frozenset[str]) -> bool:
-    """Whether a client that asked for these modes sees an event of that mode."""
-    if mode in ALWAYS:
+def is_shown(mode: str, asked: frozenset[str] | None) -> bool:
+    """Whether a client that asked for these modes, or for all, sees an event of that mode."""
+    if mode == TASK:
+        return False  # it is for readers of protocol v3
+    if asked is None or mode in ALWAYS:
         return True
     if mode == "messages":
         return "messages-tuple" in asked

@@ -5,7 +5,7 @@ on the events of its run that came before, and on nothing else: so whoever reads
 gets the same frames with the same numbers.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -72,6 +72,24 @@ def requested(interrupt: dict[str, Any]) -> Frame:
     return Frame("input.requested", [], {"interrupt_id": interrupt["id"], "payload": value, "value": value})
 
 
+def checkpoint_told(
+    namespace: list[str], checkpoint_id: str, parent_id: str | None, metadata: Mapping[str, Any]
+) -> Frame:
+    """Which checkpoint holds the values that come next, and what it follows."""
+    parent = {"parent_id": parent_id} if parent_id else {}
+    about = {"step": metadata.get("step", 0), "source": metadata.get("source", "loop")}
+    return Frame("checkpoints", namespace, {"id": checkpoint_id, **parent, **about})
+
+
+def state_told(state: Mapping[str, Any]) -> list[Frame]:
+    """A state in the form of the wire: its checkpoint, if it has one, and its values."""
+    values = Frame("values", [], state["values"])
+    if not state.get("checkpoint_id"):
+        return [values]
+    about = state["checkpoint_id"], state.get("parent_checkpoint_id"), state.get("metadata") or {}
+    return [checkpoint_told([], *about), values]
+
+
 def hold_told(data: bytes) -> Frame:
     """Who has the thread, on a channel that may be asked for by its name."""
     return Frame("custom", [], {"name": HOLD, "payload": orjson.loads(data)})
@@ -87,37 +105,44 @@ class Rendering:
         self._children: dict[tuple[str, ...], None] = {}
         self._telling: dict[tuple[str, str], Growing] = {}
         self._told: set[tuple[str, str]] = set()
+        self._written: dict[tuple[str, str], Any] = {}  # by namespace and node, what it has written last
 
     def frames(self, event: Event) -> list[Frame]:
         if event.mode == "metadata":
             return self._begin(event)
         if event.run_id != self._run:
             return list(self._outside(event))
-        namespace = event.namespace.split("|") if event.namespace else []
         match event.mode:
-            case "values":
-                found = self._values(namespace, event.data)
-            case "updates":
-                found = self._updates(namespace, orjson.loads(event.data))
-            case "messages":
-                found = self._message(namespace, *orjson.loads(event.data))
-            case "custom":
-                found = [Frame("custom", namespace, read_custom(orjson.loads(event.data)))]
-            case "tools":
-                found = [Frame("tools", namespace, orjson.Fragment(event.data))]
             case "error":
                 self._error = orjson.loads(event.data)["message"]
                 return []
             case "end":
                 return list(self._end(orjson.loads(event.data)))
-            case _:
-                return []
-        return [*self._discover(namespace), *found]
+        namespace = event.namespace.split("|") if event.namespace else []
+        found = self._inside(event, namespace)
+        return [] if found is None else [*self._discover(namespace), *found]
+
+    def _inside(self, event: Event, namespace: list[str]) -> list[Frame] | None:
+        """What a graph at work tells; None for what is nothing to readers of this protocol."""
+        match event.mode:
+            case "values":
+                return self._values(namespace, event)
+            case "updates":
+                return self._updates(namespace, orjson.loads(event.data))
+            case "messages":
+                return self._message(namespace, *orjson.loads(event.data))
+            case "custom":
+                return [Frame("custom", namespace, read_custom(orjson.loads(event.data)))]
+            case "tools":
+                return [Frame("tools", namespace, orjson.Fragment(event.data))]
+            case "task":
+                return [Frame("tasks", namespace, self._task(event.namespace, orjson.loads(event.data)))]
+        return None
 
     def _outside(self, event: Event) -> Iterator[Frame]:
         """What happened to the thread between runs; the end of a run that never started is none of it."""
         if event.mode == "state_update":
-            yield Frame("values", [], orjson.loads(event.data)["state"]["values"])
+            yield from state_told(orjson.loads(event.data)["state"])
         elif event.mode == "standing":
             told = orjson.loads(event.data)
             yield from map(requested, told["interrupts"])
@@ -133,6 +158,7 @@ class Rendering:
             self._told.clear()
         self._run, self._error = event.run_id, ""
         self._children.clear()
+        self._written.clear()
         return [*cut_off, lifecycle("running", self.graph_name)]
 
     def _discover(self, namespace: list[str]) -> Iterator[Frame]:
@@ -145,20 +171,28 @@ class Rendering:
                 about = {"namespace": list(path), "graph_name": name, "trigger_call_id": task_id}
                 yield Frame("lifecycle", list(path), {"event": "started", **about})
 
-    def _values(self, namespace: list[str], data: bytes) -> list[Frame]:
+    def _values(self, namespace: list[str], event: Event) -> list[Frame]:
+        data = event.data
         if b'"__interrupt__"' in data:
             values = orjson.loads(data)
             if isinstance(values, dict) and values.pop("__interrupt__", None) is not None:
                 if not values:
                     return []
                 data = orjson.dumps(values)
-        return [Frame("values", namespace, orjson.Fragment(data))]
+        return [*held_by(namespace, event.reference), Frame("values", namespace, orjson.Fragment(data))]
+
+    def _task(self, namespace: str, task: dict[str, Any]) -> dict[str, Any]:
+        """A task that begins, or has ended: what it has written was told just before."""
+        if "triggers" in task:
+            return task
+        return {**task, "result": self._written.pop((namespace, task["name"]), None)}
 
     def _updates(self, namespace: list[str], updates: dict[str, Any]) -> list[Frame]:
         found = []
         for node, update in updates.items():
             if node == "__interrupt__":
                 continue
+            self._written["|".join(namespace), node] = update
             several = update if isinstance(update, list) else [update]
             found += [
                 Frame("updates", namespace, {"node": node, "values": read_update(one)}, node)
@@ -225,6 +259,13 @@ class Rendering:
             yield requested(interrupt)
         error = {"error": self._error} if outcome == "failed" else {}
         yield lifecycle(outcome, self.graph_name, **error)
+
+
+def held_by(namespace: list[str], reference: bytes) -> Iterator[Frame]:
+    """The checkpoint of values that the log refers to; those of a pause stand in the one before."""
+    held = orjson.loads(reference) if reference else {}
+    if "step" in held and "interrupts" not in held:
+        yield checkpoint_told(namespace, held["checkpoint_id"], held["parent_id"], held)
 
 
 def read_update(update: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from holdfast.core.frames import (
     lifecycle,
     numbered,
     requested,
+    state_told,
     through,
 )
 from holdfast.core.platform import Platform
@@ -296,9 +297,9 @@ class Follower:
         frames = [hold_told(self.platform.told(tell_hold(record.hold)))] if record.hold_known else []
         if not record.started:
             return frames
-        if self.asked.covers("values", []):
-            values = await threads.values(self.platform, record) or {}
-            frames.append(Frame("values", [], orjson.Fragment(self.platform.told(dump(values)))))
+        if self.asked.covers("values", []) or self.asked.covers("checkpoints", []):
+            state = await threads.standing(self.platform, record)
+            frames += state_told(orjson.loads(self.platform.told(dump(state))))
         if at_rest:
             waiting = orjson.loads(self.platform.told(dump(record.interrupts)))
             frames += [requested(one) for several in waiting.values() for one in several]

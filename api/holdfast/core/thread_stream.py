@@ -139,7 +139,7 @@ class ThreadStream:
             return event.mode in self.modes
         if event.mode in ("metadata", "end"):
             return not self.modes.isdisjoint(OF_RUNS)
-        return "run_modes" in self.modes and (self._asked is None or is_shown(event.mode, self._asked))
+        return "run_modes" in self.modes and is_shown(event.mode, self._asked)
 
     async def _turn_to(self, run_id: str) -> None:
         """Looks at the thread too: it may have been deleted and made again, by somebody else."""

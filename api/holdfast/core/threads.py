@@ -232,6 +232,13 @@ async def state(
     return describe_state(found)
 
 
+async def standing(platform: Platform, thread: ThreadRecord) -> dict[str, Any]:
+    """The thread's state as it is now; an empty one where its graph is not served any more."""
+    if thread.graph_id not in platform.project.graphs:
+        return EMPTY_STATE
+    return describe_state(await snapshot(platform, thread))
+
+
 async def update_state(
     platform: Platform, caller: Caller, thread_id: str, asked: StateUpdate
 ) -> dict[str, Any]:

@@ -31,13 +31,13 @@ class References:
         self._referred = self._saver.newest_put
 
     def of(self, chunk: Any) -> bytes:
-        """A reference in JSON: graph, checkpoint_id and, beside what the checkpoint holds, interrupts."""
+        """A reference in JSON: graph, checkpoint and, beside what the checkpoint holds, interrupts."""
         newest = self._saver.newest_put
-        if not self._holds or not newest or not isinstance(chunk, dict):
+        if not self._holds or not newest.checkpoint_id or not isinstance(chunk, dict):
             return b""
         paused = INTERRUPT in chunk
         if self._referred == newest and not paused:
             return b""
         self._referred = newest
         interrupts = {"interrupts": chunk[INTERRUPT]} if paused else {}
-        return dump({"graph_id": self._graph_id, "checkpoint_id": newest, **interrupts})
+        return dump({"graph_id": self._graph_id, **newest._asdict(), **interrupts})
