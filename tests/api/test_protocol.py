@@ -265,7 +265,7 @@ async def test_a_thread_that_somebody_else_makes_again_is_silent(server: Live) -
     ("method", "params", "code"),
     [
         ("nope", {}, "unknown_command"),
-        ("state.get", {"namespace": []}, "unknown_command"),
+        ("input.inject", {}, "unknown_command"),
         ("run.start", {}, "invalid_argument"),
         ("run.start", [], "invalid_argument"),
         ("run.start", {"assistant_id": "echo", "config": 5}, "invalid_argument"),

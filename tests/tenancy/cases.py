@@ -283,6 +283,11 @@ CASES: dict[str, list[Case]] = {
         Case(command("run.start", **BY_OWN), path={"thread_id": NEW_THREAD}, changes=True),
         Case(command("run.start", **HI, checkpoint=AT, config=INSIDE), apart=HIDDEN, changes=True),
         Case(command("input.respond", interrupt_id="$interrupt", response=ANSWER), path=ASKING, changes=True),
+        Case(command("agent.getTree", run_id="$run")),
+        Case(command("state.get", namespace=[], keys=["messages"])),
+        Case(command("state.listCheckpoints", limit=5)),
+        Case(command("state.listCheckpoints", before="$checkpoint")),
+        Case(command("state.fork", checkpoint_id="$checkpoint", input=said("hi")), changes=True),
     ],
     "POST /threads/{thread_id}/stream/events": [
         Case(CHANNELS, endless=True),

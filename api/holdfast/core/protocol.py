@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from holdfast.core import pauses, runs, threads
+from holdfast.core import pauses, protocol_states, runs, threads, trees
 from holdfast.core.answers import check_gone, pending
 from holdfast.core.following import START
 from holdfast.core.frames import (
@@ -33,7 +33,15 @@ from holdfast.redis.client import insist
 from holdfast.redis.lua import Place
 from holdfast.redis.records import FOLLOWED, Caller, ThreadRecord, tell_hold
 from holdfast.redis.stream import Reader, Span, Stored
-from holdfast.wire.protocol import Command, EventsRequest, InputRespond
+from holdfast.wire.protocol import (
+    Command,
+    EventsRequest,
+    InputRespond,
+    StateFork,
+    StateGet,
+    StateList,
+    TreeGet,
+)
 from holdfast.wire.runs import RunCreate
 
 Answer = dict[str, Any]
@@ -52,6 +60,15 @@ class InvalidArgument(BadRequest):
 
     code = "invalid_argument"
 
+
+class NotSupported(BadRequest):
+    """Subscriptions need a WebSocket: over HTTP, open a stream for each."""
+
+    code = "not_supported"
+
+
+# Commands that change nothing.
+READING = frozenset({"agent.getTree", "state.get", "state.listCheckpoints"})
 
 # commands
 
@@ -84,9 +101,39 @@ async def dispatch(
                 return await start(platform, caller, thread_id, params)
             case "input.respond":
                 return await respond(platform, caller, thread_id, params)
+            case "state.fork":
+                return await fork(platform, caller, thread_id, params)
+            case name if name in READING:
+                return await look(platform, caller, thread_id, name, params)
+            case name if name.startswith("subscription."):
+                raise NotSupported
     except ValidationError as error:
         raise InvalidArgument(f"{command.method}: {sentence(error)}") from None
     raise UnknownCommand(f"Unknown protocol command: {command.method}")
+
+
+async def look(
+    platform: Platform, caller: Caller, thread_id: str, name: str, params: Answer
+) -> tuple[Answer, Place]:
+    """What a command reads, and the place that the log had reached before."""
+    thread = await threads.find(platform, caller, thread_id)
+    match name:
+        case "agent.getTree":
+            run_id = TreeGet.model_validate(params).run_id
+            found: Answer = {"tree": await trees.read(platform, caller, thread_id, run_id)}
+        case "state.get":
+            asked = StateGet.model_validate(params)
+            found = await protocol_states.get(platform, caller, thread_id, asked)
+        case _:
+            wanted = StateList.model_validate(params)
+            found = await protocol_states.list_checkpoints(platform, caller, thread_id, wanted)
+    return found, Place(thread.epoch, thread.seq)
+
+
+async def fork(platform: Platform, caller: Caller, thread_id: str, params: Answer) -> tuple[Answer, Place]:
+    asked = await protocol_states.fork(platform, caller, thread_id, StateFork.model_validate(params))
+    result, place = await start(platform, caller, thread_id, asked)
+    return {**result, "thread_id": thread_id}, place
 
 
 def sentence(error: ValidationError) -> str:

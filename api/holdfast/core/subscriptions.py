@@ -72,7 +72,7 @@ class Connection:
             raise InvalidArgument(f"{command.method}: {sentence(error)}") from None
 
     async def _carry_out(self, command: Command) -> None:
-        if "write" not in self._caller.scopes:
+        if command.method not in protocol.READING and "write" not in self._caller.scopes:
             raise ScopeMissing
         reply = await protocol.carry_out(self._platform, self._caller, self._thread_id, command)
         await self._reply(reply)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from holdfast.wire.common import Body, Few, JsonObject, Many, Metadata, Name
+from holdfast.wire.common import Body, Few, JsonObject, Limit, Many, Metadata, Name, Uuid
 from holdfast.wire.runs import Goto, RunConfig
 
 CHANNELS = frozenset(
@@ -63,6 +63,31 @@ class InputRespond(Body):
 
     def given(self, *fields: str) -> JsonObject:
         return self.model_dump(include=set(fields), exclude_none=True)
+
+
+class TreeGet(Body):
+    run_id: Uuid | None = None
+
+
+class StateGet(Body):
+    """A state of a graph: all of it, or some of its keys."""
+
+    namespace: Namespace = Field(default_factory=list)
+    keys: Many[Name] | None = None
+
+
+class StateList(Body):
+    namespace: Namespace = Field(default_factory=list)
+    limit: Limit = 10
+    before: Name | None = None
+
+
+class StateFork(Body):
+    """A run that goes on from a checkpoint."""
+
+    checkpoint_id: Uuid
+    input: Any = None
+    config: JsonObject | None = None
 
 
 class Unsubscribe(Body):
