@@ -199,6 +199,52 @@ async def test_rules_may_share_what_the_platform_keeps_to_its_owner(redis_url: s
         assert (await bob.delete(f"/threads/{thread_id}")).status_code == 204
 
 
+async def test_rules_are_asked_about_many_things_at_once(redis_url: str) -> None:
+    """Histories, copies, pruning, batches and their ends: each under the action of what it comes to."""
+    asked: list[str] = []
+    auth = Auth()
+
+    @auth.on.threads
+    async def own(ctx: Auth.types.AuthContext, value: Any) -> Any:
+        asked.append(ctx.action)
+        if ctx.action in ("create", "create_run"):
+            value["metadata"]["of"] = ctx.user.identity
+        return {"of": ctx.user.identity}
+
+    def actions() -> list[str]:
+        found = list(dict.fromkeys(asked))
+        asked.clear()
+        return found
+
+    async with (
+        live(redis_url, rules=auth) as server,
+        server.http("ann") as ann,
+        server.http("bob") as bob,
+    ):
+        step = {"updates": [{"values": said("one"), "as_node": "__input__"}]}
+        history: Json = {"metadata": {"graph_id": "echo"}, "supersteps": [step]}
+        thread_id = await new_thread(ann, **history)
+        assert actions() == ["create"]
+        copied = (await ann.post(f"/threads/{thread_id}/copy")).json()
+        assert (actions(), copied["metadata"]["of"]) == (["read", "create"], "ann")
+        slow: Json = [{"assistant_id": "steps", "input": {"delay": 30}}] * 2
+        [one, _] = (await ann.post("/runs/batch", json=slow)).json()
+        assert "create_run" in actions()
+        ids = {"thread_id": one["thread_id"], "run_ids": [one["run_id"]]}
+        prune = {"thread_ids": [thread_id], "strategy": "keep_latest"}
+        # Bob, of the same tenant, finds nothing of it.
+        assert (await bob.post(f"/threads/{thread_id}/copy")).status_code == 409
+        assert (await bob.post("/runs/cancel", json=ids)).status_code == 404
+        assert (await bob.post("/runs/cancel", json={"status": "all"})).status_code == 404
+        assert (await bob.post("/threads/prune", json=prune)).json() == {"pruned_count": 0}
+        actions()
+        for body in (ids, {"status": "all"}):
+            assert (await ann.post("/runs/cancel", json=body)).status_code == 204
+            assert actions() == ["update"]
+        assert (await ann.post("/threads/prune", json=prune)).json() == {"pruned_count": 1}
+        assert actions() == ["delete"]
+
+
 async def test_a_rule_may_change_what_is_run(redis_url: str) -> None:
     auth = Auth()
 
