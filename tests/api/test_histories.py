@@ -300,8 +300,23 @@ async def test_how_long_a_thread_is_kept_is_told_and_changed(server: Live) -> No
     await sdk.threads.update(thread_id, metadata={}, ttl=30)  # it does not begin before the run has ended
     assert await server.platform.client.redis.ttl(server.platform.keys.thread(thread_id)) == -1
     await sdk.runs.cancel(thread_id, run["run_id"], wait=True)
+    assert await minutes_left() == 30
     plain = (await sdk.threads.create())["thread_id"]
     assert "ttl" not in await sdk.threads.get(plain, include=["ttl"])
+
+
+async def test_a_new_time_to_live_takes_nothing_that_waits_for_a_person(server: Live) -> None:
+    sdk = server.sdk()
+    thread_id = (await sdk.threads.create())["thread_id"]
+    await sdk.runs.wait(thread_id, "approve", input=ONE)
+    await sdk.threads.update(thread_id, metadata={}, ttl=10)
+    told: Json = await sdk.threads.get(thread_id, include=["ttl"])
+    assert told["ttl"] == {"strategy": "delete", "ttl_minutes": 10, "expires_at": None}
+    [waiting] = [one for of_task in told["interrupts"].values() for one in of_task]
+    decided: Json = {"resume": {waiting["id"]: {"decisions": [{"type": "approve"}]}}}
+    await sdk.runs.wait(thread_id, "approve", command=decided)
+    left_s = await server.platform.client.redis.ttl(server.platform.keys.thread(thread_id))
+    assert 0 < left_s <= 600
 
 
 async def test_one_thread_is_copied_by_many(server: Live) -> None:

@@ -102,9 +102,13 @@ async def patch(platform: Platform, caller: Caller, thread_id: str, asked: Threa
         fields += ("ttl", str(asked.ttl.ttl))
     await lua.update_thread(platform.client, platform.keys, thread_id, caller, fields)
     if asked.ttl:
-        thread = await read_record(platform, caller, thread_id)
-        settings, ttl_s = platform.settings, kept_s(platform, thread)
-        await lua.lapse(platform.client, platform.keys, thread_id, ttl_s=ttl_s, keep_s=settings.events_keep_s)
+        await keep_for(platform, caller, thread_id, round(asked.ttl.ttl * 60))
+
+
+async def keep_for(platform: Platform, caller: Caller, thread_id: str, ttl_s: int) -> None:
+    thread = await read_record(platform, caller, thread_id)
+    now_s, keep_s = kept_s(platform, thread), platform.settings.events_keep_s
+    await lua.lapse(platform.client, platform.keys, thread_id, ttl_s, now_s=now_s, keep_s=keep_s)
 
 
 async def delete(platform: Platform, caller: Caller, thread_id: str) -> None:

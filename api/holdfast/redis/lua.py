@@ -186,11 +186,11 @@ async def update_thread(
         raise ThreadNotFound(f"Thread with ID {thread_id} not found")
 
 
-async def lapse(client: Client, keys: Keys, thread_id: str, *, ttl_s: int, keep_s: int) -> None:
-    """Begins anew the time that a thread is kept, unless a run of it is active; 0 is for ever."""
+async def lapse(client: Client, keys: Keys, thread_id: str, ttl_s: int, *, now_s: int, keep_s: int) -> None:
+    """Sets how long a thread is kept; at rest it begins now, with `now_s`, where 0 is for ever."""
     thread = [keys.thread(thread_id), keys.events(thread_id), keys.runs(thread_id), keys.run_order(thread_id)]
     checkpoints = [keys.checkpoints(thread_id), keys.checkpoint_index(thread_id)]
-    await client.run(LAPSE, [*thread, *checkpoints, keys.approvals(thread_id)], [ttl_s, keep_s])
+    await client.run(LAPSE, [*thread, *checkpoints, keys.approvals(thread_id)], [ttl_s, now_s, keep_s])
 
 
 async def note_state(

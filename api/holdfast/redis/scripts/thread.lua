@@ -62,8 +62,9 @@ end
 -- Begins the time that a thread at rest is kept, unless a run of it is still to come: while it has a cron, a request of
 -- it waits, or a person is asked for or has taken it over, it is kept without end. Its log goes before the rest.
 local function lapse(thread, others, events, ttl, keep)
-  local at = redis.call('HMGET', thread, 'delayed', 'asking', 'crons', 'hold')
+  local at = redis.call('HMGET', thread, 'delayed', 'asking', 'crons', 'hold', 'ttl_s', 'interrupts')
   if tonumber(at[1] or 0) > 0 then return end
+  if at[5] and (ttl > 0 or (at[6] or '{}') == '{}') then ttl = tonumber(at[5]) end  -- changed since the caller looked
   if string.find(at[2] or '', '%S') or (at[3] or '') ~= '' or (at[4] or '') ~= '' then ttl = 0 end
   expire({thread, unpack(others)}, ttl)
   redis.call('EXPIRE', events, ttl > 0 and math.min(ttl, keep) or keep)
