@@ -22,6 +22,7 @@ from tests import (
     mutants_of_figures,
     mutants_of_limits,
     mutants_of_time,
+    mutants_of_wire,
 )
 from tests.mutants import Mutation
 from tests.tenancy import mutants as mutants_of_tenancy
@@ -36,6 +37,7 @@ MUTATIONS = (
     *mutants_of_figures.MUTATIONS,
     *mutants_of_limits.MUTATIONS,
     *mutants_of_time.MUTATIONS,
+    *mutants_of_wire.MUTATIONS,
     *mutants_of_webhooks.MUTATIONS,
     *mutants_of_tenancy.MUTATIONS,
 )
