@@ -120,14 +120,9 @@ async def test_nothing_in_redis_knows_an_erased_person(served: Live, people: Pat
     assert response.status_code == 200
     assert response.json()["project"] == {"people": 1}
     removed = response.json()["platform"]
-    assert removed["api_keys"] == 1
-    assert removed["crons"] == 4
-    assert removed["assistants"] == 1
-    assert removed["threads"] == 5
-    assert removed["runs"] == 7
-    assert removed["idempotency_keys"] == 4
-    assert removed["checkpoints"] >= 9
-    assert removed["events"] >= 9
+    counted = {"api_keys": 1, "crons": 4, "assistants": 1, "threads": 5, "runs": 7, "idempotency_keys": 4}
+    assert counted.items() <= removed.items()
+    assert min(removed["checkpoints"], removed["events"]) >= 9
     assert await visitor.traces() == []
     assert await other.traces() == before
     assert not (people / visitor.name).exists()

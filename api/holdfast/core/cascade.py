@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from holdfast.core import assistants, crons, threads
+from holdfast.core import assistants, crons, thread_search, threads
 from holdfast.core.platform import Platform
 from holdfast.errors import ThreadNotFound
 from holdfast.redis.assistants import AssistantRecord
@@ -37,8 +37,8 @@ async def remove_assistant(platform: Platform, record: AssistantRecord) -> int:
 async def delete_threads(platform: Platform, caller: Caller, record: AssistantRecord) -> None:
     """Threads are an assistant's whose last run it was."""
     wanted = ThreadFilter(metadata={"assistant_id": record.assistant_id})
-    searcher, wanted = await threads.admit_search(platform, caller, wanted)
-    found = [thread.thread_id async for thread in threads.matching(platform, searcher, wanted)]
+    searcher, wanted = await thread_search.admit_search(platform, caller, wanted)
+    found = [thread.thread_id async for thread in thread_search.matching(platform, searcher, wanted)]
     for thread_id in found:
         with suppress(ThreadNotFound):  # it has gone meanwhile
             await threads.delete(platform, caller, thread_id)
