@@ -140,6 +140,17 @@ async def test_an_answer_that_is_none_allows_nothing(answer: Any) -> None:
         await conditions(rules(threads=answer))
 
 
+async def test_a_failed_assert_is_a_no() -> None:
+    auth = Auth()
+
+    @auth.on.threads
+    async def only_ours(ctx: Auth.types.AuthContext, value: Any) -> None:
+        assert ctx.user["team"] == "red", "not of this team"
+
+    with pytest.raises(Forbidden, match="not of this team"):
+        await conditions(Rules(auth))
+
+
 # over HTTP
 
 

@@ -83,7 +83,10 @@ class Rules:
                 value[name] = UUID(value[name])
         user = User(caller)
         context = AuthContext(permissions=user.permissions, user=user, resource=resource, action=action)
-        answer = await call(handler, {"ctx": context, "value": value})
+        try:
+            answer = await call(handler, {"ctx": context, "value": value})
+        except AssertionError as error:  # as the official documentation writes a no
+            raise Forbidden(str(error) or DENIED) from error
         return replace(caller, conditions=read_conditions(answer))
 
     def _find(self, resource: str, action: str) -> Handler | None:
