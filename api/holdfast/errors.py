@@ -16,6 +16,7 @@ HoldfastError
 ├── Conflict 409
 │   ├── ThreadExists
 │   ├── AssistantExists
+│   ├── ItemTaken
 │   ├── ThreadBusy
 │   ├── NothingToCopy
 │   ├── Held
@@ -167,6 +168,12 @@ class AssistantExists(Conflict):
     """An assistant with this id exists already: send if_exists=do_nothing to use it."""
 
     code = "assistant_exists"
+
+
+class ItemTaken(Conflict):
+    """An item of this key is somebody else's: choose another key or namespace."""
+
+    code = "item_taken"
 
 
 class ThreadBusy(Conflict):

@@ -16,6 +16,7 @@ from langgraph.checkpoint.base import (
 )
 
 from holdfast.checkpoint.runs import RunSaver
+from holdfast.redis.loops import wait
 
 T = TypeVar("T")
 
@@ -45,13 +46,6 @@ class Opening(AbstractAsyncContextManager[T], AbstractContextManager[T]):
         self._stack.close()
 
 
-def running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
 class BlockingSaver(RunSaver):
     """Hands each blocking call to the asynchronous method of the same name, on the loop the saver lives on.
 
@@ -62,18 +56,7 @@ class BlockingSaver(RunSaver):
     loop: asyncio.AbstractEventLoop | None
 
     def _wait(self, call: Coroutine[Any, Any, T]) -> T:
-        reason = ""
-        if self.loop is None or not self.loop.is_running():
-            reason = "This checkpointer's event loop is not running: create and use it inside a running loop."
-        elif running_loop() is self.loop:
-            reason = (
-                "A blocking checkpointer call on the event loop's own thread would never end: use ainvoke, "
-                "astream, aget_state and so on, or call from another thread."
-            )
-        if reason or self.loop is None:
-            call.close()
-            raise RuntimeError(reason)
-        return asyncio.run_coroutine_threadsafe(call, self.loop).result()
+        return wait(call, self.loop, "checkpointer", "ainvoke, astream, aget_state and so on")
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         return self._wait(self.aget_tuple(config))

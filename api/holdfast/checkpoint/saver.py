@@ -21,7 +21,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import ERROR
 
-from holdfast.checkpoint.blocking import BlockingSaver, Opening, running_loop
+from holdfast.checkpoint.blocking import BlockingSaver, Opening
 from holdfast.checkpoint.encoding import Encoding, references
 from holdfast.checkpoint.known import Known
 from holdfast.checkpoint.names import (
@@ -41,6 +41,7 @@ from holdfast.errors import Invalid
 from holdfast.redis.checkpoints import Fields, Loaded, ThreadCheckpoints, Write, registered
 from holdfast.redis.client import Client, connect
 from holdfast.redis.keys import Keys
+from holdfast.redis.loops import running_loop
 
 PAGE = 64  # checkpoints loaded at once by `alist`
 KNOWN = 100_000  # references remembered as stored (about 10 MB); forgetting one costs bytes, not correctness

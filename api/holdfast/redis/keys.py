@@ -186,6 +186,30 @@ class Keys:
         name = f"approvals:{quote(tenant, safe='')}"
         return next(found for n in count() if self.lane(found := f"{name}:{n}") == lane)
 
+    # the store: all that a tenant keeps in it is in one lane, that of the tenant's name
+    def _store(self, kind: str, tenant: str) -> str:
+        return f"{self._bases[self.lane(tenant)]}store-{kind}:{quote(tenant, safe='')}"
+
+    def store_items(self, tenant: str, namespace: str) -> str:
+        """Hash: the items of a namespace by their keys, as `item.lua` packs them."""
+        return f"{self._store('items', tenant)}:{quote(namespace, safe='')}"
+
+    def store_vectors(self, tenant: str, namespace: str) -> str:
+        """Hash: what of these items is searched by meaning, as vectors."""
+        return f"{self._store('vectors', tenant)}:{quote(namespace, safe='')}"
+
+    def store_namespaces(self, tenant: str) -> str:
+        """Sorted set, all scores 0: the namespaces that hold items."""
+        return self._store("namespaces", tenant)
+
+    def store_people(self, tenant: str) -> str:
+        """Sorted set, all scores 0: each person with each of the items of which they are owner or author."""
+        return self._store("people", tenant)
+
+    def store_expiry(self, lane: int) -> str:
+        """Sorted set by due time (ms): the items of the lane's tenants that expire."""
+        return f"{self._bases[lane]}store-expiry"
+
     def audit(self, lane: int) -> str:
         """Stream, for ever: the lane's audit trail."""
         return f"{self._bases[lane]}audit"

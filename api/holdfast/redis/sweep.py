@@ -1,4 +1,4 @@
-"""Ids of threads that have expired, and of their requests, taken off the lists that still name them.
+"""What has expired: items of the store; ids of threads, and of their requests, on lists that still name them.
 
 Whoever searches threads does so for the lists that it reads; this is for those that nobody reads any more.
 """
@@ -6,6 +6,7 @@ Whoever searches threads does so for the lists that it reads; this is for those 
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
+from holdfast.redis import store
 from holdfast.redis.client import Client, Script
 from holdfast.redis.keys import Keys
 from holdfast.redis.timers import SEPARATOR
@@ -30,6 +31,10 @@ async def sweep(client: Client, keys: Keys, lane: int) -> AsyncIterator[int]:
                 yield removed
     async for removed in prune_registry(client, keys, lane):
         yield removed
+    due = SLICE
+    while due == SLICE:
+        due = await store.expire(client, keys, lane, SLICE)
+        yield due
 
 
 def approvals_of(keys: Keys, member: str) -> str:

@@ -1,0 +1,8 @@
+"""LangGraph's store on plain Redis: long-term memory that all threads of a tenant share."""
+
+from holdfast.store.documents import Unfit
+from holdfast.store.filters import FilterError
+from holdfast.store.index import EmbeddingError, Index
+from holdfast.store.store import RedisStore, Unsearchable
+
+__all__ = ["EmbeddingError", "FilterError", "Index", "RedisStore", "Unfit", "Unsearchable"]

@@ -1,0 +1,209 @@
+"""LangGraph's `BaseStore` on plain Redis."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from langgraph.store.base import (
+    BaseStore,
+    GetOp,
+    InvalidNamespaceError,
+    Item,
+    ListNamespacesOp,
+    MatchCondition,
+    Op,
+    PutOp,
+    Result,
+    SearchItem,
+    SearchOp,
+    TTLConfig,
+    validate_op_namespace,
+)
+
+from holdfast.errors import Fenced, ItemTaken
+from holdfast.redis.client import Client
+from holdfast.redis.keys import Keys
+from holdfast.redis.loops import running_loop, wait
+from holdfast.redis.store import Namespace, New, Place, Shelves, Stored
+from holdfast.store.documents import dump
+from holdfast.store.filters import read_filter
+from holdfast.store.index import Index
+from holdfast.store.ranking import rank
+
+MOST_SEARCHED = 10_000  # items whose vectors are fetched for one query
+LONGEST_TTL = 100 * 366 * 24 * 60  # a hundred years, in minutes
+ANY = "*"
+
+
+class Unsearchable(ValueError):
+    """More items than can be compared with a query."""
+
+
+class RedisStore(BaseStore):
+    """The store of one tenant, on Redis >= 7.0 or Valkey, no modules needed.
+
+    What is put belongs to `person`. `owner` is whose items are seen and changed, "" for everybody's. Nothing
+    of what one tenant keeps is seen by another.
+    The blocking methods are for threads beside the event loop.
+    """
+
+    supports_ttl = True
+
+    def __init__(
+        self,
+        client: Client,
+        keys: Keys,
+        tenant: str,
+        *,
+        person: str = "",
+        owner: str = "",
+        index: Index | None = None,
+        ttl: TTLConfig | None = None,
+    ) -> None:
+        self.ttl_config = ttl
+        self._shelves = Shelves(client, keys, tenant, owner)
+        self._person = person
+        self._owner = owner
+        self._index = index
+        self._loop = running_loop()
+        self._revoked = False
+
+    def revoke(self) -> None:
+        """Refuses every further call: who holds this has lost the right to it."""
+        self._revoked = True
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        return wait(self.abatch(ops), self._loop, "store", "aget, aput, asearch and so on")
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """Answers what is asked, then puts: of one item only what comes last.
+
+        Raises `InvalidNamespaceError`, `FilterError`, `Unfit` and `Unsearchable` (all of them ValueErrors),
+        `EmbeddingError`, and `ItemTaken` for an item that is there and is not among those that are seen.
+        """
+        if self._revoked:
+            raise Fenced
+        asked = list(ops)
+        for op in asked:
+            validate_op_namespace(op)
+        results = await asyncio.gather(*map(self._answer, asked))
+        await self._put_all({Place(op.namespace, op.key): op for op in asked if isinstance(op, PutOp)})
+        return results
+
+    async def _answer(self, op: Op) -> Result:
+        match op:
+            case GetOp():
+                return await self._get(op)
+            case SearchOp():
+                return await self._search(op)
+            case ListNamespacesOp():
+                return await self._list(op)
+        return None
+
+    # putting
+
+    async def _put_all(self, puts: Mapping[Place, PutOp]) -> None:
+        new = {
+            place: New(place, dump(op.value), ttl_ms(op))
+            for place, op in puts.items()
+            if op.value is not None
+        }
+        vectors = await self._embed({place: puts[place] for place in new})
+        await asyncio.gather(
+            *(self._put(one._replace(vectors=vectors[place])) for place, one in new.items()),
+            *(self._shelves.delete(place) for place in puts.keys() - new.keys()),
+        )
+
+    async def _embed(self, puts: Mapping[Place, PutOp]) -> dict[Place, bytes]:
+        index = self._index
+        if index is None:
+            return dict.fromkeys(puts, b"")
+        texts = {place: index.texts(op.value or {}, op.index) for place, op in puts.items()}
+        packed = await index.embed([text for of in texts.values() for text in of])
+        return {place: b"".join(packed[text] for text in of) for place, of in texts.items()}
+
+    async def _put(self, new: New) -> None:
+        if not new.place.namespace:
+            raise InvalidNamespaceError("Namespace cannot be empty.")
+        if not await self._shelves.put(new, self._person):
+            raise ItemTaken
+
+    # reading
+
+    async def _get(self, op: GetOp) -> Item | None:
+        found = await self._shelves.get(Place(op.namespace, op.key), refresh=op.refresh_ttl)
+        return Item(**shown(found)) if found else None
+
+    async def _search(self, op: SearchOp) -> list[SearchItem]:
+        """Items in the order in which they were made; under a query the nearest first, then the others."""
+        wanted = read_filter(op.filter) if op.filter else None
+        found = await self._shelves.items(op.namespace_prefix, wanted)
+        scores: dict[Place, float] = {}
+        if op.query and self._index:
+            scores = await self._score(self._index, op.query, found)
+            found.sort(key=lambda one: -scores.get(one.place, -2.0))  # a cosine is -1 at least
+        page = found[max(op.offset, 0) :][: max(op.limit, 0)]
+        if op.refresh_ttl:
+            await self._shelves.refresh(page)
+        return [SearchItem(**shown(one), score=scores.get(one.place)) for one in page]
+
+    async def _score(self, index: Index, query: str, items: list[Stored]) -> dict[Place, float]:
+        if len(items) > MOST_SEARCHED:
+            raise Unsearchable(
+                f"{len(items)} items are too many to be searched by meaning, {MOST_SEARCHED} are taken: give "
+                "a longer namespace prefix, or a filter."
+            )
+        wanted, vectors = await asyncio.gather(
+            index.embed_query(query), self._shelves.vectors([one.place for one in items])
+        )
+        scores = await asyncio.to_thread(rank, wanted, list(vectors.values()))
+        return {place: score for place, score in zip(vectors, scores, strict=True) if score is not None}
+
+    async def _list(self, op: ListNamespacesOp) -> list[Namespace]:
+        conditions = op.match_conditions or ()
+        prefixes = [literal(one.path) for one in conditions if one.match_type == "prefix"]
+        prefix = max(prefixes, key=len, default=())
+        if self._owner:
+            found = [one.namespace for one in await self._shelves.items(prefix)]
+        else:
+            found = await self._shelves.namespaces(prefix)
+        fitting = {one[: op.max_depth] for one in found if all(fits(each, one) for each in conditions)}
+        return sorted(fitting)[max(op.offset, 0) :][: max(op.limit, 0)]
+
+
+def ttl_ms(op: PutOp) -> int:
+    """0 for an item that is kept for ever. Raises ValueError for what is no time."""
+    if op.ttl is None:
+        return 0
+    if not 0 < op.ttl <= LONGEST_TTL:
+        raise ValueError(f"A ttl must be more than 0 minutes and at most {LONGEST_TTL}, not {op.ttl}.")
+    return max(1, round(op.ttl * 60_000))
+
+
+def shown(item: Stored) -> dict[str, Any]:
+    return {
+        "namespace": item.namespace,
+        "key": item.key,
+        "value": item.value,
+        "created_at": moment(item.created_us),
+        "updated_at": moment(item.updated_us),
+    }
+
+
+def moment(us: int) -> datetime:
+    return datetime.fromtimestamp(us / 1_000_000, UTC)
+
+
+def literal(path: Namespace) -> Namespace:
+    """What a pattern begins with before the first label that may be any."""
+    return path[: path.index(ANY)] if ANY in path else path
+
+
+def fits(condition: MatchCondition, namespace: Namespace) -> bool:
+    path = condition.path
+    if len(path) > len(namespace):
+        return False
+    start = 0 if condition.match_type == "prefix" else len(namespace) - len(path)
+    part = namespace[start : start + len(path)]
+    return all(wanted in (ANY, label) for wanted, label in zip(path, part, strict=True))
