@@ -58,6 +58,9 @@ async def server(shared: Live) -> AsyncIterator[Live]:
             await http.delete(f"/runs/crons/{cron['cron_id']}")
         for assistant_id in await assistants.listed(platform.client, platform.keys, TENANT):
             await http.delete(f"/assistants/{assistant_id}")
+        for item in (await http.post("/store/items/search", json={"limit": 1000})).json()["items"]:
+            named = {"namespace": item["namespace"], "key": item["key"]}
+            await http.request("DELETE", "/store/items", json=named)
 
     async def clean() -> bool:
         return not await leaked(shared)

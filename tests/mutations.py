@@ -25,6 +25,7 @@ from tests import (
     mutants_of_wire,
 )
 from tests.mutants import Mutation
+from tests.store import mutants as mutants_of_store
 from tests.tenancy import mutants as mutants_of_tenancy
 from tests.webhooks import mutants as mutants_of_webhooks
 
@@ -39,6 +40,7 @@ MUTATIONS = (
     *mutants_of_time.MUTATIONS,
     *mutants_of_wire.MUTATIONS,
     *mutants_of_webhooks.MUTATIONS,
+    *mutants_of_store.MUTATIONS,
     *mutants_of_tenancy.MUTATIONS,
 )
 TIMEOUT_S = 600

@@ -1,6 +1,7 @@
 """langgraph.json: what is served here. The only joint between the platform and a project."""
 
 import importlib
+import importlib.util
 import inspect
 import logging
 import sys
@@ -13,9 +14,11 @@ from types import ModuleType
 from typing import Annotated, Any
 
 import orjson
+from langchain_core.embeddings import Embeddings
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
+from langgraph.store.base.embed import ensure_embeddings
 from langgraph_sdk import Auth
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -48,6 +51,7 @@ KNOWN = frozenset(
 )
 
 Factory = Callable[..., Any]
+EMBEDDING = "The embedding"
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,35 @@ class DeclaredCron(BaseModel):
     input: Any = Field(default_factory=dict)
 
 
+class Described(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+
+class StoreTtl(Described):
+    """`store.ttl`, in minutes. Items vanish when their time is up, however often expired ones are deleted."""
+
+    default_ttl: Annotated[float, Field(gt=0)] | None = None
+    refresh_on_read: bool = True
+
+
+class StoreIndex(Described):
+    """`store.index`: how items are searched by meaning."""
+
+    embed: Annotated[str, Field(min_length=1)]
+    dims: Annotated[int, Field(ge=1, le=65_536)]
+    fields: list[str] | None = None
+
+
+class StoreConfig(Described):
+    """What stands under `store`."""
+
+    index: StoreIndex | None = None
+    ttl: StoreTtl | None = None
+
+
+NO_STORE = StoreConfig()
+
+
 @dataclass(frozen=True)
 class Project:
     folder: Path
@@ -127,6 +160,8 @@ class Project:
     hooks: Hooks = Hooks()
     crons: tuple[DeclaredCron, ...] = ()
     http: Http = NO_HTTP
+    store: StoreConfig = NO_STORE
+    embeddings: Embeddings | None = None  # what `store.index.embed` names
 
     @property
     def first_graph(self) -> GraphSpec:
@@ -180,7 +215,9 @@ def load_project(path: Path) -> Project:
     auth = load_auth(folder, config.get("auth"))
     own = read_own(path, config)
     hooks, crons = load_hooks(path, folder, own), read_crons(path, own, graphs)
-    return Project(folder, graphs, ttl_minutes, env_file(path), auth, hooks, crons, read_http(path, config))
+    http, store = read_http(path, config), read_store(path, config)
+    embeddings = load_embeddings(folder, store.index)
+    return Project(folder, graphs, ttl_minutes, env_file(path), auth, hooks, crons, http, store, embeddings)
 
 
 def read_own(path: Path, config: Any) -> dict[str, Any]:
@@ -274,6 +311,42 @@ def load_hooks(path: Path, folder: Path, own: Mapping[str, Any]) -> Hooks:
         if hook is not None and not inspect.iscoroutinefunction(hook):
             raise StartError(f"The hooks: {name} in {source} must be an async function.")
     return Hooks(**found)
+
+
+def read_store(path: Path, config: Any) -> StoreConfig:
+    """What stands under `store`. Raises `StartError`."""
+    try:
+        return StoreConfig.model_validate({} if config.get("store") is None else config["store"])
+    except ValidationError as error:
+        raise StartError(f'{path}: "store" cannot be read: {reason(error)}.') from error
+
+
+def load_embeddings(folder: Path, index: StoreIndex | None) -> Embeddings | None:
+    """A variable of the project, or a model by its name such as "openai:text-embedding-3-small".
+
+    Raises `StartError`.
+    """
+    if index is None:
+        return None
+    source, _, attribute = index.embed.rpartition(":")
+    if source.endswith(".py"):
+        found = load_target(folder, EMBEDDING, index.embed)
+    else:
+        module = imported(folder, EMBEDDING, source) if is_module(source) else None
+        found = getattr(module, attribute, index.embed)
+    if not isinstance(found, Embeddings | str) and not callable(found):
+        raise StartError(f"{EMBEDDING}: {index.embed} is a {type(found).__name__}, and embeds nothing.")
+    try:
+        return ensure_embeddings(found)
+    except (ValueError, ImportError) as error:
+        raise StartError(f"{EMBEDDING}: {index.embed} cannot be loaded: {error}") from error
+
+
+def is_module(name: str) -> bool:
+    try:
+        return bool(name) and importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def load_target(folder: Path, what: str, path: Any) -> Any:

@@ -216,6 +216,7 @@ class Worker:
             claim,
             platform.project.graph(claim.request["graph_id"]),
             lambda graph: platform.saver(claim.request["graph_id"], graph, claim.token),
+            platform.store(claim.tenant, claim.owner),
             log,
             limits(platform),
             Asking(platform.client, platform.keys, claim, platform.settings.told_of("approval.requested")),

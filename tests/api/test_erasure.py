@@ -89,6 +89,7 @@ async def live_a_life(visitor: Visitor, people: Path) -> str:
         assert chatted.json()["reply"] == f"echo: {words}"
     await leave_crons(server, sdk, thread_id, said(words), words)
     await leave_assistant(server, sdk, visitor.name, words)
+    await sdk.store.put_item([words], key=visitor.name, value={"said": words}, ttl=60)
     (people / visitor.name).touch()
     now = datetime.now(UTC)
     key_id, (subject, tenant) = uuid.uuid4().hex, visitor.person
@@ -107,7 +108,18 @@ async def test_nothing_in_redis_knows_an_erased_person(served: Live, people: Pat
     thread_id = await live_a_life(visitor, people)
     await live_a_life(other, people)
     places = " ".join(await visitor.traces())
-    for place in ("key ", "thread", "runs", "events", "checkpoints", ":cron:", ":crons:", ":assistant"):
+    kinds = (
+        "key ",
+        "thread",
+        "runs",
+        "events",
+        "checkpoints",
+        ":cron:",
+        ":crons:",
+        ":assistant",
+        "store-items",
+    )
+    for place in kinds:
         assert place in places, f"the scan sees what is in {place}"
     async with served.http("chief", "operator") as staff:
         helped = {"assistant_id": "echo", "input": said("let me see")}
@@ -120,7 +132,8 @@ async def test_nothing_in_redis_knows_an_erased_person(served: Live, people: Pat
     assert response.status_code == 200
     assert response.json()["project"] == {"people": 1}
     removed = response.json()["platform"]
-    counted = {"api_keys": 1, "crons": 4, "assistants": 1, "threads": 5, "runs": 7, "idempotency_keys": 4}
+    counted = {"api_keys": 1, "crons": 4, "assistants": 1, "items": 1, "threads": 5, "runs": 7}
+    counted["idempotency_keys"] = 4
     assert counted.items() <= removed.items()
     assert min(removed["checkpoints"], removed["events"]) >= 9
     assert await visitor.traces() == []

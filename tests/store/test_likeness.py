@@ -80,7 +80,7 @@ def forget_empty(memory: InMemoryStore) -> None:
         del memory._data[namespace]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(batches=st.lists(BATCHES, min_size=1, max_size=8))
 async def test_every_operation_gives_what_the_store_in_memory_gives(
     client: Client, batches: Iterable[list[Op]]

@@ -13,7 +13,8 @@ from langgraph.store.base import GetOp, InvalidNamespaceError, Op, PutOp, Search
 from holdfast.errors import ItemTaken
 from holdfast.redis.client import Client, connect
 from holdfast.redis.keys import Keys
-from holdfast.redis.store import Shelves, expire
+from holdfast.redis.store import Place, Shelves
+from holdfast.redis.sweep import sweep
 from holdfast.store import FilterError, RedisStore, Unfit
 from tests.checkpoint.test_round_trips import commands
 
@@ -253,10 +254,21 @@ async def test_an_expired_item_is_gone_for_readers_before_it_is_deleted(
     assert again.created_at > first.created_at, "it is a new item"
 
 
+async def test_an_item_that_was_put_again_is_not_deleted(
+    client: Client, keys: Keys, store: RedisStore
+) -> None:
+    """Whoever deletes what has expired learned its name a moment before."""
+    await store.aput(HERE, "k", {"n": 1}, ttl=5)
+    await Shelves(client, keys, "north").drop_expired(Place(HERE, "k"))
+    assert await store.aget(HERE, "k")
+
+
 async def deleted(client: Client, keys: Keys) -> Any:
+    """How many items each step of a worker's sweep deletes."""
     for lane in range(keys.lanes):
-        if count := await expire(client, keys, lane, 100):
-            yield count
+        async for count in sweep(client, keys, lane):
+            if count:
+                yield count
 
 
 async def test_expired_items_of_others_are_free_to_be_put(

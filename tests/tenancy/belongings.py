@@ -65,6 +65,10 @@ MISSING: dict[str, Callable[[], str]] = {
     # a run that was made under a key, on a thread and on one of its own
     "key": lambda: canary("key"),
     "keyed": new_id,
+    # an item of the store
+    "shelf": lambda: canary("shelf"),
+    "item": lambda: canary("item"),
+    "item_word": lambda: canary("word"),
     "api_key": lambda: f"hf_{uuid.uuid4().hex[:12]}_{'x' * 43}",
     "subject": lambda: canary("subject"),
 }
@@ -189,6 +193,16 @@ async def use_key(owner: Owner) -> dict[str, str]:
     return {"key": key, "keyed": thread_id, "keyed_run": run_id, "keyed_alone": alone.json()["run_id"]}
 
 
+async def keep(owner: Owner) -> dict[str, str]:
+    ids = {kind: canary(kind) for kind in ("shelf", "item", "item_word")}
+    value = {"note": ids["item_word"]}
+    kept = await owner.http.put(
+        "/store/items", json={"namespace": [ids["shelf"]], "key": ids["item"], "value": value}
+    )
+    assert kept.status_code == 204, kept.text
+    return ids
+
+
 async def sign_up(owner: Owner) -> dict[str, str]:
     """Another person of the same tenant, with a key and something that the project itself keeps."""
     person = replace(owner.person, name=canary("subject"), roles=())
@@ -208,5 +222,6 @@ MAKERS: dict[frozenset[str], Callable[[Owner], Any]] = {
     frozenset(("later", "later_run")): wait,
     frozenset(("session", "task", "chat", "chat_task", "chat_request")): chat,
     frozenset(("key", "keyed", "keyed_run", "keyed_alone")): use_key,
+    frozenset(("shelf", "item", "item_word")): keep,
     frozenset(("subject", "api_key")): sign_up,
 }

@@ -34,8 +34,9 @@ PATH = {
 class Case:
     """One way to ask.
 
-    `apart` is the code of the answer about a foreign thread where it has to differ from a missing one's. The
-    owner's own answer must be good, and hold the thing of kind `tells` where any answer would be good.
+    `apart` is the code of the answer about a foreign thread, or an item of somebody else in the same tenant,
+    where it has to differ from a missing one's. The owner's own answer must be good, and hold the thing of
+    kind `tells` where any answer would be good; a `silent` one is the same whatever there is.
     `changes`: who asks so finds the thing changed afterward. `inert`: what
     is named has no effect for anybody. `endless`: the answer goes on for ever. `role`: who holds it in the
     tenant is answered as the owner is, whoever the thread belongs to.
@@ -49,6 +50,7 @@ class Case:
     tells: str = ""
     changes: bool = False
     inert: bool = False
+    silent: bool = False
     endless: bool = False
     by_staff: bool = False
     role: str = ""
@@ -75,6 +77,8 @@ LAST = {"Last-Event-ID": "$event"}
 CHIEF = "chief"  # one of the roles that the requests of this matrix ask
 ASKING, LATER = {"thread_id": "$asking"}, {"thread_id": "$later", "run_id": "$later_run"}
 AT: Json = {"checkpoint_id": "$checkpoint", "checkpoint_ns": "", "checkpoint_map": {"": "$checkpoint"}}
+ITEM: Json = {"namespace": ["$shelf"], "key": "$item"}
+NO_TIME = 1e-5  # minutes: an item that is gone before somebody else asks
 INSIDE: Json = {"configurable": {"thread_id": "$thread", "checkpoint_id": "$checkpoint", "run_id": "$run"}}
 FILTERS: list[Json] = [
     {"ids": ["$thread"]},
@@ -96,8 +100,7 @@ HISTORY: Json = {
 CHANNELS: Json = {"channels": ["values", "lifecycle", "messages", "input", "custom"]}
 
 # To make something under an id that is taken cannot be answered as if the id were free: whoever has it.
-TAKEN = "thread_exists"
-ALSO_TAKEN = "assistant_exists"
+TAKEN, ALSO_TAKEN, ITEM_TAKEN = "thread_exists", "assistant_exists", "item_taken"
 HIDDEN = "thread_not_found"
 
 
@@ -300,6 +303,20 @@ CASES: dict[str, list[Case]] = {
     "POST /chat/stream": chats("chat"),
     "POST /chat/async": chats("chat_task"),
     "GET /chat/result/{task_id}": [Case()],
+    # the store
+    "PUT /store/items": [Case({**ITEM, "value": {}, "ttl": NO_TIME}, apart=ITEM_TAKEN, changes=True)],
+    "GET /store/items": [Case(query={"namespace": "$shelf", "key": "$item"})],
+    "DELETE /store/items": [Case(ITEM, silent=True, changes=True)],
+    "POST /store/items/search": [
+        Case({"namespace_prefix": ["$shelf"], "query": "$item_word"}),
+        Case({"filter": {"note": "$item_word"}}),
+        Case({"limit": 1000}, tells="item"),
+    ],
+    "POST /store/namespaces": [
+        Case({"prefix": ["$shelf"]}),
+        Case({"suffix": ["$shelf"]}),
+        Case({"limit": 1000}, tells="shelf"),
+    ],
     # people
     "POST /subjects/erase": [Case({"subject": "$subject"}, changes=True, by_staff=True)],
 }

@@ -18,6 +18,7 @@ IDS = {
     *("thread_id", "run_id", "checkpoint_id", "task_id", "session_id", "interrupt_id", "subject"),
     *("ids", "thread_ids", "run_ids", "checkpoint", "checkpoint_map", "before", "resume", "configurable"),
     *("since", "since_event_id", "last-event-id", "idempotency-key", "assignee", "assistant_id"),
+    *("key", "namespace_prefix", "prefix", "suffix", "filter"),
 }
 # Names under which it holds none.
 OTHERS = {
@@ -69,6 +70,7 @@ OTHERS = {
     *("schedule", "timezone", "end_time", "enabled", "on_run_completed", "min_age_s", "seconds", "revision"),
     *("hold", "role", "ask", "note"),
     *("score", "comment", "days"),
+    *("value", "index", "query", "refresh_ttl", "max_depth"),
     # of assistants
     *("graph_id", "name", "description", "version", "delete_threads"),
 }

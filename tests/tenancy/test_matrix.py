@@ -40,6 +40,13 @@ def is_open(case: Case, person: Person, owner: Person) -> bool:
     return case.role in person.roles and person.tenant == owner.tenant
 
 
+def is_apart(case: Case, foreign: frozenset[str], person: Person, owner: Person) -> bool:
+    """Whether the answer about these foreign things has to differ from that about missing ones."""
+    if not case.apart or not person.name:
+        return False
+    return not foreign.isdisjoint(NAMED) or ({"shelf", "item"} <= foreign and person.tenant == owner.tenant)
+
+
 def variants(kinds: frozenset[str], *, mixed: bool) -> Iterator[frozenset[str]]:
     """Which of the ids are foreign: all, or one beside what is the asker's own."""
     yield kinds
@@ -67,7 +74,7 @@ class Visit:
         # That what was sent comes back from nothing too is for the comparison to say.
         for kind in told_kinds(wanted, told) - foreign:
             self.problems.append(f"{where} is told the {kind}: {told}")
-        if case.apart and not foreign.isdisjoint(NAMED) and self.asker.person.name:
+        if is_apart(case, foreign, self.asker.person, self.owner.person):
             if f'"{case.apart}"' not in told.text:
                 self.problems.append(f"{where}, not {case.apart}: {told}")
             return
@@ -85,12 +92,13 @@ class Visit:
 
 
 async def at_rest(owner: Owner) -> list[Any]:
-    """All that there is to see of an owner's threads."""
+    """All that there is to see of an owner's threads, and of their item."""
     ids = owner.ids
     threads = ("thread", "asking", "later", "held", "scheduled")
     paths = [f"/threads/{ids[one]}{view}" for one in threads for view in AT_REST]
     paths += [f"/runs/crons/{ids['cron']}", f"/approvals/{ids['asking']}:{ids['request']}"]
     paths += [f"/assistants/{ids['assistant']}"]
+    paths += [f"/store/items?namespace={ids['shelf']}&key={ids['item']}"]
     return [(await owner.http.get(path)).json() for path in paths]
 
 
@@ -124,7 +132,7 @@ async def check_own(owner: Owner, asker: Owner, operation: str, case: Case) -> N
     assert told.good or case.apart or case.inert, f"{operation} {case}: {told}"
     if case.tells:
         assert case.tells in told_kinds(ids, told), f"{operation} {case}: no {case.tells} in {told}"
-    elif not case.apart:
+    elif not case.apart and not case.silent:
         absent = missing(ids)
         never = await ask(asker.http, operation, case, absent)
         same = told.masked(ids, kinds) == never.masked(absent, kinds)

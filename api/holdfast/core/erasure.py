@@ -17,6 +17,7 @@ from holdfast.errors import Fenced, Forbidden, RunNotFound, Unavailable
 from holdfast.redis import api_keys, audit, lua, outbox, traces
 from holdfast.redis.lua import Place
 from holdfast.redis.records import Caller, ThreadRecord
+from holdfast.redis.store import Shelves
 from holdfast.redis.stream import Stored
 
 logger = logging.getLogger(__name__)
@@ -108,6 +109,11 @@ async def delete_assistants(platform: Platform, person: Person) -> Counts:
     found = await assistants.owned(platform, person.tenant, person.subject)
     used = [await cascade.remove_assistant(platform, record) for record in found]
     return Counts(assistants=len(found), crons=sum(used))
+
+
+async def delete_items(platform: Platform, person: Person) -> Counts:
+    shelves = Shelves(platform.client, platform.keys, person.tenant)
+    return Counts(items=await shelves.erase(person.subject))
 
 
 async def owned(platform: Platform, person: Person) -> list[str]:
@@ -325,6 +331,7 @@ EVERYTHING: tuple[Callable[[Platform, Person], Awaitable[Counts]], ...] = (
     delete_crons,  # nothing is started any more
     delete_assistants,  # with their versions
     end_runs,  # nothing is written any more
+    delete_items,  # of the store
     forget_own_keys,  # Idempotency-Keys
     delete_threads,  # records, runs, events, checkpoints, sessions of the chat door, lists of threads
     forget_departed,  # events of stateless runs

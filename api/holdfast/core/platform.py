@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from langgraph.pregel import Pregel
+from langgraph.store.base import TTLConfig
 
 from holdfast.auth.rules import Rules
 from holdfast.checkpoint import HOLDFAST, RedisSaver, RunSaver, open_checkpointer
@@ -20,6 +21,7 @@ from holdfast.redis.disk import Disk
 from holdfast.redis.keys import Keys
 from holdfast.redis.stream import Hub
 from holdfast.settings import Settings
+from holdfast.store import Index, RedisStore
 
 Graph = Pregel[Any, Any, Any, Any]
 
@@ -39,6 +41,7 @@ class Platform:
     streams: Streams
     started_at: datetime
     targets: Targets
+    index: Index | None = None
     _savers: dict[str, RunSaver] = field(default_factory=dict)
 
     @cached_property
@@ -59,6 +62,19 @@ class Platform:
         if graph_id not in self._savers:
             self._savers[graph_id] = self.checkpointer.for_graph(graph)
         return self._savers[graph_id].for_run(token)
+
+    def store(self, tenant: str, person: str, *, owner: str = "") -> RedisStore:
+        """The store of a tenant: what is put belongs to `person`, what is seen to `owner`, "" for all."""
+        ttl = self.project.store.ttl
+        return RedisStore(
+            self.client,
+            self.keys,
+            tenant,
+            person=person,
+            owner=owner,
+            index=self.index,
+            ttl=TTLConfig(default_ttl=ttl.default_ttl, refresh_on_read=ttl.refresh_on_read) if ttl else None,
+        )
 
 
 @asynccontextmanager
@@ -92,7 +108,15 @@ async def open_platform(settings: Settings, project: Project, redis_url: str) ->
             streams,
             started_at,
             targets,
+            make_index(project),
         )
+
+
+def make_index(project: Project) -> Index | None:
+    asked = project.store.index
+    if asked is None or project.embeddings is None:
+        return None
+    return Index(project.embeddings, asked.dims, asked.fields)
 
 
 async def installed_at(client: Client, keys: Keys) -> datetime:

@@ -22,6 +22,7 @@ from holdfast.project import GraphSpec
 from holdfast.redaction import Redactor
 from holdfast.redis.claims import Claim
 from holdfast.redis.log import Log
+from holdfast.store import RedisStore
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Attempt:
         claim: Claim,
         spec: GraphSpec,
         saver_for: Callable[[Graph], RunSaver],
+        store: RedisStore,
         log: Log,
         limits: Limits,
         asking: Asking,
@@ -46,7 +48,7 @@ class Attempt:
         asked = claim.request["kwargs"]
         modes = [*asked["stream_mode"], *(PROTOCOL_MODES if claim.followed else ())]
         encoder = Encoder(claim.run_id, modes, redactor)
-        self._source = ClaimedGraph(spec, saver_for)
+        self._source = ClaimedGraph(spec, saver_for, store)
         self._feed = Feed(claim)
         self._stream = Stream(spec.graph_id, asked, encoder, self._write)
         if limits.count_tokens:

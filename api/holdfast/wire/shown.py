@@ -181,3 +181,25 @@ class Erased(BaseModel):
 
 class Submitted(BaseModel):
     task_id: str
+
+
+class StoredItem(BaseModel):
+    namespace: list[str]
+    key: str
+    value: JsonObject
+    created_at: datetime
+    updated_at: datetime
+
+
+class FoundItem(StoredItem):
+    """`score` is how near the item is to the query, 1 at most; null where nothing was compared."""
+
+    score: float | None
+
+
+class FoundItems(BaseModel):
+    items: list[FoundItem]
+
+
+class Namespaces(BaseModel):
+    namespaces: list[list[str]]
