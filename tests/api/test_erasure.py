@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +11,20 @@ import pytest
 from langgraph_sdk.errors import NotFoundError
 
 from holdfast.core import erasure, threads
-from holdfast.core.erasure import EVERYTHING, Person
-from holdfast.redis import api_keys
+from holdfast.core.erasure import EVERYTHING
 from holdfast.redis.records import Caller
 from holdfast.redis.stats import today
 from holdfast.redis.stream import START
 from holdfast.redis.traces import NOBODY
 from holdfast.worker import Worker
-from tests.api.ticking import leave_assistant, leave_crons
+from tests.api.visitors import Visitor, live_a_life
 from tests.api.wire import Json, has_logged, has_status, new_thread, refusal
-from tests.scanning import forms, mentions
+from tests.scanning import forms
 from tests.servers import SERVED, Live, live, said
 from tests.waiting import wait_until
 
 HOOKED = SERVED.with_name("hooked.json")
-APPROVE = {"type": "approve"}
+TRACES = ("thread", "runs", "events", "checkpoints", ":cron:", ":crons:", ":assistant", "store-items")
 
 
 @pytest.fixture
@@ -41,61 +38,6 @@ def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def served(redis_url: str, people: Path) -> AsyncIterator[Live]:
     async with live(redis_url, config=HOOKED, admin_roles=("eraser",), lanes=3) as server:
         yield server
-
-
-class Visitor:
-    """Somebody with a name of their own, and words that nobody else says."""
-
-    def __init__(self, server: Live, *roles: str, name: str = "näncy “n.” o'hara") -> None:
-        unique = uuid.uuid4().hex
-        self.name, self.words = f"{name} {unique}", f"canary{unique} sang"
-        self.server, self.roles = server, roles
-
-    async def approve(self, thread_id: str) -> str:
-        """Decides on the only thing that waits on a thread; returns the interrupt's id."""
-        sdk = self.server.sdk(self.name, *self.roles)
-        state: Json = await sdk.threads.get_state(thread_id)
-        [waiting] = state["interrupts"]
-        answer: Json = {"resume": {waiting["id"]: APPROVE}}
-        await sdk.runs.wait(thread_id, "approve", command=answer)
-        return str(waiting["id"])
-
-    async def traces(self) -> list[str]:
-        redis = self.server.platform.client.redis
-        return await mentions(redis, self.name) + await mentions(redis, self.words)
-
-    @property
-    def person(self) -> Person:
-        return Person(self.name, "default")
-
-
-async def live_a_life(visitor: Visitor, people: Path) -> str:
-    """Leaves everything behind that a person can: returns the thread on which an approval waits."""
-    server, words = visitor.server, visitor.words
-    sdk = server.sdk(visitor.name, *visitor.roles)
-    metadata: Json = {"owner": visitor.name, "topic": words}
-    thread_id = (await sdk.threads.create(metadata=metadata))["thread_id"]
-    await sdk.runs.wait(thread_id, "echo", input=said(words))
-    asking = (await sdk.threads.create())["thread_id"]
-    asked: Json = {"questions": [words]}
-    await sdk.runs.wait(asking, "approve", input=asked)
-    await sdk.runs.create(thread_id, "echo", input=said(words), after_seconds=3600)
-    async with server.http(visitor.name, *visitor.roles) as http:
-        key = {"Idempotency-Key": words}
-        keyed = {"assistant_id": "echo", "input": said(words)}
-        for path in (f"/threads/{thread_id}/runs/wait", "/runs/wait"):
-            assert (await http.post(path, json=keyed, headers=key)).status_code == 200
-        chatted = await http.post("/chat", json={"session_id": words, "message": words})
-        assert chatted.json()["reply"] == f"echo: {words}"
-    await leave_crons(server, sdk, thread_id, said(words), words)
-    await leave_assistant(server, sdk, visitor.name, words)
-    await sdk.store.put_item([words], key=visitor.name, value={"said": words}, ttl=60)
-    (people / visitor.name).touch()
-    now = datetime.now(UTC)
-    key_id, (subject, tenant) = uuid.uuid4().hex, visitor.person
-    record = api_keys.KeyRecord(key_id, words, subject, tenant, visitor.roles, ("write",), now)
-    await api_keys.create(server.platform.client, server.platform.keys, "digest", record)
-    return asking
 
 
 async def erase(server: Live, subject: str, *roles: str) -> Any:
@@ -183,7 +125,7 @@ async def test_others_keep_their_decisions_without_the_name(served: Live, people
     with_history: Json = await owner.threads.get_history(thread_id)
     assert len(with_history) >= 2
     async with served.http(ann.name) as http:
-        late = {"assistant_id": "approve", "command": {"resume": {interrupt_id: APPROVE}}}
+        late = {"assistant_id": "approve", "command": {"resume": {interrupt_id: {"type": "approve"}}}}
         status, sentence = refusal(await http.post(f"/threads/{thread_id}/runs/wait", json=late))
     assert status == 409
     assert sentence.startswith(f"This request was decided by {NOBODY} at ")

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from holdfast.core import erasure
-from tests.api.test_erasure import HOOKED, Visitor, live_a_life, people
+from tests.api.test_erasure import HOOKED, people
 from tests.api.test_stateless_foreign import FOREIGN, stack_url
+from tests.api.visitors import Visitor, live_a_life
 from tests.servers import live
 
 __all__ = ["people", "stack_url"]

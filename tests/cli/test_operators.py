@@ -15,7 +15,8 @@ import pytest
 from langgraph_sdk import get_client
 
 from holdfast.redis.embedded import MAX_SOCKET_PATH, embedded, running_on
-from tests.api.test_erasure import HOOKED, Visitor, live_a_life, people
+from tests.api.test_erasure import HOOKED, people
+from tests.api.visitors import Visitor, live_a_life
 from tests.cli.test_start import CONFIG, dev
 from tests.servers import ROOT, clean_environment, live, said
 from tests.waiting import wait_until
