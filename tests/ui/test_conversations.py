@@ -64,6 +64,22 @@ async def test_a_person_is_asked_for_comes_speaks_and_goes(
         await chat.page.get_by_role("radio", name="Good", exact=True).check()
         await chat.page.get_by_label("Anything to add?").fill("Mia was kind")
         await look(chat, "33-rating")
+        await chat.page.locator(".rating").get_by_role("button", name="Send").click()
+        await chat.sees("Thank you!")
+        thread = await mia.threads.get(thread_id)
+        rating = (thread["metadata"] or {})["rating"]
+        assert (rating["score"], rating["comment"]) == (4, "Mia was kind")
+
+
+async def test_forced_colors_and_reduced_motion_are_followed(browser: Browser, server: Live) -> None:
+    async with window(
+        browser, f"{server.url}/ui?assistant=ask", forced_colors="active", reduced_motion="reduce"
+    ) as chat:
+        await chat.say("你好")
+        await chat.card.wait_for()
+        card, said = chat.card, chat.page.locator(".message.human .body").first
+        assert await card.evaluate("card => getComputedStyle(card).animationName") == "none"
+        assert await said.evaluate("body => getComputedStyle(body).borderTopStyle") == "solid"
 
 
 async def test_conversations_are_listed_opened_and_deleted(
