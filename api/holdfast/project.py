@@ -31,24 +31,15 @@ logger = logging.getLogger(__name__)
 # The namespace in which Agent Servers derive the id of a graph's own assistant from the graph's name.
 ASSISTANTS = uuid.UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
 
-# Every key that the official tools know; not all of them mean something here.
-KNOWN = frozenset(
+# Official keys for those who build an image; nothing here depends on them.
+IGNORED = frozenset(
     {
-        *("$schema", "api_version", "auth", "base_image", "checkpointer", "dependencies", "dockerfile_lines"),
-        *(
-            "env",
-            "graphs",
-            "holdfast",
-            "http",
-            "image_distro",
-            "keep_pkg_tools",
-            "node_version",
-            "store",
-            "ui",
-        ),
-        *("pip_config_file", "pip_installer", "python_version", "ui_config", "webhooks"),
+        *("api_version", "base_image", "dependencies", "dockerfile_lines", "image_distro", "keep_pkg_tools"),
+        *("node_version", "pip_config_file", "pip_installer", "python_version"),
+        *("store", "ui", "ui_config", "webhooks"),
     }
 )
+KNOWN = IGNORED | {"$schema", "auth", "checkpointer", "env", "graphs", "holdfast", "http"}
 
 Factory = Callable[..., Any]
 EMBEDDING = "The embedding"
@@ -191,8 +182,6 @@ def read_project(path: Path) -> dict[str, Any]:
     graphs = config.get("graphs")
     if not isinstance(graphs, dict) or not graphs:
         raise StartError(f'{path} names no graphs: add "graphs": {{"agent": "./agent.py:graph"}}.')
-    for key in sorted(config.keys() - KNOWN):
-        logger.warning("unknown key in langgraph.json", extra={"key": key})
     return config
 
 
@@ -205,6 +194,8 @@ def env_file(path: Path) -> Path | None:
 def load_project(path: Path) -> Project:
     """Imports every graph of langgraph.json. Raises `StartError`."""
     config = read_project(path)
+    for key in sorted(config.keys() - KNOWN):
+        logger.warning("unknown key in langgraph.json", extra={"key": key})
     ttl_minutes = read_ttl(path, config)
     folder = path.resolve().parent
     # The folder goes on the path and graphs are imported under their dotted names: a graph loaded by its file

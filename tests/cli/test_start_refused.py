@@ -123,6 +123,12 @@ def test_what_was_started_before_the_graphs_were_looked_at_is_ended(tmp_path: Pa
         assert url.startswith("unix://")
 
 
+def test_a_graph_whose_factory_fails(tmp_path: Path, refused: Run) -> None:
+    code = "def graph(config): raise OSError('no such shelf')"
+    path = project(tmp_path, {"graphs": FINE_GRAPH}, broken_one=code)
+    assert refused("check", "--config", path) == "Graph 'a': it cannot be made, OSError: no such shelf."
+
+
 # settings and addresses
 
 
@@ -281,6 +287,7 @@ def test_check_says_what_would_be_served(
     with pytest.raises(SystemExit) as exit:
         main()
     assert exit.value.code == 0
-    graph, kept = capsys.readouterr().out.splitlines()
+    graph, described, kept, *_ = capsys.readouterr().out.splitlines()
     assert graph.startswith("graph steps: assistant ")
+    assert described == "  Three steps"
     assert kept == "threads are kept for 90 minutes after their last change"

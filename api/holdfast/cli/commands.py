@@ -1,5 +1,6 @@
 """The commands and their options."""
 
+import asyncio
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -7,11 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from holdfast.cli import approvals, audit, erasing, keys, processes, threads, webhooks
+from holdfast.cli import approvals, audit, checking, erasing, keys, processes, threads, webhooks
 from holdfast.cli import chat as conversation
 from holdfast.cli.operators import TENANT, Tenant, Yes, operate
-from holdfast.project import load_project
-from holdfast.routes.custom import load_app
 
 app = typer.Typer(
     name="holdfast",
@@ -58,14 +57,7 @@ def worker(config: Config = CONFIG) -> None:
 def check(config: Config = CONFIG) -> None:
     """Say what langgraph.json would serve, or what is wrong with it."""
     processes.prepare(config)
-    project = load_project(config)
-    console = Console(highlight=False)
-    for graph_id, spec in project.graphs.items():
-        console.print(f"graph {graph_id}: assistant {spec.assistant_id}")
-    if app := load_app(project):
-        console.print(f"routes of {project.http.app}: {len(app.routes)}")
-    kept = f"for {project.ttl_minutes:g} minutes" if project.ttl_minutes else "until they are deleted"
-    console.print(f"threads are kept {kept} after their last change")
+    asyncio.run(checking.check(config, Console(highlight=False, soft_wrap=True)))
 
 
 @app.command()

@@ -1,0 +1,58 @@
+"""`holdfast check`: what langgraph.json would serve, said without serving it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from starlette.routing import Route
+
+from holdfast.errors import StartError
+from holdfast.project import IGNORED, KNOWN, GraphSpec, Project, load_project, read_project, reason
+from holdfast.routes.custom import load_app
+
+
+async def check(config: Path, screen: Console) -> None:
+    """Opens every graph once. Raises `StartError` with the first thing that cannot be served."""
+    project = load_project(config)
+    for spec in project.graphs.values():
+        await try_out(spec)
+        screen.print(f"graph {spec.graph_id}: assistant {spec.assistant_id}")
+        if spec.description:
+            screen.print(f"  {spec.description}")
+    for line in describe(project, frozenset(read_project(config))):
+        screen.print(line)
+
+
+async def try_out(spec: GraphSpec) -> None:
+    try:
+        async with spec.open({"configurable": {}}):
+            pass
+    except StartError:
+        raise
+    except Exception as error:  # whatever the project's own factory raises
+        raise StartError(
+            f"Graph {spec.graph_id!r}: it cannot be made, {type(error).__name__}: {reason(error)}."
+        ) from error
+
+
+def describe(project: Project, keys: frozenset[str]) -> Iterator[str]:
+    for cron in project.crons:
+        yield f"cron {cron.name}: {cron.graph} at {cron.schedule} {cron.timezone or 'UTC'}"
+    if project.auth:
+        yield "callers are let in by the project's own auth"
+    hooks = [name for name, hook in (("erase", project.hooks.erase), ("check", project.hooks.check)) if hook]
+    if hooks:
+        yield f"hooks: {', '.join(hooks)}"
+    if app := load_app(project):
+        served = [
+            f"{'|'.join(sorted((route.methods or set()) - {'HEAD'}))} {route.path}"
+            for route in app.routes
+            if isinstance(route, Route) and route.include_in_schema
+        ]
+        yield f"routes of {project.http.app}: {', '.join(served) or 'none'}"
+    kept = f"for {project.ttl_minutes:g} minutes" if project.ttl_minutes else "until they are deleted"
+    yield f"threads are kept {kept} after their last change"
+    if ignored := sorted(keys & IGNORED):
+        yield f"without effect here: {', '.join(ignored)}"
+    if unknown := sorted(keys - KNOWN):
+        yield f"unknown: {', '.join(unknown)}"

@@ -1,0 +1,5 @@
+from tools.fares import NIGHT
+
+
+def known(city: str) -> bool:
+    return city in NIGHT
