@@ -80,10 +80,18 @@ chaos: install ## kill, stop, flood and wear out the platform (ARGS="zombies --s
 images: install ## take the pictures of docs/images anew; needs chromium and pngquant (ARGS="word" picks some)
 	$(BIN)/python -m tests.ui.pictures $(ARGS)
 
+.PHONY: contract-oracle
+contract-oracle: install ## ask `langgraph dev` what tests/contract asks of Holdfast (ARGS="-k words" picks some)
+	$(BIN)/python -m tests.contract $(ARGS)
+
 .PHONY: fmt
 fmt: install ## format the code and mend what can be mended
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+.PHONY: api-page
+api-page: install ## write docs/api.md anew from the routes
+	$(BIN)/python -m deploy.api_page
 
 .PHONY: sbom
 sbom: install ## write dist/holdfast.cdx.json, the list of all that is passed on, with licenses

@@ -72,10 +72,12 @@ def holdfast_apart(
 
 
 @contextmanager
-def langgraph_dev(folder: Path, program: Path) -> Iterator[Server]:
-    """`langgraph dev` on a copy of the graphs, because it writes beside them."""
+def langgraph_dev(
+    folder: Path, program: Path, files: Sequence[Path] = (BENCH, BENCH.with_name("graphs.py"))
+) -> Iterator[Server]:
+    """`langgraph dev` on a copy of the project's files, because it writes beside them."""
     port = free_port()
-    for file in (BENCH, BENCH.with_name("graphs.py")):
+    for file in files:
         shutil.copy(file, folder)
     command = [str(program), "dev", "--no-browser", "--no-reload", "--host", "127.0.0.1", "--port", str(port)]
     with process([*command, "--server-log-level", "warning"], folder, cwd=folder) as started:

@@ -74,6 +74,12 @@ async def openapi(request: Request) -> Response:
     return answer(request.app.openapi())
 
 
+@about.get("/docs", include_in_schema=False)
+async def docs() -> Response:
+    """Where other servers show their routes."""
+    return Response(status_code=307, headers={"Location": "ui/reference"})
+
+
 @about.get("/info")
 async def info(request: Request, platform: PlatformDep) -> Response:
     """What this server is; under `HOLDFAST_AUTH=dev` also what it runs on, for the page at `/`."""

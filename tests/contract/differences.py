@@ -1,0 +1,24 @@
+"""Cases on which `langgraph dev` answers otherwise, by the row of docs/compatibility.md with who is right."""
+
+ROWS: dict[str, tuple[str, ...]] = {
+    "an id that is no UUID": (
+        "test_errors.py::test_an_id_that_is_none[POST-/threads/{}/runs/wait]",
+        "test_errors.py::test_an_id_that_is_none[POST-/threads/{}/runs/stream]",
+        "test_errors.py::test_an_id_that_is_none[POST-/threads/{}/copy]",
+        "test_errors.py::test_a_search_that_cannot_be[{'ids': ['not-a-uuid']}]",
+    ),
+    "an `on_disconnect` that does not exist": (
+        "test_errors.py::test_a_run_that_cannot_be[runs-an on_disconnect that is none]",
+    ),
+    "a cron without a schedule, or without an assistant": (
+        "test_errors.py::test_a_cron_that_cannot_be[{'assistant_id': 'echo'}]",
+        "test_errors.py::test_a_cron_that_cannot_be[{'schedule': '* * * * *'}]",
+    ),
+    "ids of a stream's events": ("test_streams.py::test_each_event_has_an_id",),
+    "`Last-Event-ID: 1-2-3`": ("test_streams.py::test_nothing_of_it[1-2-3]",),
+    "following a thread that is not there": (
+        "test_streams.py::test_a_thread_that_is_not_there_cannot_be_followed",
+    ),
+    "`before` of a history": ("test_threads.py::test_the_history_before_a_state",),
+}
+DIFFERENCES = {case: row for row, cases in ROWS.items() for case in cases}

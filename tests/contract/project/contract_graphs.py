@@ -1,0 +1,107 @@
+"""What any Agent Server can serve: nothing here knows of Holdfast."""
+
+import asyncio
+from operator import add
+from typing import Annotated, Any
+
+from langchain_core.messages import AIMessage, AnyMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.config import get_stream_writer
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.message import add_messages
+from langgraph.types import Command, interrupt
+from typing_extensions import TypedDict
+
+
+class Talk(TypedDict, total=False):
+    messages: Annotated[list[AnyMessage], add_messages]
+    said: Annotated[list[str], add]
+    topic: str
+
+
+def single(name: str, node: Any) -> Any:
+    graph = StateGraph(Talk)
+    graph.add_node(name, node)
+    graph.add_edge(START, name)
+    return graph.compile()
+
+
+def answer(state: Talk) -> Talk:
+    last = state["messages"][-1].content if state.get("messages") else "nothing"
+    return {"messages": [AIMessage(f"you said {last}", id=f"answer-{len(state.get('messages', []))}")]}
+
+
+def ask_one(state: Talk) -> Talk:
+    return {"said": [f"answered {interrupt({'question': 'which one?'})}"]}
+
+
+def explode(state: Talk) -> Talk:
+    raise ValueError("boom")
+
+
+async def wait(state: Talk) -> Talk:
+    get_stream_writer()({"at": "work"})
+    await asyncio.sleep(float(state.get("topic") or 30))
+    return {"said": ["slept"]}
+
+
+def configuration(state: Talk, config: RunnableConfig) -> Talk:
+    chosen = config.get("configurable", {})
+    return {"said": [str(chosen.get("shop", "no shop"))], "topic": ",".join(sorted(config.get("tags") or []))}
+
+
+def step(name: str) -> Any:
+    def node(state: Talk) -> Talk:
+        get_stream_writer()({"in": name})
+        return {"said": [name]}
+
+    return node
+
+
+def three() -> Any:
+    graph = StateGraph(Talk)
+    for name in ("one", "two", "three"):
+        graph.add_node(name, step(name))
+    graph.add_edge(START, "one")
+    graph.add_edge("one", "two")
+    graph.add_edge("two", "three")
+    return graph.compile()
+
+
+def both() -> Any:
+    graph = StateGraph(Talk)
+    for name in ("left", "right"):
+        graph.add_node(name, asker(name))
+        graph.add_edge(START, name)
+    return graph.compile()
+
+
+def asker(name: str) -> Any:
+    def node(state: Talk) -> Talk:
+        return {"said": [f"{name} {interrupt(name)}"]}
+
+    return node
+
+
+def routed() -> Any:
+    graph = StateGraph(Talk)
+    graph.add_node("inner", three())
+    graph.add_node("after", route, destinations=("last", END))
+    graph.add_node("last", step("last"))
+    graph.add_edge(START, "inner")
+    graph.add_edge("inner", "after")
+    return graph.compile()
+
+
+def route(state: Talk) -> Command[Any]:
+    return Command(update={"topic": "routed"}, goto="last" if state.get("topic") == "go on" else END)
+
+
+echo = single("answer", answer)
+ask = single("ask", ask_one)
+fail = single("explode", explode)
+slow = single("wait", wait)
+named = single("configuration", configuration)
+steps = three()
+pair = both()
+outer = routed()
