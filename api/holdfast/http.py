@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.functional_validators import AfterValidator
@@ -11,14 +11,6 @@ Header = Annotated[str, Field(min_length=1)]
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
 
 ANY = "*"
-# Official keys that mean nothing here; the project's own routes always ask for a sign-in.
-WITHOUT_EFFECT = (
-    "configurable_headers",
-    "logging_headers",
-    "middleware_order",
-    "enable_custom_route_auth",
-    "mount_prefix",
-)
 
 
 def check_pattern(pattern: str) -> str:
@@ -58,6 +50,15 @@ class Cors(Part):
 
 
 class Http(Part):
+    # Official keys that mean nothing here; the project's own routes always ask for a sign-in.
+    WITHOUT_EFFECT: ClassVar = (
+        "configurable_headers",
+        "logging_headers",
+        "middleware_order",
+        "enable_custom_route_auth",
+        "mount_prefix",
+    )
+
     app: str | None = None
     cors: Cors | None = None
     disable_assistants: bool = False

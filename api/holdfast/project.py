@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from langchain_core.embeddings import Embeddings
@@ -23,7 +23,8 @@ from langgraph_sdk import Auth
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from holdfast.errors import AssistantNotFound, Invalid, StartError
-from holdfast.http import NO_HTTP, WITHOUT_EFFECT, Http
+from holdfast.http import NO_HTTP, Http
+from holdfast.outgoing import NO_RULES, Outgoing
 from holdfast.schedules import read_schedule
 
 logger = logging.getLogger(__name__)
@@ -36,11 +37,22 @@ IGNORED = frozenset(
     {
         *("api_version", "base_image", "dependencies", "dockerfile_lines", "image_distro", "keep_pkg_tools"),
         *("node_version", "pip_config_file", "pip_installer", "python_version"),
-        *("store", "ui", "ui_config", "webhooks"),
+        *("ui", "ui_config"),
     }
 )
-KNOWN = IGNORED | {"$schema", "auth", "checkpointer", "env", "graphs", "holdfast", "http"}
+KNOWN = IGNORED | {
+    "$schema",
+    "auth",
+    "checkpointer",
+    "env",
+    "graphs",
+    "holdfast",
+    "http",
+    "store",
+    "webhooks",
+}
 
+Part = TypeVar("Part", Http, Outgoing)
 Factory = Callable[..., Any]
 EMBEDDING = "The embedding"
 
@@ -153,6 +165,7 @@ class Project:
     http: Http = NO_HTTP
     store: StoreConfig = NO_STORE
     embeddings: Embeddings | None = None  # what `store.index.embed` names
+    webhooks: Outgoing = NO_RULES
 
     @property
     def first_graph(self) -> GraphSpec:
@@ -206,9 +219,20 @@ def load_project(path: Path) -> Project:
     auth = load_auth(folder, config.get("auth"))
     own = read_own(path, config)
     hooks, crons = load_hooks(path, folder, own), read_crons(path, own, graphs)
-    http, store = read_http(path, config), read_store(path, config)
-    embeddings = load_embeddings(folder, store.index)
-    return Project(folder, graphs, ttl_minutes, env_file(path), auth, hooks, crons, http, store, embeddings)
+    store = read_store(path, config)
+    return Project(
+        folder,
+        graphs,
+        ttl_minutes,
+        env_file(path),
+        auth,
+        hooks,
+        crons,
+        read_part(path, config, "http", Http),
+        store,
+        load_embeddings(folder, store.index),
+        read_part(path, config, "webhooks", Outgoing),
+    )
 
 
 def read_own(path: Path, config: Any) -> dict[str, Any]:
@@ -219,17 +243,17 @@ def read_own(path: Path, config: Any) -> dict[str, Any]:
     return own
 
 
-def read_http(path: Path, config: Any) -> Http:
-    """What stands under `http`; its app is loaded by whoever serves it. Raises `StartError`."""
+def read_part(path: Path, config: Any, name: str, part: type[Part]) -> Part:
+    """What stands under an official key. Raises `StartError`."""
     try:
-        http = Http.model_validate({} if config.get("http") is None else config["http"])
+        found = part.model_validate({} if config.get(name) is None else config[name])
     except ValidationError as error:
-        raise StartError(f'{path}: "http" cannot be read: {reason(error)}.') from error
-    for key in http.not_heeded:
-        known = key in WITHOUT_EFFECT
+        raise StartError(f'{path}: "{name}" cannot be read: {reason(error)}.') from error
+    for key in found.not_heeded:
+        known = key in part.WITHOUT_EFFECT
         sentence = "a key of langgraph.json has no effect here" if known else "unknown key in langgraph.json"
-        logger.warning(sentence, extra={"key": f"http.{key}"})
-    return http
+        logger.warning(sentence, extra={"key": f"{name}.{key}"})
+    return found
 
 
 def read_ttl(path: Path, config: Any) -> float | None:

@@ -7,14 +7,15 @@ from typing import Any
 from fastapi import FastAPI, Request, WebSocket
 from starlette.authentication import requires
 
-OPEN: list[str] = []
+OPEN: list[list[str]] = []  # the shelf of each server that runs
 
 
 @asynccontextmanager
 async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-    OPEN.append("shelf")
-    yield {"shelf": OPEN}
-    OPEN.clear()
+    shelf = ["shelf"]
+    OPEN.append(shelf)
+    yield {"shelf": shelf}
+    OPEN.remove(shelf)
 
 
 app = FastAPI(lifespan=lifespan)

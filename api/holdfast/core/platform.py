@@ -79,7 +79,7 @@ class Platform:
 
 @asynccontextmanager
 async def open_platform(settings: Settings, project: Project, redis_url: str) -> AsyncIterator[Platform]:
-    targets = Targets.of(settings)
+    targets = Targets.of(settings, project.webhooks.url)
     async with AsyncExitStack() as stack:
         keys = Keys(settings.prefix, settings.lanes)
         client = await stack.enter_async_context(connect(redis_url))

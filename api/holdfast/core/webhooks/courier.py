@@ -138,6 +138,7 @@ class Courier:
             return Verdict("never", letter.error or "its worker ended each time")
         body, now = await body_of(self._platform, letter), int(time.time())
         sent = {
+            **self._platform.project.webhooks.headers,
             "Content-Type": "application/json",
             "User-Agent": f"Holdfast/{__version__}",
             **signing.headers(await self._keyring(), letter.id, now, body),

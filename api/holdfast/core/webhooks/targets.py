@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 import httpx
 
 from holdfast.errors import StartError, TargetRefused
+from holdfast.outgoing import NO_RULES, Addresses
 from holdfast.settings import Settings, variable
 
 LONGEST = 2048
@@ -49,22 +50,29 @@ SPECIAL: tuple[Network, ...] = tuple(
 
 @dataclass(frozen=True)
 class Targets:
-    """The rules. `hosts` and `networks` are allowed although they are not public."""
+    """The rules. `hosts` and `networks` are allowed although they are not public; `project` says what its
+    langgraph.json narrows."""
 
     schemes: frozenset[str]
     ports: frozenset[int]
     hosts: frozenset[str]
     networks: tuple[Network, ...]
+    project: Addresses = NO_RULES.url
 
     @classmethod
-    def of(cls, settings: Settings) -> "Targets":
-        """Raises `StartError` when a setting has no sense."""
+    def of(cls, settings: Settings, project: Addresses = NO_RULES.url) -> "Targets":
+        """A setting that was made counts before what the project's file says of the same. Raises `StartError`
+        when a setting has no sense."""
+        said = settings.model_fields_set
+        plain = settings.webhook_http or ("webhook_http" not in said and project.require_https is False)
+        ports = settings.webhook_ports if "webhook_ports" in said else project.allowed_ports
         networks = {text: read_network(text) for text in settings.webhook_allow}
         targets = cls(
-            frozenset({"https", "http"} if settings.webhook_http else {"https"}),
-            frozenset(settings.webhook_ports),
+            frozenset({"https", "http"} if plain else {"https"}),
+            frozenset(ports or settings.webhook_ports),
             frozenset(bare(text) for text, network in networks.items() if network is None),
             tuple(network for network in networks.values() if network is not None),
+            project,
         )
         for webhook in settings.webhooks:
             try:
@@ -75,7 +83,7 @@ class Targets:
 
     def check(self, address: str) -> httpx.URL:
         """The parsed address, if there is nothing wrong that can be seen in it. Raises `TargetRefused`."""
-        url = parse(address)
+        url = parse(address, min(LONGEST, self.project.max_url_length or LONGEST))
         host = host_of(url)
         if url.scheme not in self.schemes:
             raise TargetRefused(f"Webhooks may not be called by {url.scheme or 'nothing'}: use https.")
@@ -83,6 +91,8 @@ class Targets:
             raise TargetRefused("A webhook's address must not hold a user name or password.")
         if not HOST.fullmatch(host):
             raise TargetRefused("The webhook's address names no host.")
+        if not self.project.allows_host(host):
+            raise TargetRefused(f"The webhook's host {host} is none of those that this project allows.")
         if port_of(url) not in self.ports:
             raise TargetRefused(f"Webhooks may not be called at port {port_of(url)}.")
         self._check_name(host)
@@ -103,9 +113,9 @@ class Targets:
             raise TargetRefused(f"The webhook's host {host} is not public ({ip}).")
 
 
-def parse(address: str) -> httpx.URL:
-    if len(address) > LONGEST:
-        raise TargetRefused(f"A webhook's address has at most {LONGEST} characters.")
+def parse(address: str, longest: int) -> httpx.URL:
+    if len(address) > longest:
+        raise TargetRefused(f"A webhook's address has at most {longest} characters.")
     try:
         return httpx.URL(address)
     except (httpx.InvalidURL, ValueError):  # ValueError: the idna package's own
