@@ -29,13 +29,11 @@ async def strangers(kept_people: Path) -> AsyncIterator[tuple[Client, Ids, dict[
     async with AsyncExitStack() as stack:
         stack.enter_context(pytest.MonkeyPatch.context()).setenv("KEPT_PEOPLE", str(kept_people))
         url = stack.enter_context(valkey())
-        async with live(url, config=CONFIG, **SETTINGS) as first, AsyncExitStack() as visit:
+        settings = {**SETTINGS, "prefix": "costs"}
+        async with live(url, config=CONFIG, **settings) as first, AsyncExitStack() as visit:
             owner = await arrive(visit, first, OWNERS[0], kept_people)
             await settle(owner)
-            prefix = first.platform.keys.prefix
-        server = await stack.enter_async_context(
-            live(url, config=CONFIG, worker=False, prefix=prefix, **SETTINGS)
-        )
+        server = await stack.enter_async_context(live(url, config=CONFIG, worker=False, **settings))
         people = {person: await arrive(stack, server, person, kept_people) for person in STRANGERS}
         yield server.platform.client, owner.ids, people
 
