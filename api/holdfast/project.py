@@ -40,17 +40,9 @@ IGNORED = frozenset(
         *("ui", "ui_config"),
     }
 )
-KNOWN = IGNORED | {
-    "$schema",
-    "auth",
-    "checkpointer",
-    "env",
-    "graphs",
-    "holdfast",
-    "http",
-    "store",
-    "webhooks",
-}
+KNOWN = IGNORED | frozenset(
+    ("$schema", "auth", "checkpointer", "env", "graphs", "holdfast", "http", "store", "webhooks")
+)
 
 Part = TypeVar("Part", Http, Outgoing)
 Factory = Callable[..., Any]

@@ -108,10 +108,13 @@ async def test_one_of_many_hands_back(server: Live) -> None:
 
 async def test_who_has_it_is_known_after_a_restart(redis_url: str) -> None:
     prefix = f"t{uuid.uuid4().hex[:8]}"
-    async with live(redis_url, prefix=prefix) as before:
-        async with before.http("ann") as ann, before.http("eve", "operator") as eve:
-            thread_id, other_id = await new_thread(ann), await new_thread(ann)
-            taken, asked = await put(eve, thread_id), await put(ann, other_id)
+    async with (
+        live(redis_url, prefix=prefix) as before,
+        before.http("ann") as ann,
+        before.http("eve", "operator") as eve,
+    ):
+        thread_id, other_id = await new_thread(ann), await new_thread(ann)
+        taken, asked = await put(eve, thread_id), await put(ann, other_id)
     async with live(redis_url, prefix=prefix) as after, after.http("bob", "operator") as bob:
         assert await hold_of(bob, thread_id) == taken
         assert await hold_of(bob, other_id) == asked

@@ -93,17 +93,17 @@ async def test_an_item_that_cannot_be(http: httpx.AsyncClient, body: Json) -> No
 @pytest.mark.parametrize(
     ("wanted", "keys"),
     [
-        ({}, {"a", "b", "c", "d"}),
-        ({"filter": {"kind": "tea"}}, {"a", "b"}),
-        ({"filter": {"kind": "tea", "price": 2}}, {"b"}),
-        ({"filter": {"price": {"$gt": 1}}}, {"b", "c"}),
-        ({"filter": {"price": {"$gte": 1}}}, {"a", "b", "c"}),
-        ({"filter": {"kind": "none"}}, set()),
-        ({"limit": 4, "offset": 4}, set()),
+        ({}, "abcd"),
+        ({"filter": {"kind": "tea"}}, "ab"),
+        ({"filter": {"kind": "tea", "price": 2}}, "b"),
+        ({"filter": {"price": {"$gt": 1}}}, "bc"),
+        ({"filter": {"price": {"$gte": 1}}}, "abc"),
+        ({"filter": {"kind": "none"}}, ""),
+        ({"limit": 4, "offset": 4}, ""),
     ],
     ids=str,
 )
-async def test_items_are_found(client: LangGraphClient, wanted: Json, keys: set[str]) -> None:
+async def test_items_are_found(client: LangGraphClient, wanted: Json, keys: str) -> None:
     root = fresh()
     for key, kind, price in (("a", "tea", 1), ("b", "tea", 2), ("c", "book", 3)):
         await client.store.put_item([root, kind], key=key, value={"kind": kind, "price": price})
@@ -111,7 +111,7 @@ async def test_items_are_found(client: LangGraphClient, wanted: Json, keys: set[
     if wanted.get("filter", {}).get("price"):
         await client.store.delete_item([root], key="d")
     found = await client.store.search_items([root], **wanted)
-    assert {item["key"] for item in found["items"]} == keys
+    assert {item["key"] for item in found["items"]} == set(keys)
 
 
 async def test_a_search_in_pages(client: LangGraphClient) -> None:

@@ -102,6 +102,9 @@ async def test_it_is_served(installed: Path, project: Path, redis_url: str) -> N
         await wait_ready(url)
         assert (await http.get("/cities")).json() == ["Lisbon", "Oslo"]
         assert await client.runs.wait(None, "echo", input={"text": "ha"}) == {"text": "haha"}
+        [echo] = await client.assistants.search(graph_id="echo")
+        schemas: Any = await client.assistants.get_schemas(echo["assistant_id"])
+        assert schemas["input_schema"]["properties"]["text"]["type"] == "string"
 
         thread_id = (await client.threads.create())["thread_id"]
         asked: Any = await client.runs.wait(thread_id, "trip", input={"city": "Oslo", "nights": 3})

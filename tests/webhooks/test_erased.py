@@ -7,7 +7,8 @@ import pytest
 
 from holdfast.core.webhooks import letters
 from holdfast.redis.traces import NOBODY
-from tests.api.test_erasure import HOOKED, Visitor, erase, people
+from tests.api.test_erasure import HOOKED, erase, people
+from tests.api.visitors import Visitor
 from tests.servers import Live, live, said
 from tests.waiting import wait_until
 from tests.webhooks.receivers import Answer, Receiver, reachable, receiving
