@@ -1,5 +1,6 @@
 """The agent behind `holdfast dev`: what is asked stays asked, and what is decided is paid, once each."""
 
+import asyncio
 import sqlite3
 import uuid
 from collections.abc import AsyncIterator
@@ -97,6 +98,20 @@ async def test_two_refunds_in_one_message_are_two_approvals(client: LangGraphCli
     await decide(client, thread_id, interrupt_id, [{"type": "accept", "args": None}])
     assert [status for _, status in paid(folder, "12347")] == ["settled"]
     assert len(paid(folder, "12346")) == 1
+
+
+async def test_a_copied_conversation_pays_no_second_time(client: LangGraphClient, folder: Path) -> None:
+    thread_id = (await client.threads.create())["thread_id"]
+    await turn(client, thread_id, "我要退订单 12345 的 30 元")
+    copied: Any = await client.threads.copy(thread_id)  # type: ignore[func-returns-value]
+    both = [thread_id, copied["thread_id"]]
+    shown = [await waiting(client, one) for one in both]
+    assert {request for one in shown for _, request in one.values()} == {shown[0]["12345"][1]}
+    approve = {"decisions": [{"type": "approve"}]}
+    answers = zip(both, (one["12345"][0] for one in shown), strict=True)
+    await asyncio.gather(*(decide(client, one, interrupt_id, approve) for one, interrupt_id in answers))
+    assert [status for amount, status in paid(folder, "12345") if amount == 3000] == ["settled"]
+    assert [await waiting(client, one) for one in both] == [{}, {}]
 
 
 async def test_an_edit_may_only_lower_the_amount(url: str, client: LangGraphClient, folder: Path) -> None:
