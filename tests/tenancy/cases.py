@@ -331,6 +331,7 @@ NOBODYS: dict[str, tuple[str, Case]] = {
         f"GET {path}": ("it says of the process what everybody may know", Case())
         for path in ("/ok", "/livez", "/readyz", "/info", "/")
     },
+    "GET /docs": ("where it leads is the same for all", Case()),
     "GET /ui": ("a page is the same for all", Case()),
     "GET /ui/{name:path}": ("a file of the pages is the same for all", Case()),
     "GET /openapi.json": ("the reference is the same for all", Case()),
@@ -363,7 +364,7 @@ OWN: dict[str, Case] = {"GET /me": Case()}
 SOCKET = "SocketRoute /threads/{thread_id}/stream/events"
 
 # Routes that the reference does not name.
-UNLISTED = {"GET /", "GET /ui", "GET /ui/{name:path}", "GET /openapi.json", SOCKET}
+UNLISTED = {"GET /", "GET /docs", "GET /ui", "GET /ui/{name:path}", "GET /openapi.json", SOCKET}
 
 # Routes that are not there under the sign-in of this matrix, each with the reason.
 ELSEWHERE = {"POST /dev/token": "it lets everybody be anybody: under HOLDFAST_AUTH=dev, on loopback, only"}
