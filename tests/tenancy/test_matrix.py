@@ -178,7 +178,7 @@ async def test_what_is_nobodys_is_the_same_for_all(world: World, operation: str)
     reason, case = NOBODYS[operation]
     known = [one for one in world.everybody.values() if one.person.name]
     told = [await ask(one.http, operation, case, one.ids) for one in known]
-    assert {one.status for one in told} == {200}, told[0]
+    assert {one.status for one in told} in ({200}, {307}), told[0]
     assert all(one.masked({}, ()) == told[0].masked({}, ()) for one in told), reason
     for owner in known:
         assert not told_kinds(owner.ids, told[0])

@@ -4,7 +4,7 @@
 local namespace, key, name, which = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local item = find(KEYS[1], key)
 if not item then
-  redis.call('ZREM', KEYS[5], name)
+  if which == 'expired' then redis.call('ZREM', KEYS[5], name) end
   return 0
 end
 if which == 'owned' and not owned(item, ARGV[5]) then return 0 end
