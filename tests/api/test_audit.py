@@ -1,6 +1,7 @@
 """The audit trail, checked: what was tampered with is found and named, and nothing else is."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -257,13 +258,11 @@ async def test_all_that_may_become_of_a_request_is_right(redis_url: str) -> None
 
 
 async def test_a_decision_that_is_taken_back_is_right(redis_url: str) -> None:
-    async with live(redis_url) as busy, busy.http("ann") as ann:
+    prefix = f"t{uuid.uuid4().hex[:8]}"
+    async with live(redis_url, prefix=prefix) as busy, busy.http("ann") as ann:
         thread_id = await ask(ann, "one")
     # No worker is left: the run that is to carry the decision out waits, and is canceled.
-    async with (
-        live(redis_url, worker=False, prefix=busy.platform.keys.prefix) as server,
-        server.http("ann") as ann,
-    ):
+    async with live(redis_url, worker=False, prefix=prefix) as server, server.http("ann") as ann:
         await decide(ann, thread_id, "one", APPROVE)
         [run, *_] = (await ann.get(f"/threads/{thread_id}/runs")).json()
         await ann.post(f"/threads/{thread_id}/runs/{run['run_id']}/cancel")

@@ -7,7 +7,12 @@ from tests.programs import refuse
 from tests.ui.windows import Window
 
 AXE = ROOT / "tests" / "js" / "node_modules" / "axe-core" / "axe.min.js"
+# Colors on their way from one theme to another are nobody's; what turns for ever is not waited for.
 RUN = """async () => {
+  const shadows = [...document.querySelectorAll("*")].map(({ shadowRoot }) => shadowRoot).filter(Boolean);
+  const moving = [document, ...shadows].flatMap((root) => root.getAnimations());
+  const ending = moving.filter(({ effect }) => effect.getComputedTiming().iterations !== Infinity);
+  await Promise.allSettled(ending.map(({ finished }) => finished));
   const { violations } = await axe.run(document, { resultTypes: ["violations"] });
   const grave = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
   return grave.map(({ impact, id, nodes }) => `${impact} ${id}: ${nodes[0].html.slice(0, 120)}`);

@@ -15,7 +15,8 @@ async def look(chat: Window, name: str) -> None:
     for theme in ("light", "dark"):
         await element.evaluate("(chat, theme) => chat.setAttribute('theme', theme)", theme)
         await chat.shoot(f"{name}-{theme}")
-        assert await findings(chat) == []
+        found = await findings(chat)
+        assert found == [], found
     await element.evaluate("chat => chat.removeAttribute('theme')")
 
 
