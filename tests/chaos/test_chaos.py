@@ -16,8 +16,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Reconnecting without a Last-Event-ID:UserWarning"),
 ]
 SHORT = 0.05
-# Their bars are milliseconds, which other tests beside them would take.
-TIMED = ("limits", "overload")
+# Their bars are milliseconds and megabytes, which other tests beside them would take.
+TIMED = ("deaf", "limits", "overload")
 
 
 @pytest.fixture(scope="module")

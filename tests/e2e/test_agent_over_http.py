@@ -102,15 +102,15 @@ async def test_two_refunds_in_one_message_are_two_approvals(client: LangGraphCli
 
 async def test_a_copied_conversation_pays_no_second_time(client: LangGraphClient, folder: Path) -> None:
     thread_id = (await client.threads.create())["thread_id"]
-    await turn(client, thread_id, "我要退订单 12345 的 30 元")
+    await turn(client, thread_id, "我要退订单 12358 的 30 元")
     copied: Any = await client.threads.copy(thread_id)  # type: ignore[func-returns-value]
     both = [thread_id, copied["thread_id"]]
     shown = [await waiting(client, one) for one in both]
-    assert {request for one in shown for _, request in one.values()} == {shown[0]["12345"][1]}
+    assert {request for one in shown for _, request in one.values()} == {shown[0]["12358"][1]}
     approve = {"decisions": [{"type": "approve"}]}
-    answers = zip(both, (one["12345"][0] for one in shown), strict=True)
+    answers = zip(both, (one["12358"][0] for one in shown), strict=True)
     await asyncio.gather(*(decide(client, one, interrupt_id, approve) for one, interrupt_id in answers))
-    assert [status for amount, status in paid(folder, "12345") if amount == 3000] == ["settled"]
+    assert [status for amount, status in paid(folder, "12358") if amount == 3000] == ["settled"]
     assert [await waiting(client, one) for one in both] == [{}, {}]
 
 

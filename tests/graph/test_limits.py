@@ -92,7 +92,7 @@ async def test_an_answer_that_trickles_without_end_is_given_up(
 ) -> None:
     hurried = replace(workplace.settings, model_total_s=0.5, model_attempts=1)
     dialogue = Dialogue(replace(workplace, settings=hurried))
-    model.play(Script(steps=(Long(words=20),), delay_s=0.1))
+    model.play(Script(steps=(Long(words=200),), delay_s=0.1))
     assert await dialogue.say("hello") == sentence("unreachable", "en")
 
 
