@@ -125,9 +125,17 @@ def create_app(platform: Platform, sign_in: SignIn, custom: Custom | None = None
         app.router.routes.append(sockets.stream_route)
     if isinstance(sign_in.own, DevAuthenticator):
         app.include_router(dev.routes)
+    build_routes(app)
     if custom:
         app.router.default = custom.before(app.router.default)
     return app
+
+
+def build_routes(app: FastAPI) -> None:
+    """Has each route look at a request that is none's: FastAPI builds them then, and the first real one would
+    hold up all streams for it."""
+    for route in app.routes:
+        route.matches({"type": "http", "method": "GET", "path": "/-", "root_path": "", "headers": []})
 
 
 def allow_origins(settings: Settings, cors: Cors) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from holdfast.http import Part
 
@@ -43,21 +43,16 @@ class Outgoing(Part):
     url: Addresses = Addresses()
     headers: dict[Name, str] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def fill_in(self) -> "Outgoing":
-        filled = {name: VARIABLE.sub(self._variable, text) for name, text in self.headers.items()}
+    @field_validator("headers")
+    @classmethod
+    def fill_in(cls, headers: dict[str, str], others: ValidationInfo) -> dict[str, str]:
+        def variable(found: re.Match[str]) -> str:
+            return read_variable(found[1], others.data.get("env_prefix", ""))
+
+        filled = {name: VARIABLE.sub(variable, text) for name, text in headers.items()}
         if broken := [name for name, text in filled.items() if not text.isascii() or not text.isprintable()]:
             raise ValueError(f"the header {broken[0]} has characters that no header may have")
-        object.__setattr__(self, "headers", filled)
-        return self
-
-    def _variable(self, found: re.Match[str]) -> str:
-        name = found[1]
-        if not name.startswith(self.env_prefix):
-            raise ValueError(f"{name} does not begin with {self.env_prefix}: no header may show it")
-        if name not in os.environ:
-            raise ValueError(f"the variable {name} is not set")
-        return os.environ[name]
+        return filled
 
     @property
     def not_heeded(self) -> Iterator[str]:
@@ -65,6 +60,14 @@ class Outgoing(Part):
         yield from self.model_extra or ()
         for key in self.url.model_extra or ():
             yield f"url.{key}"
+
+
+def read_variable(name: str, prefix: str) -> str:
+    if not prefix or not name.startswith(prefix):
+        raise ValueError(f"{name} does not begin with {prefix}: no header may show it")
+    if name not in os.environ:
+        raise ValueError(f"the variable {name} is not set")
+    return os.environ[name]
 
 
 NO_RULES = Outgoing()

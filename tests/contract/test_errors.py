@@ -51,8 +51,6 @@ async def test_an_id_that_is_none(http: httpx.AsyncClient, method: str, path: st
 
 @pytest.mark.parametrize(("method", "path"), OF_THREADS)
 async def test_a_thread_that_is_not_there(http: httpx.AsyncClient, method: str, path: str) -> None:
-    if (method, path) in (("GET", "/threads/{}/runs"), ("DELETE", "/threads/{}")):
-        pytest.skip("a case of its own")
     status, _ = await refused(http, method, path.format(fresh()), **sent(method, path))
     assert status == (409 if f"{method} {path}" == CONFLICT else 404)
 
