@@ -13,7 +13,7 @@ LICENSING = get_spdx_licensing()
 PERMISSIVE = frozenset(
     {
         *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CNRI-Python"),
-        *("ISC", "MIT", "MIT-0", "PSF-2.0", "Zlib"),
+        *("ISC", "MIT", "MIT-0", "MIT-CMU", "PSF-2.0", "Zlib"),
     }
 )
 
@@ -26,6 +26,7 @@ EXCEPTIONS = {
     # These are tools: neither imported by what is passed on, nor passed on themselves.
     "codespell": "GPL-2.0: a program that reads our files.",
     "hypothesis": "MPL-2.0: imported by tests alone.",
+    "matplotlib": "a license of its own, made after Python's: imported by benchmarks alone.",
     "pathspec": "MPL-2.0: used by the build.",
 }
 

@@ -17,18 +17,28 @@ LICENSES = {
     "async-timeout": "Apache-2.0",
     "colorama": "BSD-3-Clause",
     "cronsim": "BSD-3-Clause",
+    "cycler": "BSD-3-Clause",
     "httpx2-jsfetch": "BSD-3-Clause",
+    "jinja2": "BSD-3-Clause",
+    "kiwisolver": "BSD-3-Clause",
+    "kubernetes-validate": "Apache-2.0",
+    "mergedeep": "MIT",
     "pgserver": "Apache-2.0",
+    "pyasn1-modules": "BSD-2-Clause",
+    "pywin32": "PSF-2.0",
     "tzdata": "Apache-2.0",
 }
 
 # The other ways in which metadata say it.
 NAMES = {
+    "3-Clause BSD License": "BSD-3-Clause",
     "Apache 2.0": "Apache-2.0",
     "Apache License, Version 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
     "BSD 2-Clause License": "BSD-2-Clause",
+    "BSD 3-Clause License": "BSD-3-Clause",
     "ISC License": "ISC",
+    "ISC License (ISCL)": "ISC",
     "MIT License": "MIT",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "PSFL": "PSF-2.0",

@@ -25,13 +25,16 @@ def locked(name: str) -> dict[str, set[str]]:
     return versions
 
 
+EXTRAS = tuple(PROJECT["project"]["optional-dependencies"])
+
+
 def declared(group: str) -> list[Requirement]:
     project = PROJECT["project"]
     groups = {"dev": PROJECT["dependency-groups"]["dev"], "base": project["dependencies"]}
     return [Requirement(text) for text in {**groups, **project["optional-dependencies"]}[group]]
 
 
-@pytest.mark.parametrize("group", ["base", *PROJECT["project"]["optional-dependencies"], "dev"])
+@pytest.mark.parametrize("group", ["base", *EXTRAS, "dev"])
 def test_every_declared_dependency_is_locked_within_its_bounds(group: str) -> None:
     lock = locked("requirements-dev.lock" if group == "dev" else "requirements.lock")
     for requirement in declared(group):

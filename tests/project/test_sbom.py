@@ -14,7 +14,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from deploy.licenses import EXCEPTIONS, complaints, permitted
 from deploy.locks import LICENSES, Package, read_lock
 from tests.gates import ROOT, no_machine_path, no_registry
-from tests.project.test_packaging import declared, locked
+from tests.project.test_packaging import EXTRAS, declared, locked
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_what_depends_on_what_is_in_it(bill: dict[str, Any]) -> None:
     own = needs.pop(bill["metadata"]["component"]["bom-ref"])
     assert needs.keys() == known
     assert own | set().union(*needs.values()) <= known
-    listed = {one.name.lower() for group in ("base", "agent") for one in declared(group)}
+    listed = {one.name.lower() for group in ("base", *EXTRAS) for one in declared(group)}
     assert {ref.partition("@")[0].removeprefix("pkg:pypi/") for ref in own} == listed
     reached, left = set(own), list(own)
     while left:
