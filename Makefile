@@ -93,6 +93,10 @@ fmt: install ## format the code and mend what can be mended
 api-page: install ## write docs/api.md anew from the routes
 	$(BIN)/python -m deploy.api_page
 
+.PHONY: site
+site: install ## write the documentation as a site to site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet $(ARGS)
+
 .PHONY: sbom
 sbom: install ## write dist/holdfast.cdx.json, the list of all that is passed on, with licenses
 	$(BIN)/python -m deploy.sbom $(ARGS)
