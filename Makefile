@@ -31,12 +31,15 @@ help: ## list these targets
 .PHONY: install
 install: $(STAMP) ## make .venv with everything in it; quick when nothing changed
 
+.PHONY: prepare
+prepare: install $(if $(shell command -v npm),$(NODE)) ## install, and what npm has for the tests of the pages
+
 .PHONY: run
 run: install ## start the server with the demo agent: embedded Valkey, API and worker in one process
 	@exec $(BIN)/holdfast dev $(ARGS)
 
 .PHONY: test
-test: install $(if $(shell command -v npm),$(NODE)) ## run the tests, three files at once (ARGS="-k words" picks some)
+test: prepare ## run the tests, three files at once (ARGS="-k words" picks some)
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not alone" $(ARGS) || [ $$? -eq $(NONE) ]
 	$(BIN)/pytest -m alone $(ARGS) || [ $$? -eq $(NONE) ]
 
