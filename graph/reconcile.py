@@ -8,6 +8,7 @@ Its state holds counts and nothing else: whoever may run assistants may run this
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -22,7 +23,7 @@ from typing_extensions import TypedDict
 
 from graph.callers import ERRAND
 from graph.workplace import DOORS, Doors
-from tools.reconciling import News, list_news, note_told, reconcile
+from tools.reconciling import BATCH, News, list_news, note_told, reconcile
 from tools.refunds import UNFINISHED
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 SUPPORT = "support"
 AT_ONCE = 5
 TELLING_S = 20.0
+TICK_S = 20.0  # for each half of the work: both end before the next tick
 NOT_FOUND = 404
 
 
@@ -47,26 +49,32 @@ class Clerk:
         self._doors = doors
 
     async def ask(self, state: Counts) -> Counts:
-        """The provider, about what is open for a while."""
-        workplace = await self._doors.enter()
-        entries = await reconcile(workplace.shop, workplace.provider)
+        """The provider, about what is open for a while: after a bad hour of its there may be thousands."""
+        workplace, until = await self._doors.enter(), time.monotonic() + TICK_S
+        entries = batch = await reconcile(workplace.shop, workplace.provider)
+        while len(batch) == BATCH and time.monotonic() < until:
+            batch = await reconcile(workplace.shop, workplace.provider)
+            entries += batch
         return {"asked": len(entries), "ended": sum(entry.status not in UNFINISHED for entry in entries)}
 
     async def tell(self, state: Counts) -> Counts:
         """Their conversations; those that cannot be reached are told another time."""
-        workplace = await self._doors.enter()
+        workplace, until = await self._doors.enter(), time.monotonic() + TICK_S
         shop, settings, free = workplace.shop, workplace.settings, asyncio.Semaphore(AT_ONCE)
-        news = await list_news(shop)
+        told: list[bool] = []
 
         async def tell_one(one: News) -> bool:
             async with free:
-                told = await is_told(client, one, shop.clock())
-                if told:
+                heard = await is_told(client, one, shop.clock())
+                if heard:
                     await note_told(shop, one.request_id)
-                return told
+                return heard
 
         async with get_client(url=settings.server_url, api_key=settings.server_key) as client:
-            told = await asyncio.gather(*(tell_one(one) for one in news))
+            while news := await list_news(shop):
+                told += (batch := await asyncio.gather(*map(tell_one, news)))
+                if len(news) < BATCH or not all(batch) or time.monotonic() > until:
+                    break  # those that could not be told would come first again
         return {"told": sum(told), "untold": len(told) - sum(told)}
 
 

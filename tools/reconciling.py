@@ -13,6 +13,7 @@ from tools.shop import Shop
 from tools.shop.schema import OPEN_REFUNDS, SET_TOLD, TO_TELL, TOUCH_REFUNDS, Record
 
 AT_ONCE = 5
+BATCH = 50
 A_WHILE = timedelta(minutes=1)
 NEWS_FOR = timedelta(days=3)
 
@@ -27,7 +28,7 @@ class News:
 
 
 async def reconcile(
-    shop: Shop, provider: PaymentProvider, limit: int = 50, *, older_than: timedelta = A_WHILE
+    shop: Shop, provider: PaymentProvider, limit: int = BATCH, *, older_than: timedelta = A_WHILE
 ) -> list[LedgerEntry]:
     """Ask the provider about the oldest refunds that were submitted, or whose outcome was unknown, that long
     ago or longer: at most `limit` of them, with the key of each.
@@ -55,7 +56,7 @@ async def take_up(now: datetime, before: datetime, limit: int, connection: Async
     return rows
 
 
-async def list_news(shop: Shop, limit: int = 50) -> list[News]:
+async def list_news(shop: Shop, limit: int = BATCH) -> list[News]:
     """How refunds ended that were taken up here, as long as their conversations were not told: the oldest
     first, those of the last days. Raises LookupFailed."""
     wanted = {"count": limit, "since": shop.clock() - NEWS_FOR}

@@ -12,8 +12,11 @@ from tests.graph.dialogues import APPROVE, Dialogue
 from tests.graph.test_handoff import LI
 from tests.servers import free_port
 from tests.tools.databases import Clock
+from tests.tools.policies import LENIENT
 from tests.tools.providers import Silent
-from tools.reconciling import News, list_news
+from tests.tools.test_reconciling import left_open as opened
+from tests.tools.test_tiers import with_policy
+from tools.reconciling import BATCH, News, list_news
 from tools.refunds import RefundStatus
 
 
@@ -75,6 +78,14 @@ async def test_nothing_is_told_of_a_refund_that_ended_in_its_conversation(
     (request_id,) = await dialogue.request(model, o12346="99.00")
     await dialogue.answer(request_id, APPROVE)
     assert await clerk(workplace) == {"asked": 0, "ended": 0, "told": 0, "untold": 0}
+
+
+async def test_thousands_do_not_wait_for_a_tick_each_fifty(workplace: Workplace) -> None:
+    workplace.shop.clock = clock = Clock()
+    await opened(with_policy(workplace.shop, LENIENT), 2 * BATCH + 1)
+    clock.forward(minutes=2)
+    found = await clerk(workplace, server_url=f"http://127.0.0.1:{free_port()}")
+    assert (found["asked"], found["ended"]) == (2 * BATCH + 1, 2 * BATCH + 1)
 
 
 SETTLED = News("r1", RefundStatus.SETTLED, "t")
