@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,13 +16,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from bench import decisions, measures, peer, rest, servers, streams
-from bench.measures import APART, DEV, FULL, PEER, QUICK, Length, Row, Stages
-from bench.report import describe, machine, show
+from bench import conversations, decisions, failover, measures, rest, scaling, servers, streams
+from bench.measures import APART, DEV, FULL, PEERS, QUICK, Length, Row, Stages
+from bench.peers import Peers, find_peers
+from bench.plot import plot
+from bench.report import describe, machine, markdown, show
 from bench.rest import made
-from bench.servers import ROOT
-
-CACHE = ROOT / ".cache" / "bench-peer"
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 progress = Console(stderr=True, highlight=False)
@@ -32,16 +31,18 @@ def main(
     quick: Annotated[
         bool, typer.Option("--quick", help="About three minutes instead of about twelve")
     ] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too")] = None,
-    peer_folder: Annotated[Path, typer.Option("--peer", help="Where the peer is installed")] = CACHE,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for the figures as JSON and Markdown and a plot of them")
+    ] = None,
 ) -> None:
-    """Measure Holdfast beside `langgraph dev` on the same graphs, in one run."""
+    """Measure Holdfast beside its peers on the same graphs, in one run."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that no server stays behind
     found = machine()
-    program = find_peer(peer_folder, found)
+    peers = find_peers(console.print)
+    found["peers"] = {name: peer.kind.versions() for name, peer in peers.items()}
     with TemporaryDirectory(prefix="hf-", ignore_cleanup_errors=True) as folder:
         try:
-            rows, failed = measure(Path(folder), program, QUICK if quick else FULL)
+            rows, failed = measure(Path(folder), peers, QUICK if quick else FULL)
         except servers.NotReady as reason:
             sys.exit(f"bench: {reason}")
     found["load_after"] = [round(one, 2) for one in os.getloadavg()]
@@ -52,29 +53,27 @@ def main(
     show(console, rows)
     for name, count in failed.items():
         console.print(f"{count} runs on {name} did not end as they should")
-    if json_file:
-        json_file.write_text(
-            json.dumps({**found, "failed": failed, "rows": [*map(describe, rows)]}, indent=1)
-        )
+    if output:
+        write(output, found, failed, rows)
 
 
-def find_peer(folder: Path, found: dict[str, Any]) -> Path | None:
-    try:
-        program = peer.program(folder)
-        found["peer"] = peer.versions(folder)
-    except peer.NoPeer as reason:
-        console.print(f"`langgraph dev` cannot be installed, so there is nothing to compare with: {reason}")
-        return None
-    return program
+def write(output: Path, found: dict[str, Any], failed: dict[str, int], rows: Sequence[Row]) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    figures = {**found, "failed": failed, "rows": [*map(describe, rows)]}
+    (output / "figures.json").write_text(json.dumps(figures, indent=1))
+    (output / "figures.md").write_text(markdown(rows))
+    plot(rows, output / "figures.png")
 
 
 def versions(found: dict[str, Any]) -> str:
-    ours = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    theirs = ", ".join(f"{name} {version}" for name, version in found.get("peer", {}).items())
-    return f"ours: {ours}" + (f"\npeer: {theirs}" if theirs else "")
+    told = {"ours": found["versions"], **found["peers"]}
+    return "\n".join(
+        f"{whose}: " + ", ".join(f"{name} {version}" for name, version in packages.items())
+        for whose, packages in told.items()
+    )
 
 
-def measure(folder: Path, program: Path | None, length: Length) -> tuple[list[Row], dict[str, int]]:
+def measure(folder: Path, peers: Peers, length: Length) -> tuple[list[Row], dict[str, int]]:
     """The rows of the report, and how many runs failed on which server."""
     with ExitStack() as stack:
         progress.print("starting the servers")
@@ -82,14 +81,14 @@ def measure(folder: Path, program: Path | None, length: Length) -> tuple[list[Ro
             DEV: stack.enter_context(servers.holdfast_dev(made(folder / "dev"))),
             APART: stack.enter_context(servers.holdfast_apart(made(folder / "apart"))),
         }
-        if program:
-            started[PEER] = stack.enter_context(servers.langgraph_dev(made(folder / "peer"), program))
+        for name, peer in peers.items():
+            started[name] = stack.enter_context(peer.start(made(folder / name)))
         null = stack.enter_context(servers.null(made(folder / "null")))
         stages, limits = measures.run_loads(started, null, length, progress.print)
-    progress.print("starts, memory, an idle worker, idle streams")
+    progress.print("starts, memory, an idle worker, idle streams, a killed worker, more workers")
     rows = [
         *loaded_rows(stages),
-        *resting_rows(folder, program, length),
+        *resting_rows(folder, peers, length),
         *measures.limit_rows(stages, limits),
     ]
     return rows, {name: count for name, count in failures(stages) if count}
@@ -100,16 +99,19 @@ def loaded_rows(stages: Stages) -> Iterator[Row]:
     yield from measures.rate_rows(stages)
 
 
-def resting_rows(folder: Path, program: Path | None, length: Length) -> Iterator[Row]:
-    yield from rest.start_rows(folder / "starts", program, length)
+def resting_rows(folder: Path, peers: Peers, length: Length) -> Iterator[Row]:
+    yield from rest.start_rows(folder / "starts", peers, length)
     yield rest.idle_row(made(folder / "idle"), length)
     yield from streams.way_rows(made(folder / "way"), length)
     yield from decisions.decision_rows(made(folder / "decisions"), length)
     yield from streams.idle_rows(made(folder / "streams"), length)
+    yield failover.failover_row(made(folder / "failover"), length)
+    yield scaling.scaling_row(made(folder / "scaling"), length)
+    yield from conversations.size_rows(made(folder / "conversation"))
 
 
 def failures(stages: Stages) -> Iterator[tuple[str, int]]:
-    for name in (DEV, APART, PEER):
+    for name in (DEV, APART, *PEERS):
         yield name, sum(stage.failed for load in stages.values() for stage in load.get(name, ()))
 
 

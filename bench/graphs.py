@@ -1,6 +1,7 @@
 """The graphs that both servers run: no model, no tool, next to no work of their own."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
@@ -16,6 +17,7 @@ from langgraph.graph.message import add_messages
 from langgraph.types import interrupt
 from typing_extensions import TypedDict
 
+SLEEP_S = 1.0
 STAMPS = 20
 STAMP_EVERY_S = 0.02
 TOKENS = [f"token-{number} " for number in range(40)]
@@ -73,6 +75,16 @@ async def stamp(state: State) -> dict[str, Any]:
     return {}
 
 
+async def tell_process(state: State) -> dict[str, Any]:
+    return {"text": str(os.getpid())}
+
+
+async def sleep(state: State) -> dict[str, Any]:
+    """As long as a model might take."""
+    await asyncio.sleep(SLEEP_S)
+    return {}
+
+
 async def question(state: State) -> dict[str, Any]:
     return {"text": interrupt("go on?")}
 
@@ -91,3 +103,4 @@ noop = chain(nothing=nothing)
 tokens = chain(before=nothing, speak=speak, after=nothing)
 ask = chain(question=question)
 stamps = chain(stamp=stamp)
+asleep = chain(tell=tell_process, sleep=sleep)

@@ -16,6 +16,7 @@ import uvloop
 HOST = "127.0.0.1"
 GIVE_UP_S = 120.0  # a stage that takes so much longer than it was given is broken
 INPUT = {"text": "hello"}
+QUESTION = {"messages": [{"role": "user", "content": "Where is the parcel that I ordered on Monday?"}]}
 LAST_CHUNK = b"\r\n0\r\n\r\n"
 HEAD = b"POST %b HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
 
@@ -108,15 +109,20 @@ class Stage:
     client_cpu_s: float = 0.0
 
     @property
+    def fine(self) -> list[Sample]:
+        return [sample for sample in self.samples if sample.fine]
+
+    @property
     def rate(self) -> float:
-        """Runs a second."""
-        return len(self.samples) / self.seconds
+        """Runs a second, those that ended as they should."""
+        return len(self.fine) / self.seconds
 
     @property
     def failed(self) -> int:
-        return sum(not sample.fine for sample in self.samples)
+        return len(self.samples) - len(self.fine)
 
 
+FAILED = Sample(math.nan, math.nan, fine=False)
 Scenario = Callable[[Connection], Awaitable[Sample]]
 
 
@@ -158,6 +164,35 @@ def waiting(graph: str) -> Scenario:
     return run
 
 
+def talking(graph: str, turns: int) -> Scenario:
+    """A whole conversation: so many streamed runs on one thread, one after the other."""
+    body = run_body(graph, ["values"], input=QUESTION)
+
+    async def run(connection: Connection) -> Sample:
+        thread_id = await make_thread(connection)
+        replies = [await connection.post(f"/threads/{thread_id}/runs/stream", body) for _ in range(turns)]
+        fine = all(reply.status == 200 and b"event: values" in reply.body for reply in replies)
+        first, last = replies[0], replies[-1]
+        return Sample(first.first_event - first.sent, last.done - first.sent, fine)
+
+    return run
+
+
+def going_on(graph: str, messages: int) -> Scenario:
+    """A streamed run on a thread that holds so many messages already; the sample is that run."""
+    begin = run_body(graph, ["values"], input={"messages": QUESTION["messages"] * messages})
+    body = run_body(graph, ["values"], input=QUESTION)
+
+    async def run(connection: Connection) -> Sample:
+        thread_id = await make_thread(connection)
+        begun = await connection.post(f"/threads/{thread_id}/runs/wait", begin)
+        reply = await connection.post(f"/threads/{thread_id}/runs/stream", body)
+        fine = begun.status == reply.status == 200 and b"event: values" in reply.body
+        return Sample(reply.first_event - reply.sent, reply.done - reply.sent, fine)
+
+    return run
+
+
 def answering(graph: str) -> Scenario:
     """A run that stops to ask, and the answer: the sample is the streamed run that the answer resumes."""
     question = run_body(graph, ["values"], input=INPUT)
@@ -186,7 +221,11 @@ async def _drive(port: int, scenario: Scenario, concurrency: int, seconds: float
 
     async def repeat(connection: Connection) -> None:
         while time.perf_counter() < deadline:
-            stage.samples.append(await scenario(connection))
+            try:
+                stage.samples.append(await scenario(connection))
+            except ConnectionError:  # a server that is overloaded may refuse a thread, or hang up
+                stage.samples.append(FAILED)
+                return
 
     try:
         await asyncio.gather(*(repeat(connection) for _, connection in opened))

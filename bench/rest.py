@@ -11,8 +11,9 @@ import redis
 
 from bench import servers
 from bench.load import Scenario, drive, streaming
-from bench.measures import APART, DEV, PEER, Bar, Length, Row
-from bench.memory import pss_mb
+from bench.measures import APART, DEV, Bar, Length, Row
+from bench.memory import pss_mb, rss_mb
+from bench.peers import Peers
 from bench.servers import BENCH, ROOT, Server
 
 SUPPORT = ROOT / "langgraph.json"
@@ -22,8 +23,8 @@ SETTLE_S = 2.0
 Figures = dict[str, dict[str, list[float]]]  # by measure, by server, one a start
 
 
-def start_rows(folder: Path, program: Path | None, length: Length) -> Iterator[Row]:
-    """Start and memory, with the agent of this project, and with the small graphs that the peer has too."""
+def start_rows(folder: Path, peers: Peers, length: Length) -> Iterator[Row]:
+    """Start and memory, with the agent of this project, and with the small graphs that the peers have too."""
     found: Figures = defaultdict(lambda: defaultdict(list))
     for number in range(length.starts + 1):
         if number == 1:
@@ -32,13 +33,24 @@ def start_rows(folder: Path, program: Path | None, length: Length) -> Iterator[R
         start(found, " with the agent", DEV, servers.holdfast_dev(made(at / "agent"), SUPPORT), TALK)
         start(found, "", DEV, servers.holdfast_dev(made(at / "dev"), BENCH))
         start(found, "", APART, servers.holdfast_apart(made(at / "apart"), BENCH))
-        if program:
-            start(found, "", PEER, servers.langgraph_dev(made(at / "peer"), program))
-    yield row(found, "ready with the agent", "s", Bar(6, "<= 6 s"), later="<= 5 s")
+        for name, peer in peers.items():
+            start(found, "", name, peer.start(made(at / name)))
+    yield row(found, "ready with the agent", "s", Bar(5, "<= 5 s"))
     yield row(found, "ready", "s")
     yield row(found, "PSS at rest with the agent", "MB", Bar(260, "<= 260 MB"))
     yield row(found, "PSS at rest with the agent, after a talk", "MB")
     yield row(found, "PSS at rest", "MB")
+    yield worker_row(made(folder / "worker"))
+
+
+def worker_row(folder: Path) -> Row:
+    with servers.holdfast_apart(folder, SUPPORT) as server:
+        drive(server.port, TALK, 1, 0.1)
+        time.sleep(SETTLE_S)
+        figures = {APART: rss_mb(server.pids["worker"])}
+    return Row(
+        "RSS of a worker with the agent", "MB", bars=(Bar(200, "<= 200 MB", of=APART),), figures=figures
+    )
 
 
 def start(

@@ -1,5 +1,7 @@
 """The servers under load: processes of their own on free ports, their data in temporary folders."""
 
+import importlib
+import json
 import os
 import shutil
 import signal
@@ -11,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -35,6 +38,12 @@ class Server:
     redis_url: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Database:
+    url: str
+    pid: int
+
+
 class NotReady(Exception):
     """Says which server did not start, and the end of what it wrote."""
 
@@ -53,10 +62,10 @@ def holdfast_apart(
     folder: Path,
     config: Path = BENCH,
     *,
-    worker: bool = True,
+    workers: int = 1,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
-    """`holdfast serve` and `holdfast worker`, one each, on a Valkey set up like the embedded one."""
+    """One `holdfast serve` and so many `holdfast worker` on a Valkey set up like the embedded one."""
     port = free_port()
     with ExitStack() as stack:
         url = stack.enter_context(embedded(folder / "data"))
@@ -64,10 +73,10 @@ def holdfast_apart(
         api = stack.enter_context(process(serve, folder, settings=settings, REDIS_URL=url))
         # Valkey is the bench's own child here.
         pids = {"serve": api.pid, "valkey": valkey_pid(url)}
-        if worker:
+        for number in range(workers):
             work = holdfast("worker", "--config", str(config))
-            working = process(work, folder / "worker", settings=settings, REDIS_URL=url)
-            pids["worker"] = stack.enter_context(working).pid
+            working = process(work, folder / f"worker{number or ''}", settings=settings, REDIS_URL=url)
+            pids[f"worker{number or ''}"] = stack.enter_context(working).pid
         yield Server(port, wait_ready(api, port, folder), pids, url)
 
 
@@ -82,6 +91,29 @@ def langgraph_dev(
     command = [str(program), "dev", "--no-browser", "--no-reload", "--host", "127.0.0.1", "--port", str(port)]
     with process([*command, "--server-log-level", "warning"], folder, cwd=folder) as started:
         yield Server(port, wait_ready(started, port, folder), {"dev": started.pid})
+
+
+@contextmanager
+def aegra(folder: Path, program: Path) -> Iterator[Server]:
+    """`aegra serve` with its defaults on a Postgres with its own: runs are tasks of its one process."""
+    port, home = free_port(), folder / "project"
+    home.mkdir(parents=True)
+    shutil.copy(BENCH.with_name("graphs.py"), home)
+    (home / "aegra.json").write_text(json.dumps({"graphs": json.loads(BENCH.read_text())["graphs"]}))
+    with postgres(folder / "postgres") as database:
+        settings = {"DATABASE_URL": database.url, "LOG_LEVEL": "WARNING"}
+        command = [str(program), "serve", "--host", "127.0.0.1", "--port", str(port)]
+        with process(command, folder, cwd=home, settings=settings) as started:
+            ready_s = wait_ready(started, port, folder, path="/health")
+            yield Server(port, ready_s, {"aegra": started.pid, "postgres": database.pid})
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[Database]:
+    """With its default settings: each commit is on the disk. Needs pgserver."""
+    pgserver: Any = importlib.import_module("pgserver")
+    with pgserver.get_server(folder, cleanup_mode="delete") as server:
+        yield Database(server.get_uri(), server.get_pid())
 
 
 @contextmanager
@@ -136,21 +168,21 @@ def end(started: subprocess.Popen[bytes]) -> None:
         return
 
 
-def wait_ready(started: subprocess.Popen[bytes], port: int, folder: Path) -> float:
-    """Seconds until `/ok` was answered. Raises `NotReady`."""
+def wait_ready(started: subprocess.Popen[bytes], port: int, folder: Path, path: str = "/ok") -> float:
+    """Seconds until the path was answered. Raises `NotReady`."""
     begun = time.perf_counter()
     while started.poll() is None and time.perf_counter() < begun + READY_S:
-        if answers(port):
+        if answers(port, path):
             return time.perf_counter() - begun
         time.sleep(POLL_S)
     written = (folder / "log").read_text(errors="replace")[-800:]
     raise NotReady(f"a server did not get ready; the end of what it wrote:\n{written}")
 
 
-def answers(port: int) -> bool:
+def answers(port: int, path: str) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), READY_S) as connection:
-            connection.sendall(b"GET /ok HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            connection.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
             return connection.recv(64).startswith(b"HTTP/1.1 200")
     except OSError:
         return False

@@ -126,7 +126,7 @@ def measured(work: Coroutine[Any, Any, T]) -> T:
 
 def idle_rows(folder: Path, length: Length) -> Iterator[Row]:
     count = affordable(length.streams)
-    with servers.holdfast_apart(folder, worker=False) as server:
+    with servers.holdfast_apart(folder, workers=0) as server:
         found = measured(measure_idle(server, count, length.pings_s))
     name = f"{count:,} idle streams"
     full = count == FULL.streams

@@ -1,20 +1,18 @@
 """The servers that savers store in, set up as those who use them find them: data in a temporary folder."""
 
-import importlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import redis
 
-from bench.servers import free_port
+from bench import servers
+from bench.peer import NO_POSTGRES
 from holdfast.redis.embedded import embedded
 from tests.setup.redis_stack import Unobtainable, running_redis_stack
-
-NO_POSTGRES = "pgserver, which brings Postgres, has no wheel for this Python: use 3.11 or 3.12"
 
 
 @contextmanager
@@ -27,7 +25,7 @@ def valkey_on_socket(folder: Path) -> Iterator[str]:
 @contextmanager
 def valkey_on_tcp(folder: Path) -> Iterator[str]:
     with embedded(folder) as url, redis.Redis.from_url(url) as asked:
-        port = free_port()
+        port = servers.free_port()
         asked.config_set("bind", "127.0.0.1")
         asked.config_set("port", port)
         yield f"redis://127.0.0.1:{port}"
@@ -42,13 +40,11 @@ def redis_stack(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """With its default settings: each commit is on the disk. Raises `Unobtainable`."""
-    try:
-        pgserver: Any = importlib.import_module("pgserver")
-    except ImportError as error:
-        raise Unobtainable(NO_POSTGRES) from error
-    with pgserver.get_server(folder, cleanup_mode="delete") as server:
-        yield server.get_uri()
+    """Raises `Unobtainable`."""
+    if find_spec("pgserver") is None:
+        raise Unobtainable(NO_POSTGRES)
+    with servers.postgres(folder) as database:
+        yield database.url
 
 
 @contextmanager
