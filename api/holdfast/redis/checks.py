@@ -2,17 +2,22 @@
 
 import asyncio
 import logging
+import time
 from functools import partial
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from redis.connection import parse_url
 from redis.exceptions import AuthenticationError, RedisError
 
 from holdfast.errors import StartError, Unavailable
+from holdfast.redis import migrations
 from holdfast.redis.client import Client, insist, unavailable
 from holdfast.redis.keys import Keys
 
 logger = logging.getLogger(__name__)
+
+Info = dict[str, Any]  # what a server says of itself
 
 OLDEST = (7, 0)
 READY_TIMEOUT_S = 1.0
@@ -42,26 +47,74 @@ def check_url(url: str) -> None:
 
 async def check_server(client: Client, url: str, *, allow_eviction: bool) -> str:
     """The server's name and version. Raises `StartError` when it cannot be trusted with state."""
+    info = await ask_server(client, url)
+    server = check_version(info)
+    check_policy(info, allow_eviction=allow_eviction)
+    if not info.get("aof_enabled"):
+        logger.warning("Redis keeps nothing over a restart: set appendonly yes", extra={"server": shown(url)})
+    return server
+
+
+async def ask_server(client: Client, url: str) -> Info:
+    """What the server says of itself. Raises `StartError` when it does not answer."""
     try:
-        info = await client.redis.info()
+        info: Info = await client.redis.info()
     except AuthenticationError as error:
         raise StartError(f"Redis at {shown(url)} refuses the password: correct REDIS_URL.") from error
     except (RedisError, OSError, Unavailable) as error:
         raise StartError(
             f"Redis at {shown(url)} cannot be reached: start it, or correct REDIS_URL."
         ) from error
+    return info
+
+
+def check_version(info: Info) -> str:
+    """The server's name and version. Raises `StartError` for one that is too old."""
     name, version = version_of(info)
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
         raise StartError(f"{name} {version} is too old: Holdfast needs Redis 7.0, Valkey 7.2 or newer.")
-    policy = info.get("maxmemory_policy", "noeviction")
+    return f"{name} {version}"
+
+
+def check_policy(info: Info, *, allow_eviction: bool) -> str:
+    """What the server does when its memory is full. Raises `StartError` where it would forget things."""
+    policy = str(info.get("maxmemory_policy", "noeviction"))
     if policy != "noeviction" and not allow_eviction:
         raise StartError(
-            f"{name} may evict what it keeps (maxmemory-policy {policy}): set it to noeviction, or allow "
-            "it with HOLDFAST_ALLOW_EVICTION=true."
+            f"{version_of(info)[0]} may evict what it keeps (maxmemory-policy {policy}): set it to "
+            "noeviction, or allow it with HOLDFAST_ALLOW_EVICTION=true."
         )
-    if not info.get("aof_enabled"):
-        logger.warning("Redis keeps nothing over a restart: set appendonly yes", extra={"server": shown(url)})
-    return f"{name} {version}"
+    return policy
+
+
+class Load(NamedTuple):
+    """What a server has to do; `max_bytes` is 0 where its memory has no bound of its own."""
+
+    server: str
+    used_bytes: int
+    max_bytes: int
+    commands_per_s: int
+    clients: int
+    answer_ms: float
+
+
+async def read_load(client: Client) -> Load:
+    """Raises `Unavailable`."""
+    asked = time.perf_counter()
+    await client.call("PING")
+    answer_ms = round((time.perf_counter() - asked) * 1000, 2)
+    try:
+        info = await client.redis.info()
+    except (RedisError, OSError) as error:
+        raise unavailable(error) from error
+    return Load(
+        " ".join(version_of(info)),
+        info["used_memory"],
+        info["maxmemory"],
+        info["instantaneous_ops_per_sec"],
+        info["connected_clients"],
+        answer_ms,
+    )
 
 
 async def name_server(client: Client) -> str:
@@ -72,22 +125,30 @@ async def name_server(client: Client) -> str:
         raise unavailable(error) from error
 
 
-def version_of(info: dict[str, object]) -> tuple[str, str]:
+def version_of(info: Info) -> tuple[str, str]:
     if "valkey_version" in info:  # its redis_version is the one it is compatible with
         return "Valkey", str(info["valkey_version"])
     return "Redis", str(info["redis_version"])
 
 
 async def check_installation(client: Client, keys: Keys) -> None:
-    """Every process must agree on the number of lanes: it says where a thread is kept."""
+    """Every process must agree on the number of lanes: it says where a thread is kept. And it must know the
+    records' form: here they are brought up to this version's."""
     try:
         async with asyncio.timeout(WRITABLE_TIMEOUT_S):  # a server that starts with us has to load its data
-            await insist(partial(client.call, "HSETNX", keys.installation(), "lanes", keys.lanes))
+            made = await insist(partial(client.call, "HSETNX", keys.installation(), "lanes", keys.lanes))
     except TimeoutError as error:
         raise StartError(
             "Redis takes no writes: see that it has loaded its data, has memory left and is no replica."
         ) from error
-    lanes = int(await client.call("HGET", keys.installation(), "lanes"))
+    check_lanes(int(await client.call("HGET", keys.installation(), "lanes")), keys)
+    if made:
+        await migrations.mark_new(client, keys)
+    await migrations.bring_up(client, keys)
+
+
+def check_lanes(lanes: int, keys: Keys) -> None:
+    """Raises `StartError` when the threads of an installation are spread over another number of lanes."""
     if lanes != keys.lanes:
         raise StartError(
             f"This installation has {lanes} lanes, not {keys.lanes}: set HOLDFAST_LANES={lanes}, or choose "

@@ -241,7 +241,7 @@ class Keys:
 
     # the installation
     def installation(self) -> str:
-        """Hash: what every process must agree on (number of lanes, version of the records)."""
+        """Hash: what every process must agree on (number of lanes), and the version of the records."""
         return f"{self.prefix}:installation"
 
     def disk(self) -> str:
