@@ -27,6 +27,7 @@ from holdfast.routes import (
     chat,
     crons,
     dev,
+    operations,
     protocol,
     runs,
     sockets,
@@ -70,6 +71,8 @@ ROUTERS: tuple[tuple[APIRouter, tuple[str, ...]], ...] = (
     (chat.routes, ("disable_runs",)),
     (approvals.routes, ()),
     (stats.routes, ()),
+    (operations.routes, ()),
+    (operations.of_runs, ("disable_threads", "disable_runs")),
     (subjects.routes, ()),
     (ui.routes, ("disable_ui",)),
 )

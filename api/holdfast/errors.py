@@ -21,6 +21,7 @@ HoldfastError
 │   ├── NothingToCopy
 │   ├── Held
 │   ├── NotHeld
+│   ├── NotRetryable
 │   └── NothingPending
 ├── TooLarge 413
 ├── Invalid 422
@@ -202,6 +203,12 @@ class NotHeld(Conflict):
     """No person is asked for on this thread, and none has it."""
 
     code = "not_held"
+
+
+class NotRetryable(Conflict):
+    """Only a run that has failed, and after which nothing was run on its thread, can be tried again."""
+
+    code = "not_retryable"
 
 
 class NothingPending(Conflict):

@@ -223,7 +223,7 @@ class Worker:
             platform.redactor,
         )
         self._attempts[claim.token] = attempt
-        self._leases.hold(claim, taken)
+        self._leases.hold(claim, taken, lambda: attempt.node)
         try:
             ending = await attempt.run()
         finally:

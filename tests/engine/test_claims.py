@@ -37,7 +37,7 @@ async def reclaim(queue: Queue, count: int = 1) -> list[str]:
 async def renew(engine: Engine, claim: Claim) -> bytes:
     keys = [engine.keys.thread(claim.thread_id), engine.keys.runs(claim.thread_id), engine.keys.ready(0)]
     found: bytes = await engine.client.run(
-        claims.RENEW, keys, [claim.token, claim.entry, "worker-1", claim.run_id]
+        claims.RENEW, keys, [claim.token, claim.entry, "worker-1", claim.run_id, ""]
     )
     return found
 

@@ -133,7 +133,7 @@ async def test_a_renewed_entry_is_not_taken(engine: Engine, redis_url: str) -> N
     async with open_queue(redis_url, engine.keys, "worker-2", 0.5) as other:
         for _ in range(8):  # 0.8 s in all, past the lease of 0.5 s
             await asyncio.sleep(0.1)
-            asked = [claim.token, claim.entry, "worker-1", "a"]
+            asked = [claim.token, claim.entry, "worker-1", "a", "reply"]
             assert await engine.client.run(claims.RENEW, keys, asked) == b"held"
             assert await other.reclaim(0, 10) == []
 

@@ -11,8 +11,10 @@ import httpx
 
 from holdfast.auth import SignIn
 from holdfast.core.chat import task_name
+from holdfast.core.platform import Platform
 from tests.api.chats import finished
 from tests.api.wire import new_thread, read_stream
+from tests.cli.asking import begin, exhaust
 from tests.servers import said
 from tests.tenancy.people import Person
 
@@ -58,6 +60,9 @@ MISSING: dict[str, Callable[[], str]] = {
     # a thread with a run that has not begun
     "later": new_id,
     "later_run": new_id,
+    # a thread whose run has used up its attempts
+    "dead": new_id,
+    "dead_run": new_id,
     # a conversation of the short door
     "session": lambda: canary("session"),
     "task": lambda: task_name(new_id(), new_id()),
@@ -89,6 +94,7 @@ class Owner:
     person: Person
     http: httpx.AsyncClient
     sign_in: SignIn
+    platform: Platform
     people: Path
     ids: dict[str, str] = field(default_factory=dict)
 
@@ -170,6 +176,15 @@ async def wait(owner: Owner) -> dict[str, str]:
     return {"later": thread_id, "later_run": run["run_id"]}
 
 
+async def fail(owner: Owner) -> dict[str, str]:
+    named = await wait(owner)
+    thread_id, run_id = named["later"], named["later_run"]
+    await exhaust(owner.platform, thread_id, run_id)
+    await begin(owner.platform, thread_id, run_id)
+    await owner.http.get(f"/threads/{thread_id}/runs/{run_id}/join")
+    return {"dead": thread_id, "dead_run": run_id}
+
+
 async def chat(owner: Owner) -> dict[str, str]:
     """A message to the first graph, which then asks for an approval of it."""
     session, word = canary("session"), canary("word")
@@ -220,6 +235,7 @@ MAKERS: dict[frozenset[str], Callable[[Owner], Any]] = {
     frozenset(("scheduled", "cron", "cron_word")): schedule,
     frozenset(("assistant", "assistant_word")): employ,
     frozenset(("later", "later_run")): wait,
+    frozenset(("dead", "dead_run")): fail,
     frozenset(("session", "task", "chat", "chat_task", "chat_request")): chat,
     frozenset(("key", "keyed", "keyed_run", "keyed_alone")): use_key,
     frozenset(("shelf", "item", "item_word")): keep,

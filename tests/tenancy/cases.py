@@ -25,6 +25,7 @@ PATH = {
     "approval_id": "$asking:$request",
     "cron_id": "$cron",
     "assistant_id": "$assistant",
+    "letter_id": "$dead:$dead_run",
     "namespace": "child",
     "name:path": "chat.js",
 }
@@ -76,6 +77,7 @@ KEY = {"Idempotency-Key": "$key"}
 LAST = {"Last-Event-ID": "$event"}
 CHIEF = "chief"  # one of the roles that the requests of this matrix ask
 ASKING, LATER = {"thread_id": "$asking"}, {"thread_id": "$later", "run_id": "$later_run"}
+DEAD = {"thread_id": "$dead", "run_id": "$dead_run"}
 AT: Json = {"checkpoint_id": "$checkpoint", "checkpoint_ns": "", "checkpoint_map": {"": "$checkpoint"}}
 ITEM: Json = {"namespace": ["$shelf"], "key": "$item"}
 NO_TIME = 1e-5  # minutes: an item that is gone before somebody else asks
@@ -223,6 +225,20 @@ CASES: dict[str, list[Case]] = {
         Case({"thread_id": "$later", "run_ids": ["$later_run"]}, changes=True),
         Case({"thread_id": "$later", "run_ids": ["$later_run"]}, query={"action": "rollback"}, changes=True),
     ],
+    # runs and what is not tried again, for staff
+    "GET /runs": [
+        Case(query={"limit": "1000"}, tells="later_run", by_staff=True),
+        Case(query={"status": "failed", "limit": "1000"}, tells="dead_run", by_staff=True),
+    ],
+    "GET /threads/{thread_id}/runs/{run_id}/standing": [Case(by_staff=True), Case(path=LATER, by_staff=True)],
+    "POST /threads/{thread_id}/runs/{run_id}/retry": [Case(path=DEAD, changes=True, by_staff=True)],
+    "GET /dead-letters": [
+        Case(query={"limit": "1000"}, tells="dead_run", by_staff=True),
+        Case(query={"kind": "run"}, tells="dead_run", by_staff=True),
+    ],
+    "GET /dead-letters/{letter_id}": [Case(by_staff=True)],
+    "POST /dead-letters/{letter_id}/retry": [Case(changes=True, by_staff=True)],
+    "DELETE /dead-letters/{letter_id}": [Case(changes=True, by_staff=True)],
     # crons
     "POST /threads/{thread_id}/runs/crons": [
         Case({**YEARLY, "input": said("hi")}, changes=True),
@@ -355,7 +371,7 @@ NOBODYS: dict[str, tuple[str, Case]] = {
 }
 
 # Routes that say of a tenant as a whole what is for its staff: no things, and nobody's name or words.
-FIGURES: dict[str, Case] = {"GET /stats": Case(query={"days": "31"})}
+FIGURES: dict[str, Case] = {"GET /stats": Case(query={"days": "31"}), "GET /operations": Case()}
 
 # Routes that tell callers of themselves.
 OWN: dict[str, Case] = {"GET /me": Case()}

@@ -50,7 +50,7 @@ async def arrive(stack: AsyncExitStack, server: Live, person: Person, folder: Pa
     # The server closes a connection that is idle for five seconds: such a one must not be used again.
     limits = httpx.Limits(keepalive_expiry=2)
     http = httpx.AsyncClient(base_url=server.url, headers=headers, timeout=30, limits=limits)
-    return Owner(person, await stack.enter_async_context(http), server.sign_in, folder)
+    return Owner(person, await stack.enter_async_context(http), server.sign_in, server.platform, folder)
 
 
 async def settle(owner: Owner) -> None:

@@ -68,7 +68,7 @@ OTHERS = {
     ),
     # when, and who
     *("schedule", "timezone", "end_time", "enabled", "on_run_completed", "min_age_s", "seconds", "revision"),
-    *("hold", "role", "ask", "note"),
+    *("hold", "role", "ask", "note", "kind"),
     *("score", "comment", "days"),
     *("value", "index", "query", "refresh_ttl", "max_depth"),
     # of assistants

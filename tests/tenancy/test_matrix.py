@@ -156,7 +156,7 @@ async def test_who_is_asked_sees_the_request_and_not_the_thread(world: World, op
 async def test_staff_get_what_is_their_tenants(world: World, operation: str) -> None:
     owner, staff = (world.everybody[TENANTS["north"][role]] for role in ("owner", "staff"))
     for case in CASES[operation]:
-        if not case.endless:
+        if not (case.endless or case.by_staff):
             told = await ask(staff.http, operation, case, owner.ids)
             own = await ask(owner.http, operation, case, owner.ids)
             assert told.masked({}, ()) == own.masked({}, ())

@@ -1,32 +1,22 @@
 """What `holdfast approvals` asks of a server, and how it is shown."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal
 
 import httpx
 import orjson
-from pydantic import BaseModel
 
 from holdfast.cli.chat_questions import listing, mapping, show_action, show_display
 from holdfast.cli.chat_screen import Screen, terminal
 from holdfast.cli.operators import show, shown
-from holdfast.client import ApprovalsClient, ApprovalsError
-from holdfast.errors import StartError
+from holdfast.cli.servers import Server, explained, write, write_all
+from holdfast.client import ApprovalsClient
 from holdfast.wire.approvals import ApprovalDetail, ApprovalShown, ApprovalStatus
 
 Status = Literal[ApprovalStatus, "all"]
 
 HEADS = ("APPROVAL", "STATUS", "TITLE", "FIGURES", "FOR", "VOTES", "CLAIMED BY", "DUE")
-
-
-class Server(NamedTuple):
-    """Which server, and who calls it."""
-
-    url: str
-    api_key: str | None = None
-    token: str | None = None
 
 
 Work = Callable[[ApprovalsClient, Screen], Awaitable[None]]
@@ -49,29 +39,6 @@ async def calling(server: Server, work: Work, screen: Screen) -> None:
         await work(client, screen)
 
 
-@contextmanager
-def explained(url: str) -> Iterator[None]:
-    try:
-        yield
-    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-        raise StartError(f"{url} is not an address: give one such as http://127.0.0.1:8123.") from error
-    except (UnicodeError, httpx.LocalProtocolError) as error:
-        raise StartError("The key or the token holds characters that none has.") from error
-    except httpx.TransportError as error:
-        raise StartError(
-            f"No server answers at {url}: start one with `holdfast dev`, or name another with --url."
-        ) from error
-    except ApprovalsError as error:
-        raise StartError(sentence(url, error)) from error
-
-
-def sentence(url: str, error: ApprovalsError) -> str:
-    if error.status == httpx.codes.UNAUTHORIZED:
-        how = "pass a valid key with --api-key or HOLDFAST_API_KEY, or a token with --token or HOLDFAST_TOKEN"
-        return f"{url} does not let you in ({error.detail.rstrip('.')}): {how}."
-    return error.detail
-
-
 # shown
 
 
@@ -80,7 +47,7 @@ async def list_approvals(
 ) -> None:
     page = await client.list(status=status, role=role, limit=limit)
     if json:
-        write(screen, [one.model_dump(mode="json") for one in page])
+        write_all(screen, page.approvals)
         return
     show(screen, [HEADS, *map(describe, page)])
     if page.total > len(page):
@@ -174,11 +141,6 @@ async def decide(
     screen.line(f"{done.approval.approval_id}: {describe_decision(done.approval)}")
     if not done.on_disk:
         screen.line("It is accepted and not yet on disk: look again before you rely on it.")
-
-
-def write(screen: Screen, value: BaseModel | list[Any]) -> None:
-    told = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    screen.line(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
 
 
 def dump(said: Any) -> str:

@@ -6,19 +6,12 @@ from typing import Annotated
 import typer
 
 from holdfast.cli import approval_views
-from holdfast.cli.approval_views import Server, Status, call
+from holdfast.cli.approval_views import Status, call
+from holdfast.cli.servers import URL, ApiKey, AsJson, Limit, Server, Token, Url
 
 app = typer.Typer(help="Look at requests for approval on a server, and answer them.", no_args_is_help=True)
 
-URL = "http://127.0.0.1:8123"
-
 ApprovalId = Annotated[str, typer.Argument(help="The approval's id, as `ls` shows it")]
-Url = Annotated[str, typer.Option(help="The server", envvar="HOLDFAST_URL", show_envvar=True)]
-ApiKey = Annotated[str | None, typer.Option(help="An API key", envvar="HOLDFAST_API_KEY", show_envvar=True)]
-Token = Annotated[
-    str | None, typer.Option(help="A token of your sign-in", envvar="HOLDFAST_TOKEN", show_envvar=True)
-]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, as the server says it")]
 Revision = Annotated[
     str | None, typer.Option(help="Only as it was then, as `show` says it", show_default="as it is")
 ]
@@ -28,7 +21,7 @@ Revision = Annotated[
 def list_approvals(
     status: Annotated[Status, typer.Option(help="Only approvals that are so")] = "open",
     role: Annotated[str | None, typer.Option(help="Only those that this role decides")] = None,
-    limit: Annotated[int, typer.Option(help="At most so many", min=1, max=1000)] = 20,
+    limit: Limit = 20,
     json: AsJson = False,
     url: Url = URL,
     api_key: ApiKey = None,

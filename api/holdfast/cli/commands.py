@@ -8,8 +8,20 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from holdfast.cli import approvals, audit, checking, erasing, keys, processes, threads, webhooks
+from holdfast.cli import (
+    approvals,
+    audit,
+    checking,
+    dead_letters,
+    erasing,
+    keys,
+    processes,
+    runs,
+    threads,
+    webhooks,
+)
 from holdfast.cli import chat as conversation
+from holdfast.cli import top as table
 from holdfast.cli.operators import TENANT, Tenant, Yes, operate
 
 app = typer.Typer(
@@ -25,6 +37,9 @@ app.add_typer(threads.app, name="threads")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(audit.app, name="audit")
+app.add_typer(runs.app, name="runs")
+app.add_typer(dead_letters.app, name="dead-letters")
+app.command()(table.top)
 
 Config = Annotated[Path, typer.Option(help="The project's langgraph.json")]
 Host = Annotated[str, typer.Option(help="Address to listen on")]

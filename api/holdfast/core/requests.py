@@ -92,9 +92,9 @@ async def admit(
     platform: Platform,
     caller: Caller,
     request: dict[str, Any],
-    asked: RunCreateStateless,
     *,
-    create_thread: bool,
+    after_s: float = 0,
+    create_thread: bool = False,
 ) -> Caller:
     """Asks the project's rules, which may change the `metadata` and `kwargs` of the request.
 
@@ -105,7 +105,7 @@ async def admit(
         "status": "pending",
         "prevent_insert_if_inflight": request["multitask_strategy"] == "reject",
         "if_not_exists": "create" if create_thread else "reject",
-        "after_seconds": asked.after_seconds or 0,
+        "after_seconds": after_s,
     }
     caller = await platform.rules.admit(caller, "threads", "create_run", value)
     if caller.conditions is None:

@@ -117,7 +117,8 @@ async def submit(
     if asked.webhook:
         platform.targets.check(asked.webhook)
     request = {**new_request(thread_id, asked, assistant, caller), **stamp}
-    caller = await admit(platform, caller, request, asked, create_thread=create_thread)
+    after_s = asked.after_seconds or 0
+    caller = await admit(platform, caller, request, after_s=after_s, create_thread=create_thread)
     request["metadata"] |= of_assistant(assistant)
     own = None if platform.project.http.disable_webhooks else request["kwargs"].get("webhook")
     if told := addresses(platform.settings, "run.ended", own):

@@ -61,6 +61,11 @@ class Attempt:
         self._left = False
         self._told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
+    @property
+    def node(self) -> str:
+        """The node that began last; "" before the first."""
+        return self._stream.nodes.latest
+
     # told from outside
 
     def cancel(self, action: str) -> None:

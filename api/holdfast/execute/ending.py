@@ -25,7 +25,7 @@ from holdfast.execute.limits import Limits
 from holdfast.execute.opening import ClaimedGraph, Graph
 from holdfast.execute.requests import Asking
 from holdfast.redis.approvals import NO_REQUESTS, Requests
-from holdfast.redis.claims import Claim, Outcome
+from holdfast.redis.claims import Claim, Failure, Outcome
 from holdfast.redis.log import Log
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,9 @@ class End:
             requests=requests,
         )
 
-    async def fail(self, error: str, message: str, status: str = "error") -> None:
+    async def fail(
+        self, error: str, message: str, status: str = "error", failure: Failure = "failed"
+    ) -> None:
         snapshot, requests = await self._look(status)
         await self._finish(
             status,
@@ -87,11 +89,13 @@ class End:
             values=snapshot.values if snapshot else None,
             requests=requests,
             error={"error": error, "message": message},
+            failure=failure,
         )
 
     async def poison(self) -> None:
         """Gives up a run that has ended its workers."""
-        await self.fail("RunPoisoned", POISONED.format(failures=self._limits.max_attempts))
+        told = POISONED.format(failures=self._limits.max_attempts)
+        await self.fail("RunPoisoned", told, failure="given_up")
 
     async def time_out(self) -> None:
         await self.fail("TimeoutError", f"no end within {self._limits.run_timeout_s:g} s", "timeout")
@@ -171,6 +175,7 @@ class End:
         error: dict[str, str] | None = None,
         requests: Requests = NO_REQUESTS,
         after: str = "",
+        failure: Failure = "",
     ) -> Answers:
         interrupts = interrupts or {}
         outcome = Outcome(
@@ -184,6 +189,7 @@ class End:
             report=self._report(values, interrupts, error),
             counted=self._claim.owner != SERVICE,
             first_token_ms=self._first_token_ms,
+            failure=failure,
         )
         save = self._log.finish(outcome, self._last(outcome), keep_s=self._limits.events_keep_s)
         # An outcome once reached is saved, whoever cancels meanwhile.

@@ -1,8 +1,10 @@
 """What a graph is fed: the input, an answer, or nothing but the word to go on."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any, cast
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command, StateSnapshot
 
 from holdfast.execute.inputs import (
@@ -38,13 +40,14 @@ class Feed:
         self._asked = claim.request["kwargs"]
         self._command = self._asked.get("command") or {}
         self._resume: dict[str, Any] | None = claim.request.get("resume")
+        self._retried: list[str] = claim.request.get("retries") or []
 
     async def first(self, graph: Graph) -> Any:
         resuming = self._resume is not None or bool(self.decisions)
-        if self._claim.attempt == 1 and not resuming:
+        if self._claim.attempt == 1 and not resuming and not self._retried:
             return self._input()
         snapshot = await self.head(graph)
-        worked = dict(snapshot.metadata or {}).get("run_id") == self._claim.run_id
+        worked = await self._has_worked(graph, snapshot)
         if worked:  # it goes on from where it got to, wherever it began
             self.config = newest(self.config)
         elif is_fork(self.config):
@@ -65,6 +68,15 @@ class Feed:
     async def head(self, graph: Graph) -> StateSnapshot:
         """The thread's newest state, also when the run began at an older checkpoint."""
         return await graph.aget_state(newest(self.config))
+
+    async def _has_worked(self, graph: Graph, snapshot: StateSnapshot) -> bool:
+        """Whether the run, or one that failed and that it is to go on with, has come to a checkpoint."""
+        runs = (self._claim.run_id, *self._retried)
+        if dict(snapshot.metadata or {}).get("run_id") in runs:
+            return True
+        if "resume" in self._command and self._retried:  # it began at a checkpoint, of another run
+            return True
+        return any([await has_checkpoint(graph, self.config, run_id) for run_id in self._retried])
 
     def _input(self) -> Any:
         command = self._command
@@ -113,3 +125,10 @@ class Feed:
     def _at_breakpoint(self, graph: Graph, snapshot: StateSnapshot) -> bool:
         stops = self._asked.get("interrupt_before") or graph.interrupt_before_nodes
         return bool(stops) and (stops == "*" or any(name in stops for name in snapshot.next))
+
+
+async def has_checkpoint(graph: Graph, config: RunnableConfig, run_id: str) -> bool:
+    """Whether a run of the thread has left a checkpoint."""
+    history = graph.aget_state_history(newest(config), filter={"run_id": run_id}, limit=1)
+    async with aclosing(cast("AsyncGenerator[StateSnapshot]", history)) as found:
+        return bool([one async for one in found])

@@ -29,11 +29,14 @@ class Nodes(BaseCallbackHandler):
 
     def __init__(self) -> None:
         self._names: WeakKeyDictionary[asyncio.Task[Any], str] = WeakKeyDictionary()
+        self.latest = ""  # the name of the node that began last
 
     def on_chain_start(self, *_: Any, metadata: dict[str, Any] | None = None, **__: Any) -> None:
+        name = str((metadata or {}).get("langgraph_node", ""))
+        self.latest = name or self.latest
         with suppress(RuntimeError):  # in a thread, which cannot be cancelled
             if task := asyncio.current_task():
-                self._names[task] = str((metadata or {}).get("langgraph_node", ""))
+                self._names[task] = name
 
     @property
     def tasks(self) -> set[asyncio.Task[Any]]:

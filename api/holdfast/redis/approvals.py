@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -15,7 +15,7 @@ from holdfast.redis.keys import Keys
 from holdfast.redis.outbox import box_keys
 from holdfast.redis.records import timestamp_us
 from holdfast.redis.stats import DecisionKind, today
-from holdfast.redis.timers import SEPARATOR
+from holdfast.redis.timers import SEPARATOR, clock_ms
 from holdfast.wire.approvals import ApprovalStatus, read_policy
 
 # The scripts that change a request are made of these.
@@ -337,6 +337,30 @@ async def every(
         for lane in range(keys.lanes if wanted else 0):
             async for approval in walk(client, keys, index(lane, tenant), command):
                 yield approval
+
+
+class Due(NamedTuple):
+    """How many requests wait, and for how many the time is up."""
+
+    open: int
+    overdue: int
+    next_due: datetime | None
+
+
+async def read_due(client: Client, keys: Keys, tenant: str) -> Due:
+    now_ms = await clock_ms(client)
+    lanes = await asyncio.gather(
+        *(
+            asyncio.gather(
+                client.call("ZCARD", index),
+                client.call("ZCOUNT", index, "-inf", now_ms),
+                client.call("ZRANGE", index, f"({now_ms}", "(+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES"),
+            )
+            for index in (keys.open_approvals(lane, tenant) for lane in range(keys.lanes))
+        )
+    )
+    due = [read_moment(of[1]) for _, _, of in lanes if of]
+    return Due(sum(one[0] for one in lanes), sum(one[1] for one in lanes), earlier(*due))
 
 
 async def walk(client: Client, keys: Keys, index: str, command: str) -> AsyncIterator[Approval]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from redis.exceptions import ResponseError
@@ -22,6 +22,9 @@ SPEND = Script.load("spend")
 RENEW = Script.load("renew")
 RELEASE = Script.load("thread", "schedule", "release")
 DUE = Script.load("thread", "schedule", "due")
+
+
+Failure = Literal["", "failed", "given_up"]  # the second when no attempt is left
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Outcome:
 
     `counted` says whether the day's figures are to hold it, `first_token_ms` when its first text came.
     `after` is "", "rollback" (forget the run) or "delete" (the thread was made for this run); `report` is
-    what webhooks are told of it beside the run, in JSON.
+    what webhooks are told of it beside the run, in JSON; `failure` lists it for operators.
     """
 
     status: str
@@ -65,6 +68,7 @@ class Outcome:
     report: bytes = b""
     counted: bool = True
     first_token_ms: int | None = None
+    failure: Failure = ""
 
 
 async def claim(
@@ -184,6 +188,8 @@ def finish_keys(keys: Keys, claim: Claim) -> list[str]:
         *schedule_keys(keys, lane),
         keys.departed(thread_id),
         *approval_keys(keys, thread_id, claim.tenant),
+        keys.failed(lane, claim.tenant),
+        keys.given_up(lane, claim.tenant),
     ]
 
 
@@ -200,6 +206,7 @@ def outcome_arguments(outcome: Outcome, now: datetime, keep_s: int) -> list[Argu
         orjson.dumps(outcome.requests),
         "1" if outcome.counted else "",
         "" if outcome.first_token_ms is None else outcome.first_token_ms,
+        outcome.failure,
     ]
 
 

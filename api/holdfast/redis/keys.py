@@ -149,6 +149,14 @@ class Keys:
         """Sorted set by time (ms): letters that were given up."""
         return f"{self._bases[lane]}dead"
 
+    def failed(self, lane: int, tenant: str) -> str:
+        """Sorted set by time (us): the threads of a tenant whose last run failed."""
+        return f"{self._bases[lane]}failed:{quote(tenant, safe='')}"
+
+    def given_up(self, lane: int, tenant: str) -> str:
+        """Sorted set by time (us): those of them whose run has used up its attempts."""
+        return f"{self._bases[lane]}given-up:{quote(tenant, safe='')}"
+
     def threads(self, lane: int, tenant: str, owner: str = "") -> str:
         """Sorted set by time of creation (us): the threads of an owner or, without one, of the tenant."""
         return f"{self._bases[lane]}threads:{quote(tenant, safe='')}:{quote(owner, safe='')}"

@@ -56,20 +56,26 @@ class Leases:
         self._lost = lost
         self._cancelled = cancelled
         self._held: dict[str, tuple[Claim, float]] = {}
+        self._at: dict[str, Callable[[], str]] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
         self._beat = time.monotonic()
 
-    def hold(self, claim: Claim, since: float) -> None:
-        """`since` is when the entry was taken, on the monotonic clock: the lease began there."""
+    def hold(self, claim: Claim, since: float, node: Callable[[], str] = str) -> None:
+        """`since` is when the entry was taken, on the monotonic clock: the lease began there.
+
+        `node` says where the run is, from any thread.
+        """
         with self._lock:
             self._held[claim.token] = (claim, since)
+            self._at[claim.token] = node
 
     def let_go(self, claim: Claim) -> None:
         with self._lock:
             self._held.pop(claim.token, None)
+            self._at.pop(claim.token, None)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Leases"]:
@@ -108,24 +114,25 @@ class Leases:
             self._redis.script_load(RENEW.source)  # so that the first renewal is one round trip
         while not self._stop.wait(pause_s):
             with self._lock:
-                claims = [claim for claim, _ in self._held.values()]
+                claims = [(claim, self._at[claim.token]()) for claim, _ in self._held.values()]
             if not claims or time.monotonic() - self._beat > self._lease_s * BLOCKED_LEASES:
                 continue
             renewed = self._renew(claims)
             pause_s = self._lease_s / (4 if renewed else 16)
             self._drop_overdue()
 
-    def _renew(self, claims: list[Claim]) -> bool:
-        """False when Redis did not answer."""
+    def _renew(self, claims: list[tuple[Claim, str]]) -> bool:
+        """Renews claims, each with the node that its run is at. False when Redis did not answer."""
         asked = time.monotonic()
         pipeline = self._redis.pipeline(transaction=False)
-        for claim in claims:
+        for claim, node in claims:
             keys = [
                 self._keys.thread(claim.thread_id),
                 self._keys.runs(claim.thread_id),
                 self._keys.ready(claim.lane),
             ]
-            pipeline.evalsha(RENEW.sha, 3, *keys, claim.token, claim.entry, self._worker, claim.run_id)
+            told = (claim.token, claim.entry, self._worker, claim.run_id, node)
+            pipeline.evalsha(RENEW.sha, 3, *keys, *told)
         try:
             replies = pipeline.execute(raise_on_error=False)
             if any(isinstance(reply, NoScriptError) for reply in replies):
@@ -136,7 +143,7 @@ class Leases:
             return False
         if any(isinstance(reply, ReadOnlyError) for reply in replies):
             self._redis.connection_pool.disconnect()  # the address may lead to another server by now
-        for claim, reply in zip(claims, replies, strict=True):
+        for (claim, _), reply in zip(claims, replies, strict=True):
             self._read(claim, reply, asked)
         return True
 

@@ -255,6 +255,8 @@ async def delete_thread(client: Client, keys: Keys, thread_id: str, tenant: str,
         keys.timers(lane),
         *approval_keys(keys, thread_id, tenant),
         keys.dead(lane),
+        keys.failed(lane, tenant),
+        keys.given_up(lane, tenant),
     ]
     while isinstance(left := await client.run(DELETE_THREAD, its_keys, [thread_id]), bytes):
         for cron_id in left.decode().split():

@@ -142,14 +142,19 @@ async def prune(client: Client, keys: Keys, lane: int, *, keep_s: float, most: i
 
 async def filed(client: Client, keys: Keys, lane: int) -> list[Filed]:
     """Where every letter of a lane lies, those that wait first, in the order of their times."""
-    waiting, dead = await asyncio.gather(
-        client.call("ZRANGE", keys.outbox(lane), 0, -1, "WITHSCORES"),
-        client.call("ZRANGE", keys.dead(lane), 0, -1, "WITHSCORES"),
-    )
+    waiting = await client.call("ZRANGE", keys.outbox(lane), 0, -1, "WITHSCORES")
+    return [*read_filed(waiting, dead=False), *await filed_dead(client, keys, lane)]
+
+
+async def filed_dead(client: Client, keys: Keys, lane: int) -> list[Filed]:
+    """Where those lie that were given up, the last one last."""
+    return read_filed(await client.call("ZRANGE", keys.dead(lane), 0, -1, "WITHSCORES"), dead=True)
+
+
+def read_filed(scored: Sequence[bytes], *, dead: bool) -> list[Filed]:
     return [
-        Filed(Address.read(member), of is dead, datetime.fromtimestamp(float(score) / 1000, UTC))
-        for of in (waiting, dead)
-        for member, score in zip(of[::2], of[1::2], strict=True)
+        Filed(Address.read(member), dead, datetime.fromtimestamp(float(score) / 1000, UTC))
+        for member, score in zip(scored[::2], scored[1::2], strict=True)
     ]
 
 

@@ -21,7 +21,8 @@ FORGOTTEN_S = 24 * 3600
 
 async def sweep(client: Client, keys: Keys, lane: int) -> AsyncIterator[int]:
     """Goes on with the search through a lane; yields after each step what it removed."""
-    for kind, key in (("threads", keys.thread), ("closed-approvals", partial(approvals_of, keys))):
+    by_thread = (("threads", keys.thread), ("failed", keys.thread), ("given-up", keys.thread))
+    for kind, key in (*by_thread, ("closed-approvals", partial(approvals_of, keys))):
         indexes: list[bytes] = await client.run(
             SWEEP, [keys.sweep(lane, kind)], [keys.every_index(lane, kind), SEARCHED, FORGOTTEN_S]
         )

@@ -121,6 +121,11 @@ class Ticker:
         self._turn = 0
         self._ticking: asyncio.Task[None] | None = None
 
+    @property
+    def open(self) -> int:
+        """How many streams of this process are open."""
+        return sum(map(len, self._groups))
+
     @contextmanager
     def watching(self, stream: EventStream) -> Iterator[None]:
         group = self._groups[self._turn]  # whose turn was just now, and is next after `PING_S`

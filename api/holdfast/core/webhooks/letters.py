@@ -27,6 +27,13 @@ async def shelved(platform: Platform, *, only_dead: bool = False) -> list[Shelve
     return [Shelved(one, letter) for one, letter in zip(filed, letters, strict=True) if letter]
 
 
+async def dead(platform: Platform) -> list[Filed]:
+    """Where those lie that were given up, the last first."""
+    lanes = range(platform.keys.lanes)
+    found = await asyncio.gather(*(outbox.filed_dead(platform.client, platform.keys, lane) for lane in lanes))
+    return sorted((one for of in found for one in of), key=lambda one: one.at, reverse=True)
+
+
 async def find(platform: Platform, letter_id: str) -> Shelved:
     """Raises `NotFound`."""
     client, keys = platform.client, platform.keys

@@ -1,5 +1,5 @@
 -- KEYS thread, threads of the owner, threads of the tenant, registry, cancels, queue, and all other keys of the thread,
---      the lane's schedule, timers, approvals, and last dead letters
+--      the lane's schedule, timers, approvals, dead letters, failed, given up
 -- ARGV thread_id
 -- Returns the ids of its crons, one after the other, where it has some: they go first, and nothing is changed.
 -- A worker that still runs the thread finds its token gone: none of its writes is accepted any more.
@@ -17,6 +17,8 @@ end
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('SREM', KEYS[4], ARGV[1])
+redis.call('ZREM', KEYS[28], ARGV[1])
+redis.call('ZREM', KEYS[29], ARGV[1])
 local lane = lane_of(12)
 local counted = redis.call('HMGET', KEYS[1], 'tenant', 'delayed')
 if #line + tonumber(counted[2] or 0) > 0 then
@@ -28,7 +30,7 @@ if #line + tonumber(counted[2] or 0) > 0 then
 end
 redis.call('ZREM', lane.waiting, ARGV[1])
 local approvals = approvals_of(17)
-local outbox, letters, dead = approvals.box.outbox, approvals.box.letters, KEYS[#KEYS]
+local outbox, letters, dead = approvals.box.outbox, approvals.box.letters, KEYS[27]
 forget_approvals(approvals, ARGV[1], now_us)
 for _, field in ipairs(redis.call('HKEYS', letters)) do
   if not string.find(field, ':', 1, true) then withdraw(outbox, dead, letters, ARGV[1], field) end

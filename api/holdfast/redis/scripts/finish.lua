@@ -1,11 +1,11 @@
 -- Ends a run: its last events, its outcome, the thread's state and the start of the next run, all at once.
 -- KEYS thread, runs, order, queue, events, checkpoints, checkpoint index,
---      threads of the owner, threads of the tenant, registry, the lane's schedule, departed, approvals
+--      threads of the owner, threads of the tenant, registry, the lane's schedule, departed, approvals, failed, given up
 -- ARGV token, from, thread_id, run_id, entry, status, thread status, interrupts, error, now_us, ttl_s, keep_s,
 --      after ('' | 'rollback' = forget the run | 'delete' = the thread was made for this run only),
 --      requests (JSON, see `redis.approvals.Requests`), whether the run is counted ('1' | ''), ms to its first token
---      ('' = none), event ..., and last what webhooks are told (JSON; '' when nobody
---      is)
+--      ('' = none), how it failed ('' | 'failed' | 'given_up'), event ..., and last what webhooks are told (JSON; '' when
+--      nobody is)
 -- Returns {'ok'} or, when a request that would now wait has been decided meanwhile, {'decided', id, decision, ...}.
 local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
 local lane = lane_of(11)
@@ -30,6 +30,17 @@ local function trim(keep)
   end
   for i, one in ipairs(ends) do ends[i] = one[1] .. ':' .. one[2] end
   redis.call('HSET', thread, 'ends', table.concat(ends, ' '))
+end
+
+-- Lists the thread among those whose last run failed, or takes it off.
+local function list_failure(failed, given_up, thread_id, failure, now_us)
+  redis.call('ZREM', given_up, thread_id)
+  if failure == '' then
+    redis.call('ZREM', failed, thread_id)
+  else
+    redis.call('ZADD', failed, now_us, thread_id)
+  end
+  if failure == 'given_up' then redis.call('ZADD', given_up, now_us, thread_id) end
 end
 
 -- A thread that is there for one run only is not among those that may be handed over.
@@ -59,7 +70,7 @@ end
 if #decided > 1 then return decided end
 
 local list = {}
-for i = 17, #ARGV - 1 do list[#list + 1] = ARGV[i] end
+for i = 18, #ARGV - 1 do list[#list + 1] = ARGV[i] end
 local refused = write(thread, events, token, tonumber(from), list)
 if refused then return refused end
 
@@ -89,7 +100,9 @@ discard(lane, entry)
 count_out(lane, runs, run, tenant)
 redis.call('LREM', queue, 1, run)
 local lasts = later or (redis.call('HGET', thread, 'crons') or '') ~= ''
-if after == 'delete' and redis.call('EXISTS', queue) == 0 and not lasts then
+local goes = after == 'delete' and redis.call('EXISTS', queue) == 0 and not lasts
+list_failure(KEYS[26], KEYS[27], thread_id, goes and '' or ARGV[17], now_us)
+if goes then
   -- The events stay for the readers that still follow the run, and beside them a digest of whose they are.
   redis.call('EXPIRE', events, keep)
   redis.call('SET', KEYS[15], digest_of(tenant, redis.call('HGET', thread, 'owner')), 'EX', keep)
@@ -103,7 +116,7 @@ end
 if after == 'rollback' then
   forget_run(runs, order, run)
 else
-  redis.call('HDEL', runs, run .. ':tokens')
+  redis.call('HDEL', runs, run .. ':tokens', run .. ':node')
   redis.call('HSET', runs, run .. ':status', status, run .. ':updated_at', now_us, run .. ':finished', token,
     run .. ':error', ARGV[9])
 end
