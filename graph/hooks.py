@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from graph.models import check_model
 from graph.settings import Settings
 from tools.erasure import erase_customer
 from tools.errors import ShopUnavailable
@@ -21,12 +22,14 @@ async def erase(subject: str) -> dict[str, int]:
 
 
 async def check() -> None:
-    """Raises RuntimeError, with a sentence for operators, while orders and refunds cannot be worked on."""
+    """Raises RuntimeError, with a sentence for operators, while orders and refunds cannot be worked on, or
+    the model lets nobody in."""
     try:
         async with opened_shop() as shop:
             await shop.ping()
     except ShopUnavailable:
         raise RuntimeError("The shop's database does not answer: see to SHOP_DATABASE_URL.") from None
+    await check_model(await asyncio.to_thread(Settings.read))
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import math
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, Literal
@@ -28,6 +29,9 @@ Model = Runnable[LanguageModelInput, AIMessage]
 Connect = Callable[[Sequence[dict[str, Any]]], Model]
 Report = Callable[[dict[str, Any]], None]
 Failure = Literal["busy", "unreachable", "empty", "overflow"]
+
+OPENAI = "https://api.openai.com/v1"
+CHECK_S, CHECKED_S = 4.0, 60.0
 
 NAME_LENGTH = 64
 ARGUMENTS_LENGTH = 10_000
@@ -55,6 +59,39 @@ async def connect_model(settings: Settings, resources: AsyncExitStack) -> Connec
     chat, client = await asyncio.to_thread(_build, settings, base_url)
     await resources.enter_async_context(client)
     return chat.bind_tools
+
+
+async def check_model(settings: Settings) -> None:
+    """Raises RuntimeError when the model's server cannot be reached, or refuses the key.
+
+    What it says counts for `CHECKED_S`: a server that is asked whether it is ready asks for this each time.
+    """
+    if settings.demo_model:
+        return
+    asked = (settings.openai_base_url, settings.openai_api_key)
+    problem, until = _checked.get(asked, (None, 0.0))
+    if time.monotonic() >= until:
+        problem = await _ask_model(settings)
+        _checked.clear()
+        _checked[asked] = (problem, time.monotonic() + CHECKED_S)
+    if problem:
+        raise RuntimeError(problem)
+
+
+_checked: dict[tuple[str | None, str | None], tuple[str | None, float]] = {}
+
+
+async def _ask_model(settings: Settings) -> str | None:
+    base_url = (settings.openai_base_url or OPENAI).rstrip("/")
+    headers = {"Authorization": f"Bearer {settings.openai_api_key}"} if settings.openai_api_key else {}
+    try:
+        async with httpx.AsyncClient(timeout=CHECK_S, follow_redirects=True) as client:
+            response = await client.get(f"{base_url}/models", headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        return f"The model does not answer ({type(error).__name__}): see to OPENAI_BASE_URL."
+    if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        return "The model refuses the key: see to OPENAI_API_KEY."
+    return None  # a server that does not list its models may have them all the same
 
 
 def _build(settings: Settings, base_url: str | None) -> tuple[ChatOpenAI, httpx.AsyncClient]:

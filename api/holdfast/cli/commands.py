@@ -22,6 +22,7 @@ from holdfast.cli import (
 )
 from holdfast.cli import chat as conversation
 from holdfast.cli import top as table
+from holdfast.cli.doctor import doctor
 from holdfast.cli.operators import TENANT, Tenant, Yes, operate
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(runs.app, name="runs")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command()(table.top)
+app.command()(doctor)
 
 Config = Annotated[Path, typer.Option(help="The project's langgraph.json")]
 Host = Annotated[str, typer.Option(help="Address to listen on")]
