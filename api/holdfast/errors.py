@@ -34,6 +34,7 @@ HoldfastError
 │   └── TokensSpent
 ├── Unavailable 503
 ├── Unreadable 500
+├── IncompatibleGraph (a run ends with it: its graph has changed under it)
 ├── Fenced            (never reaches a caller: the worker lost its thread)
 └── StartError        (one sentence for the terminal, exit code 2)
 """
@@ -293,6 +294,12 @@ class Unreadable(HoldfastError):
     """Stored state cannot be read: it was changed outside of Holdfast, or its types are gone."""
 
     code = "unreadable_state"
+
+
+class IncompatibleGraph(HoldfastError):
+    """The graph has changed so that it cannot go on where this thread was left."""
+
+    code = "incompatible_graph"
 
 
 class Fenced(HoldfastError):

@@ -20,7 +20,7 @@ from holdfast.core.declared import declare
 from holdfast.core.platform import Platform
 from holdfast.core.webhooks.courier import Courier, open_courier
 from holdfast.errors import HoldfastError
-from holdfast.execute import Asking, Attempt, Limits
+from holdfast.execute import Asking, Attempt, Limits, absent
 from holdfast.redis import claims, consumers
 from holdfast.redis.claims import Claim
 from holdfast.redis.client import cancel, insist
@@ -208,14 +208,19 @@ class Worker:
         await self._hand_back(claim)
 
     async def _ended(self, claim: Claim, taken: float) -> bool:
-        """Works on a run; False when it is to go on elsewhere."""
-        platform = self._platform
+        """Works on a run; False when it is to be handed back."""
+        platform, graph_id = self._platform, claim.request["graph_id"]
         bind_contextvars(run_id=claim.run_id, **asked_in(claim))
+        spec = platform.project.graphs.get(graph_id)
+        if spec is None and not claim.cancel and claim.failures < platform.settings.max_attempts:
+            # In the middle of an upgrade: another worker may serve it, and has it when the lease is over.
+            logger.warning("a graph is not served here", extra={"graph": graph_id})
+            return True
         log = Log(platform.client, platform.keys, claim)
         attempt = Attempt(
             claim,
-            platform.project.graph(claim.request["graph_id"]),
-            lambda graph: platform.saver(claim.request["graph_id"], graph, claim.token),
+            spec or absent(graph_id),
+            lambda graph: platform.saver(graph_id, graph, claim.token),
             platform.store(claim.tenant, claim.owner),
             log,
             limits(platform),

@@ -1,7 +1,8 @@
 """Running a graph for a claim of the queue."""
 
 from holdfast.execute.attempt import Attempt
+from holdfast.execute.compatibility import absent
 from holdfast.execute.limits import Limits
 from holdfast.execute.requests import Asking
 
-__all__ = ["Asking", "Attempt", "Limits"]
+__all__ = ["Asking", "Attempt", "Limits", "absent"]

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 from langgraph.errors import GraphDrained
 
 from holdfast.checkpoint import RunSaver
-from holdfast.errors import Fenced, Unavailable
+from holdfast.errors import Fenced, IncompatibleGraph, Unavailable
 from holdfast.events import PROTOCOL_MODES, Encoder, Event
 from holdfast.execute.ending import End
 from holdfast.execute.feeding import NOTHING, Feed
@@ -186,6 +186,8 @@ class Attempt:
 
     async def _fail(self, failure: BaseException) -> None:
         name, message = type(failure).__name__, str(failure)
+        if isinstance(failure, IncompatibleGraph):
+            name = failure.code
         if isinstance(failure, asyncio.CancelledError):
             message = "the graph cancelled itself"
         logger.warning("run failed", exc_info=failure)

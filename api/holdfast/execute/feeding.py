@@ -7,6 +7,7 @@ from typing import Any, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command, StateSnapshot
 
+from holdfast.execute.compatibility import check_compatible
 from holdfast.execute.inputs import (
     Answers,
     asks_the_same,
@@ -44,14 +45,17 @@ class Feed:
 
     async def first(self, graph: Graph) -> Any:
         resuming = self._resume is not None or bool(self.decisions)
-        if self._claim.attempt == 1 and not resuming and not self._retried:
+        begins = self._asked.get("input") is not None or bool(self._command)
+        if self._claim.attempt == 1 and begins and not resuming and not self._retried:
             return self._input()
-        snapshot = await self.head(graph)
+        snapshot = await self.head(graph, subgraphs=True)
         worked = await self._has_worked(graph, snapshot)
         if worked:  # it goes on from where it got to, wherever it began
             self.config = newest(self.config)
         elif is_fork(self.config):
-            snapshot = await graph.aget_state(self.config)
+            snapshot = await graph.aget_state(self.config, subgraphs=True)
+        if worked or resuming or not begins:
+            await check_compatible(graph, snapshot, self._claim.request["graph_id"])
         if resuming:
             answer = self._answer(snapshot)
             if answer is not NOTHING:
@@ -65,9 +69,9 @@ class Feed:
         self.config = newest(self.config)
         return self._decide(await self.head(graph), decided)
 
-    async def head(self, graph: Graph) -> StateSnapshot:
+    async def head(self, graph: Graph, *, subgraphs: bool = False) -> StateSnapshot:
         """The thread's newest state, also when the run began at an older checkpoint."""
-        return await graph.aget_state(newest(self.config))
+        return await graph.aget_state(newest(self.config), subgraphs=subgraphs)
 
     async def _has_worked(self, graph: Graph, snapshot: StateSnapshot) -> bool:
         """Whether the run, or one that failed and that it is to go on with, has come to a checkpoint."""
