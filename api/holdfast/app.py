@@ -17,8 +17,10 @@ from holdfast.auth import DevAuthenticator, SignIn
 from holdfast.core.checkup import Checkup
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError, StartError
+from holdfast.extras import installed
 from holdfast.http import ANY, Cors
 from holdfast.routes import (
+    a2a,
     approvals,
     assistants,
     base,
@@ -76,6 +78,11 @@ ROUTERS: tuple[tuple[APIRouter, tuple[str, ...]], ...] = (
     (subjects.routes, ()),
     (ui.routes, ("disable_ui",)),
 )
+# Each with the extra that it needs as well.
+OF_EXTRAS: tuple[tuple[APIRouter, str, tuple[str, ...]], ...] = (
+    (a2a.about, "a2a", ("disable_a2a", "disable_runs")),
+    (a2a.routes, "a2a", ("disable_a2a", "disable_runs")),
+)
 NAMES = {
     "thread_id": "thread ID",
     "ids": "thread ID",
@@ -121,7 +128,8 @@ def create_app(platform: Platform, sign_in: SignIn, custom: Custom | None = None
     app.state.stopping = False  # told to stop: no longer ready
     app.state.closing = asyncio.Event()  # answers that are under way are about to be cut
     http = platform.project.http
-    for router, flags in ROUTERS:
+    extras = tuple((router, flags) for router, extra, flags in OF_EXTRAS if installed(extra))
+    for router, flags in (*ROUTERS, *extras):
         if not any(getattr(http, flag) for flag in flags):
             app.include_router(router)
     if not (http.disable_threads or http.disable_runs):

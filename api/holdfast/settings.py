@@ -66,6 +66,7 @@ def check_secret(text: str) -> str:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
+PublicUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+(/[^\s?#]*)?$")]
 Origins = Annotated[tuple[Origin, ...], BeforeValidator(split_names)]
 Webhooks = Annotated[
     tuple[Annotated[StandingWebhook, BeforeValidator(read_webhook)], ...], BeforeValidator(split_names)
@@ -221,6 +222,9 @@ class Settings(BaseModel):
     cors_origins: Origins = Field(
         ("*",),
         description="Pages that may call from a browser, as `https://host`, separated by commas; `*` is any",
+    )
+    public_url: PublicUrl | None = Field(
+        None, description="Address at which clients reach the server, as `https://host`: agent cards name it"
     )
     allow_eviction: bool = Field(False, description="Start on a Redis that may evict what it keeps")
     log_format: Literal["text", "json"] = Field("text", description="How log lines are written")

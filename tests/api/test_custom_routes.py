@@ -240,7 +240,7 @@ async def test_keys_that_are_not_heeded_are_named(
         ("disable_ui", ["GET /ui", "GET /ui/chat.js"], ["GET /", "POST /threads"]),
         ("disable_store", ["POST /store/items/search", "POST /store/namespaces"], ["POST /threads"]),
         ("disable_mcp", [], ["POST /threads"]),
-        ("disable_a2a", [], ["POST /threads"]),
+        ("disable_a2a", ["GET /.well-known/agent-card.json", "POST /a2a/echo"], ["POST /threads"]),
     ],
 )
 async def test_what_is_disabled_is_not_there(

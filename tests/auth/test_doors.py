@@ -19,6 +19,7 @@ from tests.auth.issuers import claims, signer
 from tests.servers import Live
 
 OPEN = {"/ok", "/", "/livez", "/readyz", "/info", "/docs", "/ui", "/ui/{name:path}"}
+OPEN |= {"/.well-known/agent-card.json", "/a2a/{assistant_id}/.well-known/agent-card.json"}
 UNKNOWN = "7d9f3c1e-5a2b-4f6d-8e9a-0b1c2d3e4f50"
 
 

@@ -12,6 +12,7 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
+from tests.a2a.agents import agent, reply, state, text
 from tests.servers import free_port, holdfast, said, wait_ready
 
 
@@ -76,6 +77,25 @@ async def test_a_question_is_answered_while_the_approval_goes_on_waiting(
     await decide(client, thread_id, interrupt_id, {"type": "reject", "message": "changed my mind"})
     assert paid(folder, "12348") == [(1000, "rejected")]
     assert (await client.threads.get(thread_id))["status"] == "idle"
+
+
+async def test_another_agent_asks_for_a_refund_and_says_yes_to_it(url: str, folder: Path) -> None:
+    """By A2A: what the shop asks is the task's question, the other agent's yes pays it, once."""
+    async with httpx.AsyncClient(base_url=url) as http:
+        token = (await http.post("/dev/token", json={"subject": "lin"})).json()["token"]
+    async with agent(url, "support", {"Authorization": f"Bearer {token}"}) as other:
+        task = await other.send(text("订单 20101 退 10 元"))
+        assert state(task) == "input_required"
+        question = task["status"]["message"]["parts"][0]["text"]
+        assert "20101" in question
+        assert "10.00" in question
+        assert paid(folder, "20101") == []
+        named = str(uuid.uuid4())
+        done = await other.send(text("确认"), task=task["id"], message_id=named)
+        assert (state(done), done["id"]) == ("completed", task["id"])
+        assert "20101" in reply(done)
+        assert await other.send(text("确认"), task=task["id"], message_id=named) == done
+    assert paid(folder, "20101") == [(1000, "settled")]
 
 
 async def test_two_refunds_in_one_message_are_two_approvals(client: LangGraphClient, folder: Path) -> None:

@@ -11,7 +11,7 @@ import httpx
 import orjson
 
 from tests.tenancy.belongings import NUMBERS, Ids
-from tests.tenancy.cases import PATH, Case
+from tests.tenancy.case import PATH, Case
 
 # Of each answer's own: when it was given, and how long it is, which the ids that are masked may change.
 OWN_HEADERS = {"date", "content-length"}

@@ -46,9 +46,13 @@ MISSING: dict[str, Callable[[], str]] = {
     "word": lambda: canary("word"),
     # a thread on which something waits for an answer, and who has claimed it
     "asking": new_id,
+    "asking_run": new_id,
     "interrupt": lambda: uuid.uuid4().hex,
     "request": lambda: f"{new_id()}-{canary('word')}",
     "claimer": lambda: canary("claimer"),
+    # a thread of whose task news is told
+    "pushed": new_id,
+    "pushed_run": new_id,
     # a thread for which a person is asked
     "held": new_id,
     # a thread that has a cron
@@ -138,11 +142,34 @@ async def talk(owner: Owner) -> dict[str, str]:
 async def ask(owner: Owner) -> dict[str, str]:
     thread_id, word = await new_thread(owner.http), canary("word")
     asked: Json = {"assistant_id": "approve", "input": {"questions": [word]}}
-    values = (await owner.post(f"/threads/{thread_id}/runs/wait", **asked)).json()
-    [waiting] = values["__interrupt__"]
+    answer = await owner.post(f"/threads/{thread_id}/runs/wait", **asked)
+    [waiting] = answer.json()["__interrupt__"]
     request = waiting["value"]["policy"]["request_id"]
     claim = (await owner.post(f"/approvals/{thread_id}:{request}/claim", seconds=86_400)).json()["claim"]
-    return {"asking": thread_id, "interrupt": waiting["id"], "request": request, "claimer": claim["by"]}
+    return {
+        "asking": thread_id,
+        "asking_run": run_of(answer),
+        "interrupt": waiting["id"],
+        "request": request,
+        "claimer": claim["by"],
+    }
+
+
+def run_of(answer: httpx.Response) -> str:
+    return answer.headers["content-location"].rpartition("/")[2]
+
+
+async def follow(owner: Owner) -> dict[str, str]:
+    thread_id = await new_thread(owner.http)
+    answer = await owner.post(
+        f"/threads/{thread_id}/runs/wait", assistant_id="echo", input=said(canary("word"))
+    )
+    run_id = run_of(answer)
+    target = {"taskId": f"{thread_id}:{run_id}", "id": "one", "url": "https://hooks.example/news"}
+    call: Json = {"jsonrpc": "2.0", "id": 1, "method": "CreateTaskPushNotificationConfig", "params": target}
+    made = await owner.post("/a2a/echo", **call)
+    assert "result" in made.json(), made.text
+    return {"pushed": thread_id, "pushed_run": run_id}
 
 
 async def ask_for_person(owner: Owner) -> dict[str, str]:
@@ -230,7 +257,8 @@ async def sign_up(owner: Owner) -> dict[str, str]:
 
 MAKERS: dict[frozenset[str], Callable[[Owner], Any]] = {
     frozenset(("thread", "run", "checkpoint", "event", "seq", "made", "word")): talk,
-    frozenset(("asking", "interrupt", "request", "claimer")): ask,
+    frozenset(("asking", "asking_run", "interrupt", "request", "claimer")): ask,
+    frozenset(("pushed", "pushed_run")): follow,
     frozenset(("held",)): ask_for_person,
     frozenset(("scheduled", "cron", "cron_word")): schedule,
     frozenset(("assistant", "assistant_word")): employ,

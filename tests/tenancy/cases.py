@@ -3,71 +3,17 @@
 `$thread` stands for the id of a thread, and so on. A route that is not here fails `test_reference.py`.
 """
 
-import re
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-import orjson
 
 from holdfast.project import ASSISTANTS
 from tests.servers import said
+from tests.tenancy.a2a_cases import A2A_CASES, BY_NAME
 from tests.tenancy.belongings import KEYED, YEARLY
-
-Json = Any
-
-PATH = {
-    "thread_id": "$thread",
-    "run_id": "$run",
-    "checkpoint_id": "$checkpoint",
-    "task_id": "$task",
-    "approval_id": "$asking:$request",
-    "cron_id": "$cron",
-    "assistant_id": "$assistant",
-    "letter_id": "$dead:$dead_run",
-    "namespace": "child",
-    "name:path": "chat.js",
-}
-
-
-@dataclass(frozen=True)
-class Case:
-    """One way to ask.
-
-    `apart` is the code of the answer about a foreign thread, or an item of somebody else in the same tenant,
-    where it has to differ from a missing one's. The owner's own answer must be good, and hold the thing of
-    kind `tells` where any answer would be good; a `silent` one is the same whatever there is.
-    `changes`: who asks so finds the thing changed afterward. `inert`: what
-    is named has no effect for anybody. `endless`: the answer goes on for ever. `role`: who holds it in the
-    tenant is answered as the owner is, whoever the thread belongs to.
-    """
-
-    body: Json = None
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    path: Mapping[str, str] = field(default_factory=dict)
-    apart: str = ""
-    tells: str = ""
-    changes: bool = False
-    inert: bool = False
-    silent: bool = False
-    endless: bool = False
-    by_staff: bool = False
-    role: str = ""
-
-    def kinds(self, operation: str) -> frozenset[str]:
-        """The kinds of ids in a request."""
-        own = {**PATH, **self.path}
-        parts = [own[name] for name in re.findall(r"{([\w:]+)}", operation)]
-        parts += [*self.query.values(), *self.headers.values(), orjson.dumps(self.body).decode()]
-        return frozenset(kind for part in parts for kind in re.findall(r"\$(\w+)", part))
-
+from tests.tenancy.case import ANSWER, Case, Json
 
 HI: Json = {"assistant_id": "echo", "input": said("hi")}
 NEW_THREAD = str(uuid.uuid4())
 BY_OWN: Json = {**HI, "assistant_id": "$assistant"}
-ANSWER: Json = {"decisions": [{"type": "approve"}]}
 RESUME: Json = {
     "assistant_id": "approve",
     "command": {"resume": {"$interrupt": ANSWER}},
@@ -320,6 +266,7 @@ CASES: dict[str, list[Case]] = {
     "POST /chat/stream": chats("chat"),
     "POST /chat/async": chats("chat_task"),
     "GET /chat/result/{task_id}": [Case()],
+    **A2A_CASES,
     # the store
     "PUT /store/items": [Case({**ITEM, "value": {}, "ttl": NO_TIME}, apart=ITEM_TAKEN, changes=True)],
     "GET /store/items": [Case(query={"namespace": "$shelf", "key": "$item"})],
@@ -348,6 +295,11 @@ NOBODYS: dict[str, tuple[str, Case]] = {
         f"GET {path}": ("it says of the process what everybody may know", Case())
         for path in ("/ok", "/livez", "/readyz", "/info", "/")
     },
+    "GET /.well-known/agent-card.json": ("a graph's card is the same for all", Case(query=BY_NAME)),
+    "GET /a2a/{assistant_id}/.well-known/agent-card.json": (
+        "a graph's card is the same for all",
+        Case(path=BY_NAME),
+    ),
     "GET /docs": ("where it leads is the same for all", Case()),
     "GET /ui": ("a page is the same for all", Case()),
     "GET /ui/{name:path}": ("a file of the pages is the same for all", Case()),

@@ -8,7 +8,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from tests.auth.test_doors import routes_of
-from tests.tenancy.cases import CASES, ELSEWHERE, FIGURES, NOBODYS, OWN, UNLISTED, Case
+from tests.tenancy.case import Case
+from tests.tenancy.cases import CASES, ELSEWHERE, FIGURES, NOBODYS, OWN, UNLISTED
 
 Json = Any
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -63,6 +64,7 @@ OTHERS = {
         "response",
         "responses",
         "method",
+        "jsonrpc",
         "id",
         "roles",
     ),

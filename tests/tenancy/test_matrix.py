@@ -7,7 +7,8 @@ import pytest
 
 from tests.tenancy.asking import Answer, ask
 from tests.tenancy.belongings import TOO_COMMON, Ids, Owner, missing
-from tests.tenancy.cases import CASES, FIGURES, NOBODYS, OWN, Case
+from tests.tenancy.case import Case
+from tests.tenancy.cases import CASES, FIGURES, NOBODYS, OWN
 from tests.tenancy.conftest import OWNERS, PEOPLE, TENANTS, World
 from tests.tenancy.people import Person
 

@@ -10,7 +10,8 @@ import pytest
 from tests.api.wire import read_stream
 from tests.tenancy.asking import Answer, listening
 from tests.tenancy.belongings import Ids, Owner, ask, missing
-from tests.tenancy.cases import CASES, HI, Case
+from tests.tenancy.case import Case
+from tests.tenancy.cases import CASES, HI
 from tests.tenancy.conftest import OWNERS, PEOPLE, World
 from tests.tenancy.test_matrix import is_open, told_kinds, variants
 

@@ -8,9 +8,10 @@ import typer
 
 from holdfast.cli.chat_screen import Screen
 from holdfast.cli.operators import CONFIG, Config, operate, show, shown
+from holdfast.core.a2a.pushes import Unwanted
 from holdfast.core.platform import Platform
 from holdfast.core.webhooks import letters, signing
-from holdfast.core.webhooks.bodies import body_of
+from holdfast.core.webhooks.bodies import content_of
 from holdfast.core.webhooks.courier import shown_host
 from holdfast.core.webhooks.letters import Shelved
 from holdfast.errors import StartError
@@ -76,7 +77,10 @@ async def show_it(letter_id: str, platform: Platform, screen: Screen) -> None:
     found = await letters.find(platform, letter_id)
     facts = (*zip(HEADS, row(found), strict=True), ("THREAD", found.letter.address.thread_id))
     show(screen, [*facts, ("ADDRESS", found.letter.url)])
-    body = orjson.loads(await body_of(platform, found.letter))
+    try:
+        body = orjson.loads((await content_of(platform, found.letter)).body)
+    except Unwanted:
+        return  # the task that it tells of is gone
     screen.line(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
 
 

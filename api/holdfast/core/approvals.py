@@ -42,10 +42,14 @@ TRIES = 20  # at a request that others change meanwhile
 
 @dataclass(slots=True)
 class Answers:
-    """What a resume answers: plain interrupts by id, requests by what is said to them."""
+    """What a resume answers: plain interrupts by id, requests by what is said to them.
+
+    `asked_in` is the run that asked the first of the requests.
+    """
 
     resume: dict[str, Any] = field(default_factory=dict)
     ballots: list[Ballot] = field(default_factory=list)
+    asked_in: str = ""
 
     @property
     def decisions(self) -> dict[str, dict[str, Any]]:
@@ -296,7 +300,9 @@ async def read_resume(
     found = Answers()
     for one, value in matched:
         if one.policy:
-            found.ballots.append(await ballot(platform, caller, await kept(platform, thread, one), value))
+            approval = await kept(platform, thread, one)
+            found.ballots.append(await ballot(platform, caller, approval, value))
+            found.asked_in = found.asked_in or approval.card["run_id"]
         else:
             found.resume[one.interrupt_id] = value
     if strict and not found.ballots and not found.resume:

@@ -59,6 +59,7 @@ async def enqueue(platform: Platform, caller: Caller, approval: Approval, ballot
     asked = RunCreate(assistant_id=assistant.assistant_id)
     request = requests.new_request(approval.thread_id, asked, assistant, caller)
     request |= {"resume": {}, "decisions": {ballot.request: orjson.loads(ballot.decision)}}
+    request["task"] = await pauses.task_of(platform, approval.thread_id, approval.card["run_id"])
     submission = lua.Submission(
         approval.thread_id,
         request["run_id"],

@@ -3,6 +3,7 @@
 The assistant itself may be another by now, or gone. A question is answered with what it was asked with.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +37,17 @@ async def last_begun(platform: Platform, thread_id: str) -> str:
         return ""
     attempts = await client.call("HMGET", keys.runs(thread_id), *(f"{run_id}:attempt" for run_id in ids))
     return next((run_id for run_id, attempt in zip(ids, attempts, strict=True) if attempt), "")
+
+
+async def task_of(platform: Platform, thread_id: str, asked_in: str) -> str:
+    """The run that began what an answer goes on with; `asked_in` is the one that asked, "" the last begun."""
+    run_id = asked_in or await last_begun(platform, thread_id)
+    stored = await platform.client.call("HGET", platform.keys.runs(thread_id), run_id)
+    return first_of(run_id, orjson.loads(stored)) if stored else run_id
+
+
+def first_of(run_id: str, request: Mapping[str, Any]) -> str:
+    return str(request.get("task") or run_id)
 
 
 async def given_to(platform: Platform, thread_id: str, run_id: str, graph_id: str) -> AssistantRecord:

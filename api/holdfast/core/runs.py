@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from structlog.contextvars import bind_contextvars
 
-from holdfast.core import approvals, assistants, threads
+from holdfast.core import approvals, assistants, pauses, threads
 from holdfast.core.following import START, Followed, Result, result, with_interrupts
 from holdfast.core.once import read_once, thread_for
 from holdfast.core.platform import Platform
@@ -54,10 +54,11 @@ async def create(
     key: str | None = None,
     *,
     assistant: AssistantRecord | None = None,
+    stamp: Mapping[str, Any] = NO_STAMP,
 ) -> Created:
     """Puts a run in line, once for each Idempotency-Key `key`; of the assistant that it names, or of that.
 
-    See `lua.submit` and `approvals.read_resume` for what it raises.
+    See `submit` for the stamp, `lua.submit` and `approvals.read_resume` for what it raises.
     """
     once = read_once(caller, thread_id, asked, key)
     create_thread = asked.if_not_exists == "create"
@@ -69,6 +70,7 @@ async def create(
             asked,
             create_thread=create_thread,
             once=once,
+            stamp=stamp,
             assistant=assistant,
         )
     except lua.AlreadyMade as made:
@@ -151,6 +153,7 @@ async def submit_once(
     answers = await read_answers(platform, caller, thread_id, asked, create_thread=create_thread)
     if answers is not None:
         request |= {"resume": answers.resume, "decisions": answers.decisions}
+        request.setdefault("task", await pauses.task_of(platform, thread_id, answers.asked_in))
     submission = lua.Submission(
         thread_id,
         request["run_id"],

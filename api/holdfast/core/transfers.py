@@ -22,9 +22,10 @@ VERSION = 1
 OF_CLAIMS = (b"token", b"active", b"entry", b"written", b"handback_past", b"handback_run")
 # What the statistics of this place have counted of it.
 COUNTED = (b"rated", b"handed", b"counted:threads", b"counted:handoffs")
-PASSING = frozenset({*OF_CLAIMS, *COUNTED, b"delayed", b"ends", b"asking", b"imported", b"crons"})
+PASSING = frozenset({*OF_CLAIMS, *COUNTED, b"delayed", b"ends", b"asking", b"imported", b"crons", b"pushes"})
 ACTIVE = (b"pending", b"running")
 CLAIMED = (b"cancel", b"caller", b"tokens")  # of a run that has not ended
+PUSH = b":push"  # where a task's news goes, with secrets of who is told
 ELSEWHERE = (
     "CHECKPOINTER=langgraph-checkpoint-redis keeps the checkpoints where they cannot be taken out or put in."
 )
@@ -60,7 +61,7 @@ async def export(platform: Platform, thread_id: str) -> dict[str, Any]:
         "thread_id": thread_id,
         "exported_at": datetime.now(UTC).isoformat(),
         "record": decoded(record),
-        "runs": decoded(contents.runs),
+        "runs": decoded({name: value for name, value in contents.runs.items() if not name.endswith(PUSH)}),
         "checkpoints": {to_text(name): to_text(value) for name, value in contents.checkpoints.items()},
     }
 

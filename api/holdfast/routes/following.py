@@ -58,11 +58,17 @@ async def wait(
     run_id: str,
     cancel: Cancel | None,
 ) -> Response:
-    """The run's result as JSON. A run that takes longer is answered with blank lines until it ends.
+    """The run's result as JSON; see `patiently`."""
+    return await patiently(request, result, run_headers(thread_id, run_id, "join"), cancel)
+
+
+async def patiently(
+    request: Request, result: Awaitable[Result], headers: dict[str, str], cancel: Cancel | None = None
+) -> Response:
+    """A result as JSON. One that takes longer is answered with blank lines until it is there.
 
     So it is when the server is about to close: cut with its headers sent, the answer says where to ask again.
     """
-    headers = run_headers(thread_id, run_id, "join")
     work = asyncio.ensure_future(result)
     gone = asyncio.create_task(left(request))
     closing = asyncio.create_task(request.app.state.closing.wait())
@@ -73,7 +79,8 @@ async def wait(
         closing.cancel()
     if work.done():
         found = work.result()
-        return Response(found.body, 200, {**headers, "X-Run-Status": found.status}, JSON)
+        status = {"X-Run-Status": found.status} if found.status else {}
+        return Response(found.body, 200, {**headers, **status}, JSON)
     if gone.done() and not gone.cancelled():
         work.cancel()
         if cancel:

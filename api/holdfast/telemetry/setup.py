@@ -19,6 +19,7 @@ access = logging.getLogger("holdfast.access")
 # What uvicorn says of each WebSocket that is turned away with an answer: the access log tells of it.
 TURNED_AWAY = "ASGI callable returned without completing handshake."
 CHATTY = ("httpx", "httpx2", "sse_starlette", "uvicorn.error", "alembic")
+SILENT = ("a2a",)  # its lines hold what clients have sent; what fails of ours is logged by us
 
 
 def configure_logging(form: Form, errors: Errors) -> None:
@@ -27,6 +28,8 @@ def configure_logging(form: Form, errors: Errors) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     logging.getLogger("uvicorn.error").addFilter(is_news)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import orjson
 
 from holdfast.core import approvals, runs
+from holdfast.core.a2a import pushes
+from holdfast.core.a2a.pushes import News
 from holdfast.core.platform import Platform
 from holdfast.events import dump
 from holdfast.redis import approvals as stored
@@ -15,6 +17,13 @@ from holdfast.redis.timers import server_time
 
 # What people and graphs have written; the rest are ids, times and words of ours.
 CONTENT = ("metadata", "kwargs", "values", "interrupts", "error")
+
+
+async def content_of(platform: Platform, letter: Letter) -> News:
+    """What is sent, with the headers that go with it. Raises `Unwanted`."""
+    if "push" in letter.content:
+        return await pushes.news(platform, letter)
+    return News(await body_of(platform, letter), {})
 
 
 async def body_of(platform: Platform, letter: Letter) -> bytes:

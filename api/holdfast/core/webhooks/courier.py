@@ -15,9 +15,10 @@ import httpx
 from redis.exceptions import RedisError
 
 from holdfast import __version__
+from holdfast.core.a2a.pushes import Unwanted
 from holdfast.core.platform import Platform
 from holdfast.core.webhooks import signing
-from holdfast.core.webhooks.bodies import body_of
+from holdfast.core.webhooks.bodies import content_of
 from holdfast.core.webhooks.gates import PATIENCE_S, Gates
 from holdfast.core.webhooks.targets import host_of
 from holdfast.core.webhooks.transport import Answer, Transport, Unresolved
@@ -136,9 +137,14 @@ class Courier:
     async def _attempt(self, letter: Letter) -> Verdict:
         if letter.attempt > self._platform.settings.webhook_attempts:
             return Verdict("never", letter.error or "its worker ended each time")
-        body, now = await body_of(self._platform, letter), int(time.time())
+        try:
+            body, own = await content_of(self._platform, letter)
+        except Unwanted:
+            return Verdict("never", "nobody waits for it any more")
+        now = int(time.time())
         sent = {
             **self._platform.project.webhooks.headers,
+            **own,
             "Content-Type": "application/json",
             "User-Agent": f"Holdfast/{__version__}",
             **signing.headers(await self._keyring(), letter.id, now, body),

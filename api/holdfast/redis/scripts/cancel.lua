@@ -6,7 +6,7 @@ local run, action, now_us = unpack(ARGV)
 local status = redis.call('HGET', runs, run .. ':status')
 if not status then return 'missing' end
 if status ~= 'pending' and status ~= 'running' then return 'finished' end
-local held = redis.call('HMGET', thread, 'token', 'active')
+local held = redis.call('HMGET', thread, 'token', 'active', 'pushes')
 if held[1] ~= '' and held[2] == run then
   redis.call('HSET', runs, run .. ':cancel', action)
   redis.call('SPUBLISH', cancels, run .. '\31' .. action)
@@ -14,6 +14,7 @@ if held[1] ~= '' and held[2] == run then
 end
 local approvals = approvals_of(12)
 report(approvals.box, thread, ARGV[4], runs, run, 'interrupted', now_us, '{}')
+if held[3] then push(approvals.box, thread, ARGV[4], runs, run) end
 count_out(lane_of(8), runs, run, redis.call('HGET', thread, 'tenant'))
 drop(approvals, thread, ARGV[4], runs, order, queue, events, run, action, now_us)
 if redis.call('ZREM', KEYS[7], 'run\31' .. ARGV[4] .. '\31' .. run) == 1 then

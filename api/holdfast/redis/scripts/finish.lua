@@ -56,7 +56,7 @@ end
 local token, from, thread_id, run, entry, status = unpack(ARGV, 1, 6)
 local now_us, ttl, keep, after = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[13]
 if redis.call('HGET', runs, run .. ':finished') == token then return {'ok'} end  -- the reply was lost
-local held = redis.call('HMGET', thread, 'token', 'handback_run')
+local held = redis.call('HMGET', thread, 'token', 'handback_run', 'pushes')
 if held[1] ~= token then return redis.error_reply('FENCED') end
 
 local requests, decided = cjson.decode(ARGV[14]), {'decided'}
@@ -94,6 +94,7 @@ if ARGV[15] ~= '' then
   tally_run(approvals.stats, thread, runs, run, status, now_us, ARGV[16], after == 'delete')
 end
 if ARGV[#ARGV] ~= '' then report(approvals.box, thread, thread_id, runs, run, status, now_us, ARGV[#ARGV]) end
+if held[3] then push(approvals.box, thread, thread_id, runs, run) end
 local known = redis.call('HMGET', thread, 'tenant', 'delayed')
 local tenant, later = known[1], tonumber(known[2] or 0) > 0
 discard(lane, entry)

@@ -31,6 +31,15 @@ local function report(box, thread, thread_id, runs, run, status, now_us, outcome
   post(box, thread, thread_id, run, 'run.ended', addresses, content)
 end
 
+-- Tells the targets of the task that a run is part of that it has come to something; each reads for itself how it stands.
+local function push(box, thread, thread_id, runs, run)
+  local task = cjson.decode(redis.call('HGET', runs, run)).task or run
+  for i, target in ipairs(cjson.decode(redis.call('HGET', runs, task .. ':push') or '[]')) do
+    post(box, thread, thread_id, run .. '-task' .. i, 'task.updated', {target.url},
+      '"push":{"task":' .. cjson.encode(task) .. ',"target":' .. cjson.encode(target.id) .. '}')
+  end
+end
+
 -- Takes a letter away; returns whether it was there.
 local function withdraw(outbox, dead, letters, thread_id, id)
   redis.call('ZREM', outbox, thread_id .. '\31' .. id)

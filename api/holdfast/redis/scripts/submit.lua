@@ -29,7 +29,7 @@ local function unanswered(thread, runs, line)
   return waiting
 end
 
-local place = redis.call('HMGET', thread, 'epoch', 'seq', 'token')
+local place = redis.call('HMGET', thread, 'epoch', 'seq', 'token', 'pushes')
 if redis.call('HEXISTS', runs, run) == 1 then return {'ok', place[1], place[2]} end  -- the reply was lost
 -- Both are asked in any case: a thread of somebody else takes as long as none at all.
 local exists, usable = redis.call('EXISTS', thread) == 1, visible(thread, tenant, owner)
@@ -72,6 +72,7 @@ if strategy == 'interrupt' or strategy == 'rollback' then
       redis.call('SPUBLISH', KEYS[8], other .. '\31' .. strategy)
     else
       report(approvals.box, thread, thread_id, runs, other, 'interrupted', now_us, '{}')
+      if place[4] then push(approvals.box, thread, thread_id, runs, other) end
       count_out(lane, runs, other, tenant)
       drop(approvals, thread, thread_id, runs, order, queue, events, other, strategy, now_us)
     end

@@ -79,5 +79,5 @@ end
 local function forget_run(runs, order, run)
   redis.call('ZREM', order, run)
   redis.call('HDEL', runs, run, run .. ':status', run .. ':started_at', run .. ':attempt', run .. ':failures',
-    run .. ':cancel', run .. ':updated_at', run .. ':error', run .. ':finished', run .. ':tokens', run .. ':node')
+    run .. ':cancel', run .. ':updated_at', run .. ':error', run .. ':finished', run .. ':tokens', run .. ':node', run .. ':push')
 end

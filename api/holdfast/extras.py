@@ -1,0 +1,21 @@
+"""Extras: parts whose packages need not be installed, loaded by name on first use and nowhere else."""
+
+import importlib
+import importlib.util
+from types import ModuleType
+
+from holdfast.errors import StartError
+
+# The package that shows that an extra is installed.
+PACKAGES = {"a2a": "a2a"}
+
+
+def installed(extra: str) -> bool:
+    return importlib.util.find_spec(PACKAGES[extra]) is not None
+
+
+def load(extra: str, module: str) -> ModuleType:
+    """A module that needs the extra. Raises `StartError` where it is not installed."""
+    if not installed(extra):
+        raise StartError(f'This needs an extra that is not installed: pip install "holdfast[{extra}]".')
+    return importlib.import_module(module)
