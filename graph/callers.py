@@ -67,6 +67,16 @@ def thread_of(config: RunnableConfig) -> str | None:
     return str(thread_id) if thread_id else None
 
 
+def run_of(config: RunnableConfig) -> str:
+    return str(configurable(config).get("run_id") or "")
+
+
+def hops_of(config: RunnableConfig) -> int:
+    """How many agents the message has come through before this one."""
+    hops = configurable(config).get("holdfast_hops")
+    return hops if isinstance(hops, int) else 0
+
+
 def is_errand(config: RunnableConfig) -> bool:
     """The run was started to put back what was decided meanwhile; nobody said anything."""
     return bool(configurable(config).get(ERRAND))

@@ -12,8 +12,9 @@ from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from graph.callers import caller
+from graph.technical import HAND_OFF
 from graph.workplace import Doors, Workplace
-from tools.errors import OrderNotFound
+from tools.errors import OrderNotFound, TechnicalSupportAway
 from tools.logistics import Logistics, query_logistics
 from tools.money import Money
 from tools.orders import Order, list_orders, query_order
@@ -70,6 +71,13 @@ class OfPerson(Arguments):
     reason: str = Field("", max_length=500, description="What the customer needs a person for")
 
 
+class OfQuestion(Arguments):
+    question: str = Field(
+        description="What the customer wants to know, with all they have said about the device",
+        max_length=4_000,
+    )
+
+
 def dumps(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
@@ -123,6 +131,32 @@ def logistics_result(logistics: Logistics) -> dict[str, Any]:
     }
 
 
+def tool(coroutine: Any, name: str, schema: type[Arguments], description: str) -> BaseTool:
+    return StructuredTool.from_function(
+        coroutine=coroutine,
+        name=name,
+        description=description,
+        args_schema=schema,
+        response_format="content_and_artifact",
+    )
+
+
+def make_hand_off(doors: Doors) -> BaseTool:
+    async def hand_off(question: str, config: RunnableConfig) -> tuple[str, None]:
+        workplace = await doors.enter()
+        if workplace.technical is None:
+            raise TechnicalSupportAway
+        return dumps(await workplace.technical(question, config)), None
+
+    return tool(
+        hand_off,
+        HAND_OFF,
+        OfQuestion,
+        "Ask technical support, another agent, how a device is set up, connected or mended. Its answer is for"
+        " you to pass on.",
+    )
+
+
 def make_tools(doors: Doors) -> list[BaseTool]:
     """All tools of the agent, reading the shop behind these doors."""
 
@@ -170,15 +204,6 @@ def make_tools(doors: Doors) -> list[BaseTool]:
     async def person(reason: str) -> tuple[str, None]:
         return dumps({"status": "handed_over"}), None
 
-    def tool(coroutine: Any, name: str, schema: type[Arguments], description: str) -> BaseTool:
-        return StructuredTool.from_function(
-            coroutine=coroutine,
-            name=name,
-            description=description,
-            args_schema=schema,
-            response_format="content_and_artifact",
-        )
-
     return [
         tool(
             order,
@@ -194,5 +219,6 @@ def make_tools(doors: Doors) -> list[BaseTool]:
             OfRefund,
             "Prepare a refund of an order, whole or in part. A person has to confirm it before money moves.",
         ),
+        make_hand_off(doors),
         tool(person, TALK_TO_PERSON, OfPerson, "Ask a human colleague to take over this conversation."),
     ]

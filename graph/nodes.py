@@ -21,6 +21,7 @@ from graph.models import ModelFailed, speak
 from graph.prompts import ANSWER_IN, SYSTEM, sentence
 from graph.refund import Refunds
 from graph.state import Request, State, read_notes, requests_in
+from graph.technical import offered
 from graph.workplace import Doors, Workplace
 from tools.errors import ShopError, ShopUnavailable
 from tools.quotes import Quote
@@ -36,7 +37,7 @@ class Turn:
         self._doors = doors
         self._refunds = refunds
         self._tools = {tool.name: tool for tool in make_tools(doors)}
-        self._specs = [convert_to_openai_tool(tool) for tool in self._tools.values()]
+        self._specs = {name: convert_to_openai_tool(tool) for name, tool in self._tools.items()}
 
     async def enter(
         self, state: State, config: RunnableConfig
@@ -77,7 +78,7 @@ class Turn:
         system = f"{SYSTEM}- {ANSWER_IN[language_of_dialogue(state['messages'])]}\n"
         note = describe(state.get("facts"), requests_in(state), read_notes(state))
         prompt = compose(state["messages"], system=system, note=note, budget=budget)
-        model = workplace.connect(self._specs)
+        model = workplace.connect([self._specs[name] for name in offered(self._tools, workplace.technical)])
         try:
             return await speak(model, prompt, workplace.settings, get_stream_writer(), config)
         except ModelFailed as failure:
@@ -139,9 +140,10 @@ class Turn:
         return result
 
     async def _try(self, call: ToolCall, language: str, config: RunnableConfig) -> Result:
-        tool = self._tools.get(call["name"])
+        there = offered(self._tools, (await self._doors.enter()).technical)
+        tool = there.get(call["name"])
         if tool is None:
-            known = ", ".join(self._tools)
+            known = ", ".join(there)
             return failed(call, "unknown_tool", f"There is no such tool. There are: {known}.", malformed=True)
         try:
             message: ToolMessage = await tool.ainvoke({**call, "type": "tool_call"}, config)

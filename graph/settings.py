@@ -39,6 +39,9 @@ class Settings:
     answer_chars: int = 8_000
     opening_hours: str = ""
     time_zone: str = "UTC"
+    tech_support_url: str | None = None
+    tech_support_key: str | None = field(default=None, repr=False)
+    tech_support_timeout_s: float = 60.0
     server_url: str = DEFAULT_SERVER
     server_key: str | None = field(default=None, repr=False)
 
@@ -83,6 +86,9 @@ class Settings:
             answer_chars=int(_positive(env, "AGENT_ANSWER_CHARS", 8_000)),
             opening_hours=env.get("AGENT_OPENING_HOURS") or "",
             time_zone=env.get("AGENT_TIME_ZONE") or "UTC",
+            tech_support_url=env.get("TECH_SUPPORT_URL") or None,
+            tech_support_key=env.get("TECH_SUPPORT_KEY") or None,
+            tech_support_timeout_s=_positive(env, "TECH_SUPPORT_TIMEOUT_S", 60.0),
             server_url=env.get("AGENT_SERVER_URL") or DEFAULT_SERVER,
             server_key=env.get("AGENT_SERVER_KEY") or None,
         )

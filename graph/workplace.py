@@ -9,6 +9,7 @@ from typing import Any
 from graph.models import Connect, connect_model
 from graph.payments import connect_provider
 from graph.settings import SettingInvalid, Settings
+from graph.technical import Ask, connect_technical
 from tools.payments import PaymentProvider
 from tools.policy import SHIPPED_FILE, PolicyInvalid, read_policy
 from tools.shop import Shop
@@ -22,6 +23,7 @@ class Workplace:
     connect: Connect
     """A model that may call these tools (their JSON specifications)."""
     resources: AsyncExitStack = field(default_factory=AsyncExitStack)
+    technical: Ask | None = None
 
 
 async def open_workplace() -> Workplace:
@@ -38,8 +40,9 @@ async def furnish(settings: Settings) -> Workplace:
         await prepare_shop(settings, shop)
         provider = await connect_provider(settings, opening)
         connect = await connect_model(settings, opening)
+        technical = await connect_technical(settings, opening)
         resources = opening.pop_all()
-    return Workplace(settings, shop, provider, connect, resources)
+    return Workplace(settings, shop, provider, connect, resources, technical)
 
 
 async def prepare_shop(settings: Settings, shop: Shop) -> None:

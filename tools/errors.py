@@ -3,6 +3,7 @@
 ShopError
 ├── OrderNotFound
 ├── RequestNotFound
+├── TechnicalSupportAway
 ├── ShopUnavailable
 │   └── LookupFailed
 └── RefundRefused
@@ -70,6 +71,14 @@ class RequestNotFound(ShopError):
     code = "request_not_found"
     english = "The shop has no such refund request on record. Please ask for the refund again."
     chinese = "商店没有这笔退款申请的记录，请重新申请退款。"
+
+
+class TechnicalSupportAway(ShopError):
+    """The other agent gave no answer in time."""
+
+    code = "technical_support_away"
+    english = "Technical support cannot be reached at the moment. Please ask again in a little while."
+    chinese = "技术支持暂时联系不上，请过一会儿再问一次。"
 
 
 class ShopUnavailable(ShopError):

@@ -20,6 +20,14 @@ ANYTHING_ELSE: Phrase = {
     "en": "Is there anything else I can do for you?",
 }
 FAREWELL: Phrase = {"zh": "再见，祝您生活愉快！", "en": "Goodbye, and have a nice day!"}
+ADVICE: Phrase = {
+    "zh": "技术支持的答复：{answer}",
+    "en": "Technical support says: {answer}",
+}
+NO_MANUAL: Phrase = {
+    "zh": "说明书里没有找到这个问题，请提供设备型号。",
+    "en": "The manual says nothing about that. Which device is it?",
+}
 DEMO: Phrase = {
     "zh": "我是演示模型，只听得懂订单、物流和退款方面的问题。配置真实的模型后我会懂得更多。",
     "en": "I am the demo model: I only understand questions about orders, deliveries and refunds. "

@@ -56,6 +56,8 @@ def _tell_one(call: Call, text: str, language: Language, refund_wanted: bool) ->
         "query_order": lambda: _tell_order(data, words, language, refund_wanted),
         "query_logistics": lambda: _tell_logistics(data, words, language),
         "list_orders": lambda: _tell_list(data, words, language),
+        "hand_off": lambda: phrases.ADVICE[language].format(answer=words.get("answer") or ""),
+        "search_manual": lambda: str(words.get("text") or phrases.NO_MANUAL[language]),
         "talk_to_person": lambda: phrases.PERSON[language],
     }
     return tellers[call.name]() if call.name in tellers else text

@@ -18,6 +18,12 @@ from graph.demo.results import tell
 
 REASON_LENGTH = 100
 
+TECHNICAL = re.compile(
+    r"蓝牙|配对|固件|连不上|连不了|开不了机|充不进电|重置|怎么(设置|安装|连接)"
+    r"|\bbluetooth\b|\bpair(ing)?\b|\bfirmware\b|\bset (it )?up\b|\b(factory )?reset\b"
+    r"|\bwon't (turn on|charge|connect)\b|\b(does not|doesn't) (turn on|charge|connect)\b",
+    re.IGNORECASE,
+)
 _NOTED_ORDER = re.compile(r"order_id[\"'\s:=]+#?([A-Za-z0-9-]{1,32})")
 
 
@@ -56,7 +62,18 @@ def answer(conversation: Conversation, *, obey: bool = False) -> Reply:
         return Reply(tell(results, turn.language, refund_wanted=wants_refund(turn.text)))
     if conversation.answered:
         return turn.say(phrases.ANYTHING_ELSE)
-    return next(rule.act(turn) for rule in RULES if rule.pattern.search(turn.text))
+    return specialize(turn) or next(rule.act(turn) for rule in RULES if rule.pattern.search(turn.text))
+
+
+def specialize(turn: Turn) -> Reply | None:
+    """What is about devices goes to the agent for them, whose model looks into its manual; None where there
+    is neither."""
+    tools = turn.conversation.tools
+    if "search_manual" in tools:
+        return turn.call(Call.of("search_manual", query=turn.text))
+    if "hand_off" in tools and TECHNICAL.search(turn.text):
+        return turn.call(Call.of("hand_off", question=turn.text))
+    return None
 
 
 def read_turn(conversation: Conversation) -> Turn:

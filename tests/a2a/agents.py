@@ -33,7 +33,7 @@ class Agent:
         """What comes of a message: stream responses."""
         named = {"messageId": message_id or str(uuid.uuid4()), "role": "ROLE_USER"}
         message = {**named, "parts": list(parts), "taskId": about.pop("task", ""), "contextId": ""}
-        message["contextId"] = about.pop("context", "")
+        message |= {"contextId": about.pop("context", ""), "metadata": about.pop("metadata", {})}
         asked = ParseDict({"message": message, "configuration": about}, pb.SendMessageRequest())
         async for found in self.client.send_message(asked):
             yield told(found)

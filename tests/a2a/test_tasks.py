@@ -87,6 +87,13 @@ async def test_the_same_message_twice_is_one_task(server: Live) -> None:
         assert (await other.send(text("ho"), message_id=named))["id"] != first["id"]
 
 
+async def test_a_graph_is_told_how_many_agents_a_message_has_come_through(server: Live) -> None:
+    async with agent(server.url, "whoami") as other:
+        task = await other.send(text("hi"), metadata={"holdfast_hops": 2})
+        values: Json = (await server.sdk().threads.get_state(task["contextId"]))["values"]
+        assert values["user"]["holdfast_hops"] == 2
+
+
 async def test_words_come_as_they_are_said(server: Live) -> None:
     async with agent(server.url, "recite", streaming=True) as other:
         stream = [one async for one in other.stream(text("60"))]

@@ -22,6 +22,9 @@ AGENT_NAMES = {
     "openai_api_key": "OPENAI_API_KEY",
     "openai_base_url": "OPENAI_BASE_URL",
     "openai_model": "OPENAI_MODEL",
+    "tech_support_url": "TECH_SUPPORT_URL",
+    "tech_support_key": "TECH_SUPPORT_KEY",
+    "tech_support_timeout_s": "TECH_SUPPORT_TIMEOUT_S",
 }
 
 
@@ -57,7 +60,7 @@ def test_the_documents_name_no_setting_that_does_not_exist() -> None:
         *DOCS.values(),
         *((ROOT / name).read_text() for name in (".env.example", "docker-compose.yml", "Dockerfile")),
     ]
-    start = r"\b(?:HOLDFAST|AGENT|OPENAI|SHOP|REFUND|PAYMENT|STRIPE)"
+    start = r"\b(?:HOLDFAST|AGENT|OPENAI|SHOP|REFUND|PAYMENT|STRIPE|TECH)"
     named = set(re.findall(rf"{start}_[A-Z_]*[A-Z]\b", "\n".join(texts)))
     assert named <= known | agent | set(OF_CLIENTS)
 

@@ -74,12 +74,13 @@ def stamps(claim: Claim) -> dict[str, Any]:
     }
     if "cron_id" in request:
         own["cron_id"] = request["cron_id"]
-    of_people = {
+    of_others = {
+        "holdfast_hops": request.get("hops"),
         "holdfast_hold": held(claim),
         "holdfast_speaker": speaker(claim),
         "holdfast_handback": asdict(claim.handback) if claim.handback else None,
     }
-    return own | {name: told for name, told in of_people.items() if told}
+    return own | {name: told for name, told in of_others.items() if told}
 
 
 def held(claim: Claim) -> dict[str, Any] | None:

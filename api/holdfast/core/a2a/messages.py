@@ -14,6 +14,8 @@ from holdfast.errors import Invalid
 Json = dict[str, Any]
 
 MESSAGES = UUID("9d0a3f5e-60f4-5f7a-8a51-0f4f3e7c2b90")  # any constant will do: it sets these ids apart
+HOPS = "holdfast_hops"
+MOST_HOPS = 1000
 BETWEEN = "\n\n"
 JSON_TYPE = "application/json"
 TEXT_ONLY = "Files are not taken: send text, or data as JSON."
@@ -25,11 +27,16 @@ class UnsupportedContent(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A client's message: its texts, and the JSON that it holds."""
+    """A client's message: its texts, and the JSON that it holds.
+
+    `hops` is how many agents it has come through, by their own account: for graphs that ask other agents, so
+    that these do not hand a question around.
+    """
 
     message_id: str
     text: str
     data: list[Any]
+    hops: int = 0
 
     @property
     def content(self) -> str:
@@ -44,10 +51,15 @@ def read_message(message: Mapping[str, Any]) -> Said:
     data = [with_integers(part["data"]) for part in parts if "data" in part]
     if any("raw" in part or "url" in part for part in parts):
         raise UnsupportedContent(TEXT_ONLY)
-    said = Said(message["messageId"], BETWEEN.join(texts), data)
+    said = Said(message["messageId"], BETWEEN.join(texts), data, read_hops(message))
     if not said.content.strip():
         raise Invalid("The message says nothing.")
     return said
+
+
+def read_hops(message: Mapping[str, Any]) -> int:
+    hops = (message.get("metadata") or {}).get(HOPS)
+    return round(min(max(hops, 0), MOST_HOPS)) if isinstance(hops, int | float) else 0
 
 
 def with_integers(value: Any) -> Any:

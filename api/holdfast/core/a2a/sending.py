@@ -100,7 +100,7 @@ async def send(platform: Platform, caller: Caller, assistant: AssistantRecord, p
         return Sent(task.thread_id, task.first, None)
     if task.state in TERMINAL:
         raise TaskEnded
-    stamp = {"task": task.first, "said": stamp_of(said)}
+    stamp = {"task": task.first, "said": stamp_of(said), "hops": said.hops}
     answer = read_answer(task.questions, caller, said)
     if answer is None:
         created = await put_in_line(platform, caller, assistant, planned, stamp)
@@ -120,8 +120,9 @@ def stamp_of(said: Said) -> Json:
 
 async def begin(platform: Platform, caller: Caller, assistant: AssistantRecord, planned: Plan) -> Sent:
     await check_graph(platform, assistant)
-    stamp = {"said": stamp_of(planned.said), "context": planned.context.name}
-    created = await put_in_line(platform, caller, assistant, planned, stamp, key_of(planned.said))
+    said = planned.said
+    stamp = {"said": stamp_of(said), "context": planned.context.name, "hops": said.hops}
+    created = await put_in_line(platform, caller, assistant, planned, stamp, key_of(said))
     place = created.place if created.record.active else None
     return Sent(planned.thread_id, created.record.run_id, place)
 
