@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench import peer
-from bench.__main__ import CACHE
+from bench.peers import CACHE
 from bench.servers import langgraph_dev
 
 HERE = Path(__file__).parent
@@ -16,11 +16,11 @@ PROJECT = (HERE / "project" / "langgraph.json", HERE / "project" / "contract_gra
 
 def main() -> int:
     try:
-        program = peer.program(CACHE)
+        program = peer.program(CACHE / "bench-peer")
     except peer.NoPeer as reason:
         sys.stderr.write(f"`langgraph dev` cannot be installed: {reason}\n")
         return 2
-    versions = (f"{name} {version}" for name, version in peer.versions(CACHE).items())
+    versions = (f"{name} {version}" for name, version in peer.versions(CACHE / "bench-peer").items())
     sys.stderr.write(", ".join(versions) + "\n")
     with (
         TemporaryDirectory(prefix="hf-", ignore_cleanup_errors=True) as folder,
