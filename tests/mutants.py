@@ -255,10 +255,25 @@ MUTATIONS = (
     ),
     Mutation(
         "a channel that nobody reads is still followed",
-        "api/holdfast/redis/stream.py",
+        "api/holdfast/redis/lines.py",
         'await self._send("SUNSUBSCRIBE", channel)',
         "pass",
         "tests/chaos/test_chaos.py -k crowd",
+    ),
+    Mutation(
+        "a command does not look for where its key has gone",
+        "api/holdfast/redis/client.py",
+        """        await self._topology.refresh()
+        self._let_go()""",
+        "        self._let_go()",
+        "tests/clusters/test_cluster.py -k 'master or lane'",
+    ),
+    Mutation(
+        "a connection is made again to a master that has gone",
+        "api/holdfast/redis/client.py",
+        "await connection.connect()",
+        "pass",
+        "tests/clusters/test_sentinel.py",
     ),
     Mutation(
         "a checkpoint compares no token",

@@ -29,7 +29,7 @@ MUTATIONS = (
     ),
     Mutation(
         "checkpoint: what was cut off is not sent again",
-        "api/holdfast/redis/client.py",
+        "api/holdfast/redis/pools.py",
         "Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.5), 3)",
         "Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.5), 0)",
         "tests/checkpoint/test_cuts.py -k again",

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlencode
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.functional_validators import AfterValidator, BeforeValidator
 
 from holdfast.errors import StartError
@@ -85,6 +86,10 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    redis_ca: Path | None = Field(
+        None,
+        description="Authority whose certificates a `rediss://` server may have, beside the system's: a file",
+    )
     redis_url: str | None = Field(
         None, repr=False, description="Redis or Valkey server; `dev` starts its own without it"
     )
@@ -233,6 +238,17 @@ class Settings(BaseModel):
         description="What log lines say of an exception: its type and place or, for development, all of it",
     )
     access_log: Literal["on", "off"] = Field("off", description="Whether each request is logged")
+
+    @field_validator("redis_url")
+    @classmethod
+    def trust(cls, url: str | None, info: ValidationInfo) -> str | None:
+        """With the authority whose certificates are trusted, as redis-py takes it."""
+        authority = info.data.get("redis_ca")
+        if url is None or authority is None:
+            return url
+        if not url.startswith("rediss"):
+            raise ValueError("HOLDFAST_REDIS_CA is for rediss://, this address has no TLS")
+        return f"{url}{'&' if '?' in url else '?'}{urlencode({'ssl_ca_certs': authority})}"
 
     def told_of(self, event: str) -> list[str]:
         """The addresses of the standing webhooks that want an event."""

@@ -95,7 +95,7 @@ async def test_no_key_is_left_of_an_erased_person(redis_url: str, people: Path) 
             found = {key.decode() async for key in client.redis.scan_iter(match=f"{keys.prefix}:*")}
             feed = keys.feed(0, visitor.person.tenant)
             lasting = {keys.installation(), keys.secret("dev"), keys.ready(0), *keys.lasting(0)}
-            for_a_day = {keys.sweep(0, "threads"), keys.sweep(0, "closed-approvals"), keys.disk()}
+            for_a_day = {keys.sweep(0, "threads"), keys.sweep(0, "closed-approvals"), keys.disk(0)}
             figures = keys.stats(0, visitor.person.tenant, today())  # they name nobody
             return found <= {*lasting, *for_a_day, figures, keys.thread(feed), keys.events(feed)}
 

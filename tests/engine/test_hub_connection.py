@@ -87,15 +87,16 @@ async def test_a_connection_may_end_while_it_is_told_something(engine: Engine, r
         Hub(engine.client, engine.keys, redis_url).running() as hub,
         hub.follow(engine.thread_id),
     ):
+        line = hub._lines.of(b"any")
 
         async def connected() -> bool:
-            return bool(hub._pubsub and hub._pubsub.connection and hub._pubsub.connection.is_connected)
+            return bool(line._pubsub and line._pubsub.connection and line._pubsub.connection.is_connected)
 
         for turns in range(8):
             await wait_until(connected, "the hub is connected")
             joining = asyncio.create_task(hub.join(str(uuid.uuid4())))
             for _ in range(turns):
                 await asyncio.sleep(0)
-            if hub._pubsub and hub._pubsub.connection:
-                await hub._pubsub.connection.disconnect(nowait=True)
+            if line._pubsub and line._pubsub.connection:
+                await line._pubsub.connection.disconnect(nowait=True)
             await asyncio.wait_for(joining, 10)

@@ -6,33 +6,36 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from holdfast.redis.client import open_redis
 from holdfast.redis.disk import Disk
 from holdfast.redis.keys import Keys
+from holdfast.redis.topology import Servers
 from tests.api.approving import APPROVE, ask_one, decide
 from tests.faults.conftest import Valkey
 from tests.servers import Live
 
+THREAD = "00000000-0000-4000-8000-000000000001"
+
 
 async def test_what_was_written_is_waited_for(valkey: Valkey) -> None:
     checked = Disk(f"unix://{valkey.socket}", Keys("d"))
-    assert await checked.reached()
+    assert await checked.reached(THREAD)
     await checked.close()
 
 
 async def test_a_server_without_an_aof_has_nothing_to_wait_for(valkey: Valkey) -> None:
     checked = Disk(f"unix://{valkey.socket}", Keys("d"))
-    await checked._redis.config_set("appendonly", "no")
-    assert await checked.reached()
+    await checked._servers.of("any").config_set("appendonly", "no")
+    assert await checked.reached(THREAD)
     await checked.close()
 
 
 async def test_who_asks_at_once_asks_together(valkey: Valkey) -> None:
     checked = Disk(f"unix://{valkey.socket}", Keys("d"))
-    await checked.reached()
-    before = (await checked._redis.info("commandstats"))["cmdstat_waitaof"]["calls"]
-    assert all(await asyncio.gather(*(checked.reached() for _ in range(200))))
-    after = (await checked._redis.info("commandstats"))["cmdstat_waitaof"]["calls"]
+    await checked.reached(THREAD)
+    redis = checked._servers.of("any")
+    before = (await redis.info("commandstats"))["cmdstat_waitaof"]["calls"]
+    assert all(await asyncio.gather(*(checked.reached(THREAD) for _ in range(200))))
+    after = (await redis.info("commandstats"))["cmdstat_waitaof"]["calls"]
     assert after - before <= 2
     await checked.close()
 
@@ -57,17 +60,17 @@ async def test_a_decision_that_is_not_on_disk_is_accepted(
     async with server.http("ann") as ann, lagging() as url:
         first, second = await ask_one(ann), await ask_one(ann)
         assert (await decide(ann, first, APPROVE)).status_code == 200
-        slow = open_redis(url)
-        monkeypatch.setattr(server.platform.disk, "_redis", slow)
+        slow = Servers(url)
+        monkeypatch.setattr(server.platform.disk, "_servers", slow)
         reply = await decide(ann, second, APPROVE)
         assert (reply.status_code, reply.json()["status"]) == (202, "decided")
-        await slow.aclose()
+        await slow.close()
 
 
 async def test_a_disk_that_nobody_can_ask_is_no_disk(valkey: Valkey) -> None:
     checked = Disk(f"unix://{valkey.socket}", Keys("d"))
     valkey.kill()
-    assert await checked.reached() is False
+    assert await checked.reached(THREAD) is False
     await checked.close()
     valkey.start()
     await valkey.ready()

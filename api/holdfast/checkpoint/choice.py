@@ -25,6 +25,8 @@ async def open_checkpointer(
     """
     if choice == HOLDFAST:
         yield RedisSaver(client, keys, ttl_s=ttl_s)
+    elif choice == LANGGRAPH_CHECKPOINT_REDIS and len(await client.servers()) > 1:
+        raise StartError(f"CHECKPOINTER={choice} does not work on a cluster: use {HOLDFAST}.")
     elif choice == LANGGRAPH_CHECKPOINT_REDIS:
         # By name, because it takes a second to load and most processes never need it.
         hardened = importlib.import_module("holdfast.checkpoint.hardened")

@@ -41,7 +41,7 @@ async def vote(
         return await cast(platform, caller, approval, ballot)
 
     changed = await approvals.insist(platform, caller, thread_id, request_id, attempt)
-    return changed, await platform.disk.reached()
+    return changed, await platform.disk.reached(thread_id)
 
 
 async def cast(platform: Platform, caller: Caller, approval: Approval, ballot: Ballot) -> Approval:

@@ -136,7 +136,8 @@ async def submit(
 
 async def on_disk(platform: Platform, created: Created) -> bool:
     """Waits until what the run decides is on the server's disk; True also where it decides nothing."""
-    return not created.record.request.get("decisions") or await platform.disk.reached()
+    record = created.record
+    return not record.request.get("decisions") or await platform.disk.reached(record.thread_id)
 
 
 async def submit_once(

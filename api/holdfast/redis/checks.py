@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from redis.connection import parse_url
 from redis.exceptions import AuthenticationError, RedisError
 
 from holdfast.errors import StartError, Unavailable
 from holdfast.redis import migrations
+from holdfast.redis.addresses import CLUSTER, parse_address
 from holdfast.redis.client import Client, insist, unavailable
 from holdfast.redis.keys import Keys
 
@@ -34,10 +34,11 @@ def shown(url: str) -> str:
 def check_url(url: str) -> None:
     """Raises `StartError`, which does not repeat the URL: it may hold a password."""
     try:
-        parse_url(url)  # type: ignore[no-untyped-call]
+        parse_address(url)
     except ValueError as error:
         raise StartError(
-            "REDIS_URL is not an address: write it as redis://host:6379, rediss://host:6379 or unix:///path."
+            "REDIS_URL is not an address: write it as redis://host:6379, rediss://host:6379 or unix:///path, "
+            "redis+sentinel://host,host/service or redis+cluster://host,host."
         ) from error
     parts = urlsplit(url)
     if parts.netloc and "@" not in parts.netloc and "@" in url:
@@ -47,25 +48,26 @@ def check_url(url: str) -> None:
 
 async def check_server(client: Client, url: str, *, allow_eviction: bool) -> str:
     """The server's name and version. Raises `StartError` when it cannot be trusted with state."""
-    info = await ask_server(client, url)
-    server = check_version(info)
-    check_policy(info, allow_eviction=allow_eviction)
-    if not info.get("aof_enabled"):
+    found = await ask_servers(client, url)
+    names = [check_version(info) for info in found]
+    for info in found:
+        check_policy(info, allow_eviction=allow_eviction)
+        check_mode(info, url)
+    if not all(info.get("aof_enabled") for info in found):
         logger.warning("Redis keeps nothing over a restart: set appendonly yes", extra={"server": shown(url)})
-    return server
+    return f"{names[0]}, {len(found)} masters" if len(found) > 1 else names[0]
 
 
-async def ask_server(client: Client, url: str) -> Info:
-    """What the server says of itself. Raises `StartError` when it does not answer."""
+async def ask_servers(client: Client, url: str) -> list[Info]:
+    """What each master says of itself. Raises `StartError` when one does not answer."""
     try:
-        info: Info = await client.redis.info()
+        return [await server.redis.info() for server in await client.servers()]
     except AuthenticationError as error:
         raise StartError(f"Redis at {shown(url)} refuses the password: correct REDIS_URL.") from error
     except (RedisError, OSError, Unavailable) as error:
         raise StartError(
             f"Redis at {shown(url)} cannot be reached: start it, or correct REDIS_URL."
         ) from error
-    return info
 
 
 def check_version(info: Info) -> str:
@@ -104,7 +106,7 @@ async def read_load(client: Client) -> Load:
     await client.call("PING")
     answer_ms = round((time.perf_counter() - asked) * 1000, 2)
     try:
-        info = await client.redis.info()
+        info = await (await client.servers())[0].redis.info()
     except (RedisError, OSError) as error:
         raise unavailable(error) from error
     return Load(
@@ -115,6 +117,14 @@ async def read_load(client: Client) -> Load:
         info["connected_clients"],
         answer_ms,
     )
+
+
+def check_mode(info: Info, url: str) -> None:
+    clustered = parse_address(url).kind == CLUSTER
+    if clustered != bool(info.get("cluster_enabled")):
+        which = "no server of a cluster" if clustered else "a server of a cluster"
+        way = "redis://" if clustered else "redis+cluster://"
+        raise StartError(f"Redis at {shown(url)} is {which}: write REDIS_URL as {way}host:6379.")
 
 
 async def name_server(client: Client) -> str:
@@ -158,8 +168,12 @@ def check_lanes(lanes: int, keys: Keys) -> None:
 
 async def check_ready(client: Client, keys: Keys) -> None:
     """Raises `Unavailable` when Redis would not take new work now: a PING would say nothing of that."""
-    written = client.call("HSETNX", keys.installation(), "lanes", keys.lanes)
+
+    async def ask() -> None:
+        written = client.call("HSETNX", keys.installation(), "lanes", keys.lanes)
+        await asyncio.gather(written, *(server.call("PING") for server in await client.servers()))
+
     try:
-        await asyncio.wait_for(written, READY_TIMEOUT_S)
+        await asyncio.wait_for(ask(), READY_TIMEOUT_S)
     except TimeoutError as error:
         raise unavailable(error) from error

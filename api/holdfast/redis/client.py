@@ -3,16 +3,16 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib import resources
 from typing import Any, NamedTuple, TypeVar
 
 from hiredis import pack_command
-from redis.asyncio import BlockingConnectionPool, Connection, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
+from redis.asyncio import Connection, Redis
 from redis.exceptions import (
+    AskError,
     BusyLoadingError,
     ClusterDownError,
     MasterDownError,
@@ -21,29 +21,34 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisError,
     ResponseError,
+    TryAgainError,
 )
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from holdfast.errors import Unavailable
+from holdfast.redis.pools import REPLY_TIMEOUT_S, SOCKET_TIMEOUT_S, open_redis
+from holdfast.redis.topology import Topology
 
 logger = logging.getLogger(__name__)
-
-# All tries of a call together: after this the caller gets `Unavailable` and may try again.
-REPLY_TIMEOUT_S = 5.0
-# One try: shorter, so that a connection that died without a word is replaced within the call.
-SOCKET_TIMEOUT_S = 2.0
-CONNECT_TIMEOUT_S = 1.0
 
 # Batches on their way at once, each on a connection of its own. Redis works on one at a time: more would only
 # be smaller. It also bounds the connections of a process.
 AT_ONCE = 4
 
+MOVE_S = 0.02  # the pause of a command whose key is on its way to another server
 CANCEL_AGAIN_S = 0.1
 INSIST_S = (0.05, 0.4)
 
 # What a healthy server answers while it cannot work: the command had no effect.
 REFUSALS = (BusyLoadingError, ClusterDownError, MasterDownError, OutOfMemoryError, ReadOnlyError)
 UNNAMED_REFUSALS = ("MISCONF", "NOREPLICAS", "BUSY ")
+
+# What may be answered where a key is no more: by a server of a cluster, or by its silence.
+ASTRAY = (AskError, TryAgainError, Unavailable)
+
+# Commands that concern no key.
+KEYLESS = frozenset({"ECHO", "INFO", "PING", "TIME"})
+PLACES = {"EVALSHA": 3, "EVAL": 3, "XINFO": 2, "MEMORY": 2}  # of the first key, where it is not 1
 
 REASONS = (
     (BusyLoadingError, "loading", "it is loading its data"),
@@ -110,8 +115,9 @@ class Client:
     Every script must be idempotent: redis-py repeats a command whose reply was lost.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, patience_s: float = REPLY_TIMEOUT_S) -> None:
         self.redis = redis
+        self._patience_s = patience_s
         self._queued: list[tuple[tuple[Argument, ...], Future]] = []
         self._queued_at = 0.0
         self._sending: set[asyncio.Task[None]] = set()
@@ -120,10 +126,14 @@ class Client:
 
     async def open(self) -> None:
         """Makes all its connections, so that no request waits for one and their number stays what it is."""
-        deadline = asyncio.get_running_loop().time() + REPLY_TIMEOUT_S
+        deadline = asyncio.get_running_loop().time() + self._patience_s
         taking = (self._taken(deadline) for _ in range(AT_ONCE))
         taken = await asyncio.gather(*taking, return_exceptions=True)  # what fails is tried again later
         self._idle += [each for each in taken if not isinstance(each, BaseException)]
+
+    async def servers(self) -> "list[Client]":
+        """The servers that share the keys: what concerns no key of ours is asked of each."""
+        return [self]
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Runs a script and returns its reply (bytes, int, list or None).
@@ -150,7 +160,7 @@ class Client:
             return
         batch, self._queued = self._queued, []
         # What had to wait for its turn has less time left, so that nobody waits for longer than he was told.
-        task = asyncio.create_task(self._send(batch, self._queued_at + REPLY_TIMEOUT_S))
+        task = asyncio.create_task(self._send(batch, self._queued_at + self._patience_s))
         self._sending.add(task)
         task.add_done_callback(self._sent)
 
@@ -209,6 +219,9 @@ class Client:
         loop, replies = asyncio.get_running_loop(), list[Any]()
         try:
             async with asyncio.timeout_at(min(loop.time() + SOCKET_TIMEOUT_S, deadline)) as limit:
+                if not connection.is_connected:
+                    # Sending would too, but it does not look for another master.
+                    await connection.connect()  # type: ignore[no-untyped-call]
                 await connection.send_packed_command(packed)
                 for name in names:
                     if replies:
@@ -227,27 +240,108 @@ class Client:
         await self.redis.aclose()
 
 
-def open_redis(url: str, **options: Any) -> Redis:
-    """A redis-py client with a bounded, waiting pool and bounded retries. `options` go to each connection."""
-    pool = BlockingConnectionPool.from_url(
-        url,
-        **{
-            "protocol": 2,
-            "max_connections": 32,
-            "timeout": REPLY_TIMEOUT_S,
-            "socket_timeout": SOCKET_TIMEOUT_S,
-            "socket_connect_timeout": CONNECT_TIMEOUT_S,
-            "driver_info": None,  # it costs each new connection a round trip
-            "retry": Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.5), 3),
-            **options,
-        },
-    )
-    return Redis.from_pool(pool)
+class Errand(NamedTuple):
+    """A command on its way to the server that has its key."""
+
+    command: tuple[Argument, ...]
+    reply: Future
+    deadline: float
+
+
+class ClusterClient(Client):
+    """The same for a cluster: a command goes to the server that has its key, with all others for that one."""
+
+    def __init__(self, topology: Topology, patience_s: float = REPLY_TIMEOUT_S, **options: Any) -> None:
+        super().__init__(open_redis(topology.homes()[0], **options), patience_s)
+        self._topology = topology
+        self._options = options
+        self._clients: dict[str, Client] = {}
+        self._astray: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        await asyncio.gather(*(server.open() for server in await self.servers()))
+
+    async def servers(self) -> list[Client]:
+        await self._topology.refresh()
+        return [self._at(home) for home in self._topology.homes()]
+
+    def _at(self, home: str) -> Client:
+        if home not in self._clients:
+            self._clients[home] = Client(open_redis(home, **self._options), self._patience_s)
+        return self._clients[home]
+
+    def call(self, *command: Argument) -> Future:
+        loop = asyncio.get_running_loop()
+        errand = Errand(command, loop.create_future(), loop.time() + self._patience_s)
+        self._send_to(self._topology.home(key_of(command)), errand)
+        return errand.reply
+
+    def _send_to(self, home: str, errand: Errand) -> None:
+        answer = self._at(home).call(*errand.command)
+        answer.add_done_callback(partial(self._answered, home, errand))
+
+    def _answered(self, home: str, errand: Errand, answer: Future) -> None:
+        error = asyncio.CancelledError() if answer.cancelled() else answer.exception()
+        if isinstance(error, ASTRAY):
+            self._start(self._find(home, errand, error))  # also for who no longer waits: others will
+        elif errand.reply.done():
+            return
+        elif error:
+            errand.reply.set_exception(error)
+        else:
+            errand.reply.set_result(answer.result())
+
+    async def _find(self, left: str, errand: Errand, error: Exception) -> None:
+        """Sends a command to where its key is by now, as long as there is time, or tells why it cannot."""
+        await self._topology.refresh()
+        self._let_go()
+        home = self._topology.home(key_of(errand.command))
+        if errand.reply.done():
+            return
+        late = asyncio.get_running_loop().time() > errand.deadline
+        if late or (isinstance(error, Unavailable) and home == left):
+            errand.reply.set_exception(error if isinstance(error, Unavailable) else unavailable(error))
+        elif type(error) is AskError:  # the key is on its way: only this once
+            home = self._topology.address.at(error.host, error.port)
+            self._at(home).call("ASKING")
+            self._send_to(home, errand)
+        else:
+            if home == left:
+                await asyncio.sleep(MOVE_S)
+            self._send_to(home, errand)
+
+    def _let_go(self) -> None:
+        for gone in self._clients.keys() - set(self._topology.homes()):
+            self._start(self._clients.pop(gone).close())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._astray.add(task)
+        task.add_done_callback(self._astray.discard)
+
+    async def close(self) -> None:
+        while self._astray:
+            await asyncio.wait(self._astray)
+        for client in self._clients.values():
+            await client.close()
+        await super().close()
+
+
+def key_of(command: Sequence[Argument]) -> str | bytes:
+    """The key that says where a command goes. Any other goes to one server: its clock is everybody's."""
+    name = str(command[0])
+    found = "" if name in KEYLESS else command[PLACES.get(name, 1)]
+    return found if isinstance(found, str | bytes) else str(found)
 
 
 @asynccontextmanager
-async def connect(url: str, **options: Any) -> AsyncIterator[Client]:
-    client = Client(open_redis(url, **options))
+async def connect(url: str, patience_s: float = REPLY_TIMEOUT_S, **options: Any) -> AsyncIterator[Client]:
+    topology = Topology(url)
+    client = (
+        ClusterClient(topology, patience_s, **options)
+        if topology.clustered
+        else Client(open_redis(url, **options), patience_s)
+    )
     try:
         yield client
     finally:

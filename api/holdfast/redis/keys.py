@@ -145,6 +145,10 @@ class Keys:
         """Sorted set by due time (ms): letters to be delivered; also the channel that tells of new ones."""
         return f"{self._bases[lane]}outbox"
 
+    def disk(self, lane: int) -> str:
+        """String: written by who wants to know that all that was written before is on disk."""
+        return f"{self._bases[lane]}disk"
+
     def dead(self, lane: int) -> str:
         """Sorted set by time (ms): letters that were given up."""
         return f"{self._bases[lane]}dead"
@@ -251,10 +255,6 @@ class Keys:
     def installation(self) -> str:
         """Hash: what every process must agree on (number of lanes), and the version of the records."""
         return f"{self.prefix}:installation"
-
-    def disk(self) -> str:
-        """String: written by who wants to know that all that was written before is on disk."""
-        return f"{self.prefix}:disk"
 
     def declared_crons(self) -> str:
         """Hash: the ids of the crons that langgraph.json asks for, by their names."""

@@ -9,16 +9,17 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from typing import Any
 
-import redis
+from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
-from redis.retry import Retry
 
+from holdfast.errors import Unavailable
 from holdfast.redis.claims import RENEW, Claim
-from holdfast.redis.client import SOCKET_TIMEOUT_S
+from holdfast.redis.client import Client, connect
 from holdfast.redis.keys import Keys
+from holdfast.redis.pools import SOCKET_TIMEOUT_S
 
 logger = logging.getLogger(__name__)
 
@@ -41,15 +42,7 @@ class Leases:
         lost: Callable[[Claim], None],
         cancelled: Callable[[Claim, str], None],
     ) -> None:
-        # No retries: they wait for longer than a lease. The next beat is the retry.
-        timeout_s = min(lease_s / 4, SOCKET_TIMEOUT_S)  # who stops waits for it
-        self._redis = redis.Redis.from_url(
-            url,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            driver_info=None,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._url = url
         self._keys = keys
         self._worker = worker
         self._lease_s = lease_s
@@ -103,49 +96,47 @@ class Leases:
 
     def _run(self) -> None:
         try:
-            self._keep_renewing()
+            asyncio.run(self._keep_renewing())
         finally:
-            self._redis.close()
             self._call(self._ended.set)
 
-    def _keep_renewing(self) -> None:
+    async def _keep_renewing(self) -> None:
+        """On a loop of the thread's own, which nothing but the renewals needs."""
+        timeout_s = min(self._lease_s / 4, SOCKET_TIMEOUT_S)  # who stops waits for it
         pause_s = self._lease_s / 4
-        with suppress(RedisError, OSError):
-            self._redis.script_load(RENEW.source)  # so that the first renewal is one round trip
-        while not self._stop.wait(pause_s):
-            with self._lock:
-                claims = [(claim, self._at[claim.token]()) for claim, _ in self._held.values()]
-            if not claims or time.monotonic() - self._beat > self._lease_s * BLOCKED_LEASES:
-                continue
-            renewed = self._renew(claims)
-            pause_s = self._lease_s / (4 if renewed else 16)
-            self._drop_overdue()
+        # No retries: they wait for longer than a lease. The next beat is the retry.
+        never = {"socket_connect_timeout": timeout_s, "retry": Retry(NoBackoff(), 0)}
+        async with connect(self._url, timeout_s, **never) as client:
+            while not self._stop.wait(pause_s):
+                with self._lock:
+                    claims = [(claim, self._at[claim.token]()) for claim, _ in self._held.values()]
+                if not claims or time.monotonic() - self._beat > self._lease_s * BLOCKED_LEASES:
+                    continue
+                renewed = await self._renew(client, claims)
+                pause_s = self._lease_s / (4 if renewed else 16)
+                self._drop_overdue()
 
-    def _renew(self, claims: list[tuple[Claim, str]]) -> bool:
+    async def _renew(self, client: Client, claims: list[tuple[Claim, str]]) -> bool:
         """Renews claims, each with the node that its run is at. False when Redis did not answer."""
         asked = time.monotonic()
-        pipeline = self._redis.pipeline(transaction=False)
-        for claim, node in claims:
-            keys = [
-                self._keys.thread(claim.thread_id),
-                self._keys.runs(claim.thread_id),
-                self._keys.ready(claim.lane),
-            ]
-            told = (claim.token, claim.entry, self._worker, claim.run_id, node)
-            pipeline.evalsha(RENEW.sha, 3, *keys, *told)
-        try:
-            replies = pipeline.execute(raise_on_error=False)
-            if any(isinstance(reply, NoScriptError) for reply in replies):
-                self._redis.script_load(RENEW.source)
-                return self._renew(claims)
-        except (RedisError, OSError) as error:
-            logger.warning("leases not renewed", extra={"error": type(error).__name__})
-            return False
-        if any(isinstance(reply, ReadOnlyError) for reply in replies):
-            self._redis.connection_pool.disconnect()  # the address may lead to another server by now
+        replies = await asyncio.gather(
+            *(self._renew_one(client, claim, node) for claim, node in claims), return_exceptions=True
+        )
         for (claim, _), reply in zip(claims, replies, strict=True):
             self._read(claim, reply, asked)
-        return True
+        silent = [reply for reply in replies if isinstance(reply, Unavailable)]
+        if silent:
+            logger.warning("leases not renewed", extra={"reason": silent[0].reason, "count": len(silent)})
+        return not silent
+
+    async def _renew_one(self, client: Client, claim: Claim, node: str) -> Any:
+        keys = [
+            self._keys.thread(claim.thread_id),
+            self._keys.runs(claim.thread_id),
+            self._keys.ready(claim.lane),
+        ]
+        told = [claim.token, claim.entry, self._worker, claim.run_id, node]
+        return await client.run(RENEW, keys, told)
 
     def _read(self, claim: Claim, reply: object, asked: float) -> None:
         if isinstance(reply, Exception):

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ReadOnlyError, ResponseError
+from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
-from holdfast.redis.client import SOCKET_TIMEOUT_S, open_redis
 from holdfast.redis.keys import Keys
 from holdfast.redis.lua import GROUP
+from holdfast.redis.pools import SOCKET_TIMEOUT_S
+from holdfast.redis.topology import Servers
 
 # The longest wait for an entry: long, so that an idle worker asks Redis next to nothing, but a connection
 # that died without a word is noticed only when it is over.
@@ -29,8 +30,8 @@ class Entry(NamedTuple):
 class Queue:
     """One blocking connection a lane, because a read that blocks holds its connection."""
 
-    def __init__(self, redis: Redis, keys: Keys, worker: str, lease_s: float) -> None:
-        self._redis = redis
+    def __init__(self, servers: Servers, keys: Keys, worker: str, lease_s: float) -> None:
+        self._servers = servers
         self._keys = keys
         self._worker = worker
         self._lease_ms = round(lease_s * 1000)
@@ -39,41 +40,44 @@ class Queue:
         """Makes the consumer groups that do not exist yet."""
         for lane in range(self._keys.lanes):
             try:
-                await self._redis.xgroup_create(self._keys.ready(lane), GROUP, id="0", mkstream=True)
+                ready = self._keys.ready(lane)
+                await self._servers.of(ready).xgroup_create(ready, GROUP, id="0", mkstream=True)
             except ResponseError as error:
                 if not str(error).startswith("BUSYGROUP"):
                     raise
 
     async def take(self, lane: int, count: int) -> list[Entry]:
         """Up to `count` new entries; waits up to `BLOCK_MS` for the first."""
-        async with self._mended():
-            reply: Any = await self._redis.xreadgroup(
-                GROUP, self._worker, {self._keys.ready(lane): ">"}, count=count, block=BLOCK_MS
+        ready = self._keys.ready(lane)
+        async with self._mended(ready) as redis:
+            reply: Any = await redis.xreadgroup(
+                GROUP, self._worker, {ready: ">"}, count=count, block=BLOCK_MS
             )
             return [entry for _, rows in reply for entry in self._entries(lane, rows)]
 
     async def reclaim(self, lane: int, count: int) -> list[Entry]:
         """Up to `count` entries whose worker has been silent for longer than the lease."""
-        async with self._mended():
-            ready = self._keys.ready(lane)
+        ready = self._keys.ready(lane)
+        async with self._mended(ready) as redis:
             # XAUTOCLAIM looks at ten times `count` entries at most: behind many busy ones it finds nothing.
-            silent: Any = await self._redis.xpending_range(ready, GROUP, "-", "+", count, idle=self._lease_ms)
+            silent: Any = await redis.xpending_range(ready, GROUP, "-", "+", count, idle=self._lease_ms)
             if not silent:
                 return []
             ids = [one["message_id"] for one in silent]
-            rows: Any = await self._redis.xclaim(ready, GROUP, self._worker, self._lease_ms, ids)
+            rows: Any = await redis.xclaim(ready, GROUP, self._worker, self._lease_ms, ids)
             return self._entries(lane, rows)
 
     @asynccontextmanager
-    async def _mended(self) -> AsyncIterator[None]:
+    async def _mended(self, ready: str) -> AsyncIterator[Redis]:
         """Sees to it that the next call can succeed when this one found another server than it had left."""
+        redis = self._servers.of(ready)
         try:
-            yield
-        except ReadOnlyError:
-            await self._redis.connection_pool.disconnect(inuse_connections=False)
-            raise
-        except ResponseError as error:
-            if str(error).startswith("NOGROUP"):
+            yield redis
+        except (RedisError, OSError) as error:
+            await self._servers.refresh()
+            if isinstance(error, ReadOnlyError):
+                await redis.connection_pool.disconnect(inuse_connections=False)
+            elif str(error).startswith("NOGROUP"):
                 await self.prepare()
             raise
 
@@ -83,15 +87,16 @@ class Queue:
 
 @asynccontextmanager
 async def open_queue(url: str, keys: Keys, worker: str, lease_s: float) -> AsyncIterator[Queue]:
-    redis = open_redis(
+    servers = Servers(
         url,
         socket_timeout=BLOCK_MS / 1000 + SOCKET_TIMEOUT_S,
         max_connections=keys.lanes + 2,
         retry=Retry(NoBackoff(), 0),  # who asks, asks again
     )
     try:
-        queue = Queue(redis, keys, worker, lease_s)
+        await servers.refresh()
+        queue = Queue(servers, keys, worker, lease_s)
         await queue.prepare()
         yield queue
     finally:
-        await redis.aclose()
+        await servers.close()

@@ -5,39 +5,22 @@ missed from the log itself.
 """
 
 import asyncio
-import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
-
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeout
+from typing import NamedTuple
 
 from holdfast.events import Event
-from holdfast.redis.client import REPLY_TIMEOUT_S, Client, cancel, insist, open_redis, unavailable
+from holdfast.redis.client import Client, insist, unavailable
 from holdfast.redis.keys import Keys
+from holdfast.redis.lines import Lines
 from holdfast.redis.lua import Place
-
-if TYPE_CHECKING:
-    from redis.asyncio.client import PubSub
-
-logger = logging.getLogger(__name__)
+from holdfast.redis.pools import REPLY_TIMEOUT_S
 
 START = Place(0, 0)
 RECORD = b"\x1e"
 PLACE = re.compile(r"([0-9]{1,15})-([0-9]{1,15})")
-RECONNECT_S = 0.2
-
-# A connection that is silent for this long is asked whether it lives; as long again, and it is replaced.
-PING_S = 1.5
-
-# The answer where nothing is followed at the moment; otherwise it comes as a message.
-PONG = b"PONG"
-
 # A reader that falls behind by more than this (events, bytes) lets go of the pushed events and reads on from
 # the log. So what a client holds up that does not read is bounded, whatever its thread says.
 READER_BACKLOG = 1000
@@ -134,62 +117,15 @@ class Hub:
     def __init__(self, client: Client, keys: Keys, url: str) -> None:
         self._client = client
         self._keys = keys
-        # No retries: redis-py would come back by itself, with the channels only that it was first asked for.
-        self._redis = open_redis(url, retry=Retry(NoBackoff(), 0))
         self._readers: dict[bytes, set[Reader]] = {}
         self._listeners: dict[bytes, Callable[[bytes], None]] = {}
-        self._pubsub: PubSub | None = None
+        self._lines = Lines(url, lambda: (*self._readers, *self._listeners), self._receive)
         self._confirmed: dict[bytes, asyncio.Future[None]] = {}
-        self._wake = asyncio.Event()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Hub"]:
-        task = asyncio.create_task(self._run(), name="hub")
-        try:
+        async with self._lines.running():
             yield self
-        finally:
-            await cancel(task, reason="the hub is closing")
-            with suppress(asyncio.CancelledError):
-                await task
-            await self._redis.aclose()
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._listen()
-            except (RedisError, OSError) as error:
-                logger.warning("pub/sub connection lost", extra={"error": type(error).__name__})
-            except Exception:  # whatever it is: without the hub, every reader would wait for ever
-                logger.exception("pub/sub connection given up")
-            await asyncio.sleep(RECONNECT_S)
-
-    async def _listen(self) -> None:
-        async with self._redis.pubsub() as pubsub:
-            channels = [*self._readers, *self._listeners]
-            while not channels:
-                self._wake.clear()
-                await self._wake.wait()
-                channels = [*self._readers, *self._listeners]
-            await pubsub.ssubscribe(*channels)
-            self._pubsub = pubsub
-            try:
-                if late := {*self._readers, *self._listeners}.difference(channels):
-                    await pubsub.ssubscribe(*late)  # they came while the connection was made
-                await self._receive_all(pubsub)
-            finally:
-                self._pubsub = None
-
-    async def _receive_all(self, pubsub: "PubSub") -> None:
-        asked = False
-        while True:
-            message = await pubsub.parse_response(block=False, timeout=PING_S)
-            if message is None:
-                if asked:
-                    raise RedisTimeout("the connection is silent")
-                await self._send("PING")
-            elif message != PONG and message[0] != b"pong":
-                self._receive(*message)
-            asked = message is None
 
     def _receive(self, kind: bytes, channel: bytes, payload: bytes | int) -> None:
         if kind == b"ssubscribe":
@@ -216,18 +152,8 @@ class Hub:
         """Registers, and returns once the server has confirmed that the channel is followed."""
         confirmed = self._confirmed.setdefault(channel, asyncio.get_running_loop().create_future())
         register()
-        self._wake.set()
-        await self._send("SSUBSCRIBE", channel)
+        await self._lines.of(channel).follow(channel)
         await asyncio.shield(confirmed)  # others wait for it too
-
-    async def _send(self, *command: str | bytes) -> None:
-        """Tells the connection that there is. Any other subscribes anew, to all that is followed then."""
-        connection = self._pubsub and self._pubsub.connection
-        # Not by the PubSub: it would make a connection of its own, in the middle of its being closed.
-        if connection and connection.is_connected:
-            # The last one when the connection ends just now: redis-py has no writer any more.
-            with suppress(RedisError, OSError, AttributeError):
-                await connection.send_command(*command, check_health=False)
 
     @asynccontextmanager
     async def follow(self, thread_id: str) -> AsyncIterator[Reader]:
@@ -253,8 +179,8 @@ class Hub:
         return reader
 
     async def _join(self, channel: bytes, reader: Reader) -> None:
-        if self._pubsub is None:
-            await self._client.call("PING")  # says at once that Redis is away
+        if not self._lines.of(channel).connected:
+            await self._client.call("EXISTS", channel)  # says at once that Redis is away
         subscribed = self._subscribe(channel, lambda: self._readers.setdefault(channel, set()).add(reader))
         try:
             await asyncio.wait_for(subscribed, REPLY_TIMEOUT_S)
@@ -267,7 +193,7 @@ class Hub:
         readers.discard(reader)
         if not readers and self._readers.pop(channel, None) is not None:
             self._confirmed.pop(channel, None)
-            await self._send("SUNSUBSCRIBE", channel)
+            await self._lines.of(channel).leave(channel)
 
     async def events(self, thread_id: str, reader: Reader, after: Place) -> AsyncGenerator[list[Stored]]:
         """The thread's events after a place, in order and without a gap, for ever; starts with the log."""

@@ -43,13 +43,12 @@ async def departed(client: Client, keys: Keys) -> AsyncIterator[Trace]:
 
 
 async def scan(client: Client, pattern: str) -> AsyncIterator[str]:
-    cursor = 0
-    while True:
-        cursor, found = await client.call("SCAN", cursor, "MATCH", pattern, "COUNT", PAGE)
-        for key in found:
-            yield key.decode()
-        if cursor == 0:
-            return
+    for server in await client.servers():
+        cursor = None
+        while cursor != 0:
+            cursor, found = await server.call("SCAN", cursor or 0, "MATCH", pattern, "COUNT", PAGE)
+            for key in found:
+                yield key.decode()
 
 
 async def naming(client: Client, keys: Keys, thread_ids: list[str], name: str) -> list[str]:

@@ -7,7 +7,7 @@ from holdfast.cli.top import size
 from holdfast.redis import migrations
 from holdfast.redis.checks import (
     Info,
-    ask_server,
+    ask_servers,
     check_lanes,
     check_policy,
     check_url,
@@ -37,17 +37,23 @@ async def examine(settings: Settings) -> list[Finding]:
 async def examine_server(settings: Settings, url: str) -> list[Finding]:
     check_url(url)
     async with connect(url) as client:
-        info = await ask_server(client, url)
+        found = await ask_servers(client, url)
         keys = Keys(settings.prefix, settings.lanes)
         return [
-            judged("redis", lambda: f"{check_version(info)} at {shown(url)}"),
-            judged("eviction", lambda: check_policy(info, allow_eviction=settings.allow_eviction)),
-            examine_persistence(info),
-            examine_memory(info),
+            *(finding for info in found for finding in examine_master(settings, url, info)),
             await examine_answers(client),
             await examine_clock(client),
             *await examine_installation(client, keys),
         ]
+
+
+def examine_master(settings: Settings, url: str, info: Info) -> list[Finding]:
+    return [
+        judged("redis", lambda: f"{check_version(info)} at {shown(url)}"),
+        judged("eviction", lambda: check_policy(info, allow_eviction=settings.allow_eviction)),
+        examine_persistence(info),
+        examine_memory(info),
+    ]
 
 
 def examine_persistence(info: Info) -> Finding:
