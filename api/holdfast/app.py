@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from holdfast import __version__
 from holdfast.auth import DevAuthenticator, SignIn
-from holdfast.core.checkup import Checkup
+from holdfast.core.health import Health
 from holdfast.core.platform import Platform
 from holdfast.errors import HoldfastError, StartError
 from holdfast.extras import installed
@@ -99,7 +99,8 @@ class Application(FastAPI):
     """FastAPI behind the door."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Door(super().build_middleware_stack())
+        platform: Platform = self.state.platform
+        return Door(super().build_middleware_stack(), platform.recorder, platform.tracing)
 
 
 def create_app(platform: Platform, sign_in: SignIn, custom: Custom | None = None) -> FastAPI:
@@ -124,8 +125,11 @@ def create_app(platform: Platform, sign_in: SignIn, custom: Custom | None = None
     app.state.may_call = CORSMiddleware(app, **cors).is_allowed_origin
     app.state.background = set()
     app.state.ticker = Ticker(platform.settings.send_timeout_s)
-    app.state.checkup = Checkup(platform.project.hooks.check)
+    app.state.sockets = set()
+    platform.recorder.watch_streams("sse", lambda: app.state.ticker.open)
+    platform.recorder.watch_streams("websocket", app.state.sockets.__len__)
     app.state.stopping = False  # told to stop: no longer ready
+    app.state.health = Health(platform, lambda: app.state.stopping)
     app.state.closing = asyncio.Event()  # answers that are under way are about to be cut
     http = platform.project.http
     extras = tuple((router, flags) for router, extra, flags in OF_EXTRAS if installed(extra))

@@ -238,6 +238,16 @@ class Settings(BaseModel):
         description="What log lines say of an exception: its type and place or, for development, all of it",
     )
     access_log: Literal["on", "off"] = Field("off", description="Whether each request is logged")
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        description="Port of metrics and probes; without it there are none: see metrics.md",
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address of that port")
+    traces: Literal["off", "otlp"] = Field(
+        "off", description="Where traces go: to a collector by OTLP, see traces.md, or nowhere"
+    )
 
     @field_validator("redis_url")
     @classmethod

@@ -19,8 +19,8 @@ from holdfast.core import timers
 from holdfast.core.declared import declare
 from holdfast.core.platform import Platform
 from holdfast.core.webhooks.courier import Courier, open_courier
-from holdfast.errors import HoldfastError
-from holdfast.execute import Asking, Attempt, Limits, absent
+from holdfast.errors import HoldfastError, Unavailable
+from holdfast.execute import Asking, Attempt, Limits, Watch, absent, due_at
 from holdfast.redis import claims, consumers
 from holdfast.redis.claims import Claim
 from holdfast.redis.client import cancel, insist
@@ -28,6 +28,7 @@ from holdfast.redis.leases import Leases
 from holdfast.redis.log import Log
 from holdfast.redis.queue import Entry, Queue, open_queue
 from holdfast.redis.sweep import sweep
+from holdfast.telemetry.tracing import Attempted, RunTrace
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Worker:
         self._courier = courier
         self._attempts: dict[str, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._sources: list[asyncio.Task[None]] = []
         self._freed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._leases = Leases(
@@ -62,9 +64,14 @@ class Worker:
             platform.keys,
             name,
             platform.settings.lease_s,
-            lost=lambda claim: self._tell(claim, Attempt.lose),
+            lost=self._lose,
             cancelled=lambda claim, action: self._tell(claim, lambda attempt: attempt.cancel(action)),
         )
+        platform.recorder.watch_worker(lambda: len(self._attempts), platform.settings.concurrency)
+
+    def _lose(self, claim: Claim) -> None:
+        self._platform.recorder.lease_lost()
+        self._tell(claim, Attempt.lose)
 
     def _tell(self, claim: Claim, what: Callable[[Attempt], None]) -> None:
         if attempt := self._attempts.get(claim.token):
@@ -74,7 +81,7 @@ class Worker:
         """Works until `stop` is called and the runs in hand have ended or were handed back."""
         lanes = range(self._platform.keys.lanes)
         async with self._leases.running():
-            sources = [
+            self._sources = [
                 asyncio.create_task(work(lane), name=f"{work.__name__} {lane}")
                 for work in (
                     self._fetch,
@@ -88,10 +95,14 @@ class Worker:
                 for lane in lanes
             ]
             await self._stopping.wait()
-            await cancel(*sources, reason="the worker is stopping")
-            await asyncio.gather(*sources, return_exceptions=True)
+            await cancel(*self._sources, reason="the worker is stopping")
+            await asyncio.gather(*self._sources, return_exceptions=True)
             await self._drain()
             await wait({asyncio.create_task(self._leave(lane)) for lane in lanes}, LAST_S)
+
+    def working(self) -> bool:
+        """Whether each of its parts is at work: those that ended by themselves, nobody starts again."""
+        return not any(source.done() for source in self._sources)
 
     def stop(self) -> None:
         """Claims nothing more, and asks each run in hand to stop at its next step and go on elsewhere."""
@@ -217,6 +228,7 @@ class Worker:
             logger.warning("a graph is not served here", extra={"graph": graph_id})
             return True
         log = Log(platform.client, platform.keys, claim)
+        watch = Watch(claim, platform.recorder, await traced(platform, claim))
         attempt = Attempt(
             claim,
             spec or absent(graph_id),
@@ -225,13 +237,16 @@ class Worker:
             log,
             limits(platform),
             Asking(platform.client, platform.keys, claim, platform.settings.told_of("approval.requested")),
+            watch,
             platform.redactor,
         )
         self._attempts[claim.token] = attempt
         self._leases.hold(claim, taken, lambda: attempt.node)
+        ending = "broken"
         try:
             ending = await attempt.run()
         finally:
+            watch.close(ending)
             self._leases.let_go(claim)
             self._attempts.pop(claim.token, None)
         ended = ending == "ended" or await log.ended()
@@ -282,6 +297,27 @@ def asked_in(claim: Claim) -> dict[str, str]:
     """The id of the HTTP request that asked for a run, for its log lines."""
     request_id = claim.request.get("http_request_id")
     return {"request_id": request_id} if request_id else {}
+
+
+async def traced(platform: Platform, claim: Claim) -> RunTrace | None:
+    """The trace of an attempt, where traces are wanted: a part of its request's."""
+    if platform.tracing is None:
+        return None
+    request, before = claim.request, ""
+    if request.get("resume") is not None or request.get("decisions"):
+        with suppress(Unavailable):  # it is only a link
+            before = await claims.read_traceparent_before(platform.client, platform.keys, claim)
+    return platform.tracing.run(
+        Attempted(
+            request["graph_id"],
+            claim.thread_id,
+            claim.run_id,
+            claim.attempt,
+            due_at(claim),
+            request.get("traceparent", ""),
+            before,
+        )
+    )
 
 
 async def wait(tasks: set[asyncio.Task[None]], timeout_s: float) -> None:

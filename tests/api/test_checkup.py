@@ -33,7 +33,9 @@ async def tells(http: httpx.AsyncClient, expected: Json) -> None:
     async def told() -> bool:
         response = await http.get("/readyz")
         assert response.status_code == 200
-        return bool(response.json() == expected)
+        told: Json = response.json()
+        assert all(check["ok"] for check in told.pop("checks"))
+        return bool(told == expected)
 
     await wait_until(told, f"/readyz says {expected}")
 

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from holdfast.core.stats import AGES, age
+from holdfast.core.stats import age
 from holdfast.redis.client import Script
-from holdfast.redis.stats import last_days, percentile
+from holdfast.redis.stats import AGES, last_days, percentile
 from tests.api.approving import APPROVE, REJECT, ask, ask_one, decide, edit, later, settled
 from tests.api.test_approval_times import look
 from tests.api.wire import Json, new_thread, refusal, streamed

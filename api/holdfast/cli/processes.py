@@ -21,8 +21,10 @@ from rich.console import Console
 from holdfast import __version__
 from holdfast.app import create_app
 from holdfast.auth import check_address, open_sign_in
+from holdfast.cli.monitoring import monitored
 from holdfast.cli.server import listen, on_signals
 from holdfast.core import pages
+from holdfast.core.health import Health
 from holdfast.core.platform import Platform, open_platform
 from holdfast.errors import StartError
 from holdfast.project import env_file, load_project, read_project
@@ -96,8 +98,10 @@ async def dev(settings: Settings, config: Path, host: str, port: int) -> None:
             url = settings.redis_url or stack.enter_context(embedded(settings.data))
             platform, server = await stack.enter_async_context(opened(settings, config, url))
             where = shown(url) if settings.redis_url else f"embedded, data in {settings.data}"
-            await stack.enter_async_context(running_worker(platform))
+            worker = await stack.enter_async_context(running_worker(platform))
             app = await stack.enter_async_context(build(platform))
+            app.state.health.watch_worker(worker.working)
+            await stack.enter_async_context(monitored(platform, app.state.health))
             announce(bound, platform, redis=f"{server}, {where}", runs="in this process")
             await listen(app, bound, settings.grace_s, settings.send_timeout_s, notice_s=0)
 
@@ -108,6 +112,7 @@ async def serve(settings: Settings, config: Path, host: str, port: int) -> None:
         async with (
             opened(settings, config, required(settings)) as (platform, server),
             build(platform) as app,
+            monitored(platform, app.state.health),
         ):
             redis = f"{server}, {shown(platform.redis_url)}"
             announce(bound, platform, redis=redis, runs="by `holdfast worker`")
@@ -129,13 +134,13 @@ async def work(settings: Settings, config: Path) -> None:
 
 
 async def at_work(settings: Settings, config: Path, started: asyncio.Event, stopping: asyncio.Event) -> None:
-    async with (
-        opened(settings, config, required(settings)) as (platform, server),
-        running_worker(platform) as worker,
-    ):
-        started.set()
-        console.print(f"Holdfast {__version__} worker [bold]{worker.name}[/] on {server}")
-        await stopping.wait()
+    async with opened(settings, config, required(settings)) as (platform, server):
+        health = Health(platform, stopping.is_set)
+        async with monitored(platform, health), running_worker(platform) as worker:
+            health.watch_worker(worker.working)
+            started.set()
+            console.print(f"Holdfast {__version__} worker [bold]{worker.name}[/] on {server}")
+            await stopping.wait()
 
 
 def required(settings: Settings) -> str:

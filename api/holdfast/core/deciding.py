@@ -71,7 +71,7 @@ async def enqueue(platform: Platform, caller: Caller, approval: Approval, ballot
         most=runs.bounds(platform),
         ballots=[ballot],
     )
-    await lua.submit(platform.client, platform.keys, submission)
+    await requests.put_in_line(platform, submission)
 
 
 # the clock's part

@@ -10,6 +10,7 @@ from typing import Any
 from langgraph.pregel import Pregel
 from langgraph.store.base import TTLConfig
 
+from holdfast import __version__
 from holdfast.auth.rules import Rules
 from holdfast.checkpoint import HOLDFAST, RedisSaver, RunSaver, open_checkpointer
 from holdfast.core.webhooks.targets import Targets
@@ -22,6 +23,9 @@ from holdfast.redis.keys import Keys
 from holdfast.redis.stream import Hub
 from holdfast.settings import Settings
 from holdfast.store import Index, RedisStore
+from holdfast.telemetry.metrics import Metrics
+from holdfast.telemetry.recorder import SILENT, Recorder
+from holdfast.telemetry.tracing import Tracing, open_tracing
 
 Graph = Pregel[Any, Any, Any, Any]
 
@@ -42,6 +46,8 @@ class Platform:
     started_at: datetime
     targets: Targets
     index: Index | None = None
+    recorder: Recorder = SILENT
+    tracing: Tracing | None = None
     _savers: dict[str, RunSaver] = field(default_factory=dict)
 
     @cached_property
@@ -82,7 +88,9 @@ async def open_platform(settings: Settings, project: Project, redis_url: str) ->
     targets = Targets.of(settings, project.webhooks.url)
     async with AsyncExitStack() as stack:
         keys = Keys(settings.prefix, settings.lanes)
-        client = await stack.enter_async_context(connect(redis_url))
+        recorder = Metrics(__version__) if settings.metrics_port else SILENT
+        tracing = await stack.enter_async_context(open_tracing(settings.traces, __version__))
+        client = await stack.enter_async_context(connect(redis_url, recorder=recorder))
         await client.open()
         hub = await stack.enter_async_context(Hub(client, keys, redis_url).running())
         disk = Disk(redis_url, keys)
@@ -109,6 +117,8 @@ async def open_platform(settings: Settings, project: Project, redis_url: str) ->
             started_at,
             targets,
             make_index(project),
+            recorder,
+            tracing,
         )
 
 

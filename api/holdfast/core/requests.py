@@ -10,8 +10,11 @@ from holdfast.core import threads
 from holdfast.core.assistants import BOTH
 from holdfast.core.platform import Platform
 from holdfast.errors import BadRequest, ThreadExists
+from holdfast.redis import lua
 from holdfast.redis.assistants import AssistantRecord, Content
+from holdfast.redis.lua import Place
 from holdfast.redis.records import Caller
+from holdfast.telemetry.tracing import traceparent
 from holdfast.wire.runs import RunCreateStateless
 from holdfast.wire.threads import ThreadCreate
 
@@ -43,6 +46,7 @@ def new_request(
         "user": dict(caller.user),
         "http_request_id": get_contextvars().get("request_id"),
         "kwargs": wanted,
+        **({"traceparent": asking} if (asking := traceparent.get()) else {}),
     }
 
 
@@ -119,6 +123,15 @@ async def admit(
         return caller.on(await threads.create(platform, caller, new))
     except ThreadExists:  # somebody else's
         raise threads.missing(thread_id) from None
+
+
+async def put_in_line(platform: Platform, submission: lua.Submission) -> Place:
+    """Raises as `lua.submit` does."""
+    place = await lua.submit(platform.client, platform.keys, submission)
+    for ballot in submission.ballots:
+        if ballot.decision:
+            platform.recorder.decided(ballot.kind)
+    return place
 
 
 def about(thread_id: str, run_id: str, **more: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from holdfast.core import approvals, assistants, pauses, threads
 from holdfast.core.following import START, Followed, Result, result, with_interrupts
 from holdfast.core.once import read_once, thread_for
 from holdfast.core.platform import Platform
-from holdfast.core.requests import about, admit, new_request, of_assistant
+from holdfast.core.requests import about, admit, new_request, of_assistant, put_in_line
 from holdfast.core.webhooks.events import addresses
 from holdfast.errors import BadRequest, Conflict, RunNotFound, ThreadNotFound
 from holdfast.events import dump
@@ -169,7 +169,7 @@ async def submit_once(
         once=once,
         ballots=answers.ballots if answers else (),
     )
-    return await lua.submit(platform.client, platform.keys, submission)
+    return await put_in_line(platform, submission)
 
 
 def bounds(platform: Platform) -> Most:

@@ -8,15 +8,10 @@ from holdfast.core.platform import Platform
 from holdfast.errors import Forbidden
 from holdfast.redis import approvals, stats
 from holdfast.redis.records import Caller
-from holdfast.redis.stats import percentile
+from holdfast.redis.stats import AGES, OLDER, percentile
 from holdfast.wire.stats import Day, Decisions, Now, Ratings, Runs, Stats, Times, Total, Waiting
 
 NOT_STAFF = "These figures are for staff."
-AGES = (
-    ("under_5m", timedelta(minutes=5)),
-    ("under_1h", timedelta(hours=1)),
-    ("under_1d", timedelta(days=1)),
-)
 
 
 async def read(platform: Platform, caller: Caller, days: int) -> Stats:
@@ -42,7 +37,7 @@ async def read_now(platform: Platform, tenant: str) -> Now:
 
 
 def age(since: timedelta) -> str:
-    return next((name for name, below in AGES if since < below), "older")
+    return next((name for name, below in AGES if since < below), OLDER)
 
 
 def figures(counts: Counter[str]) -> Total:

@@ -18,6 +18,7 @@ from holdfast.execute.requests import Asking
 from holdfast.execute.running import Stream
 from holdfast.execute.stopping import stop
 from holdfast.execute.usage import Usage
+from holdfast.execute.watching import Watch
 from holdfast.project import GraphSpec
 from holdfast.redaction import Redactor
 from holdfast.redis.claims import Claim
@@ -42,6 +43,7 @@ class Attempt:
         log: Log,
         limits: Limits,
         asking: Asking,
+        watch: Watch,
         redactor: Redactor | None = None,
     ) -> None:
         self.claim = claim
@@ -53,7 +55,8 @@ class Attempt:
         self._stream = Stream(spec.graph_id, asked, encoder, self._write)
         if limits.count_tokens:
             self._stream.heard_by.append(Usage(log.spend))
-        self._end = End(claim, self._source, self._feed, asking, encoder, log, limits)
+        self._stream.heard_by += watch.listeners
+        self._end = End(claim, self._source, self._feed, asking, encoder, log, limits, watch.ended)
         self._log = log
         self._limits = limits
         self._cancel = claim.cancel

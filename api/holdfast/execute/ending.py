@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -35,6 +35,7 @@ OPEN_S = 5.0
 
 Interrupts = dict[str, list[dict[str, Any]]]  # by task
 
+POISON = "RunPoisoned"
 POISONED = "poisoned: the run ended its worker {failures} times and is not tried again"
 
 
@@ -50,6 +51,7 @@ class End:
         encoder: Encoder,
         log: Log,
         limits: Limits,
+        ended: Callable[[Outcome], None],
     ) -> None:
         self._claim = claim
         self._source = source
@@ -58,6 +60,7 @@ class End:
         self._encoder = encoder
         self._log = log
         self._limits = limits
+        self._ended = ended
 
     async def succeed(self, graph: Graph, *, paused: bool) -> Answers:
         """Ends the run as its thread stands; the decisions made meanwhile, if there are any, come first."""
@@ -95,7 +98,7 @@ class End:
     async def poison(self) -> None:
         """Gives up a run that has ended its workers."""
         told = POISONED.format(failures=self._limits.max_attempts)
-        await self.fail("RunPoisoned", told, failure="given_up")
+        await self.fail(POISON, told, failure="given_up")
 
     async def time_out(self) -> None:
         await self.fail("TimeoutError", f"no end within {self._limits.run_timeout_s:g} s", "timeout")
@@ -191,9 +194,16 @@ class End:
             first_token_ms=self._first_token_ms,
             failure=failure,
         )
-        save = self._log.finish(outcome, self._last(outcome), keep_s=self._limits.events_keep_s)
         # An outcome once reached is saved, whoever cancels meanwhile.
-        return await asyncio.shield(asyncio.ensure_future(save))
+        return await asyncio.shield(asyncio.ensure_future(self._save(outcome)))
+
+    async def _save(self, outcome: Outcome) -> Answers:
+        """The decisions that keep the run from its end, if there are any."""
+        keep_s = self._limits.events_keep_s
+        decided = await self._log.finish(outcome, self._last(outcome), keep_s=keep_s)
+        if not decided:
+            self._ended(outcome)
+        return decided
 
     @property
     def _first_token_ms(self) -> int | None:

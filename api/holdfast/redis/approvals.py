@@ -214,6 +214,7 @@ def approval_keys(keys: Keys, thread_id: str, tenant: str) -> list[str]:
         keys.events(feed),
         keys.timers(lane),
         keys.stats(lane, tenant, today()),
+        keys.asked(lane),
         *box_keys(keys, thread_id),
     ]
 

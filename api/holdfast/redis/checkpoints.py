@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from redis.exceptions import ResponseError
 
 from holdfast.errors import Conflict, Fenced, Unreadable
-from holdfast.redis.client import Argument, Client, Script, insist
+from holdfast.redis.client import STALE, Argument, Client, Script, insist
 from holdfast.redis.keys import Keys
 
 PUT = Script.load("checkpoint_common", "checkpoint_put")
@@ -149,7 +149,7 @@ class ThreadCheckpoints(NamedTuple):
             # A run waits for Redis; whoever works without a claim has a caller who can ask again.
             return await (insist(run) if self.token else run())
         except ResponseError as error:
-            if str(error).startswith("FENCED"):
+            if str(error).startswith(STALE):
                 raise Fenced from None
             if "WRONGTYPE" in str(error):
                 raise Unreadable(

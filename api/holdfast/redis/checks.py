@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 Info = dict[str, Any]  # what a server says of itself
 
 OLDEST = (7, 0)
+KEEPS = "noeviction"
 READY_TIMEOUT_S = 1.0
 WRITABLE_TIMEOUT_S = 30.0
 
@@ -80,8 +81,8 @@ def check_version(info: Info) -> str:
 
 def check_policy(info: Info, *, allow_eviction: bool) -> str:
     """What the server does when its memory is full. Raises `StartError` where it would forget things."""
-    policy = str(info.get("maxmemory_policy", "noeviction"))
-    if policy != "noeviction" and not allow_eviction:
+    policy = str(info.get("maxmemory_policy", KEEPS))
+    if policy != KEEPS and not allow_eviction:
         raise StartError(
             f"{version_of(info)[0]} may evict what it keeps (maxmemory-policy {policy}): set it to "
             "noeviction, or allow it with HOLDFAST_ALLOW_EVICTION=true."
@@ -133,6 +134,16 @@ async def name_server(client: Client) -> str:
         return " ".join(version_of(await client.redis.info("server")))
     except (RedisError, OSError) as error:
         raise unavailable(error) from error
+
+
+async def read_policy(client: Client) -> str:
+    """What the server does when its memory is full; some do not say. Raises `Unavailable`."""
+    try:
+        found = [await server.redis.info("memory") for server in await client.servers()]
+    except (RedisError, OSError) as error:
+        raise unavailable(error) from error
+    policies = {str(info.get("maxmemory_policy", KEEPS)) for info in found}
+    return next(iter(policies - {KEEPS}), KEEPS)
 
 
 def version_of(info: Info) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 
 from holdfast.errors import Fenced
 from holdfast.redis.approvals import NO_REQUESTS, REQUESTS, Requests, approval_keys
-from holdfast.redis.client import Argument, Client, Script
+from holdfast.redis.client import STALE, Argument, Client, Script
 from holdfast.redis.keys import Keys
 from holdfast.redis.lua import index_keys, schedule_keys
 from holdfast.redis.records import Handback, Hold, timestamp_us
@@ -210,6 +210,15 @@ def outcome_arguments(outcome: Outcome, now: datetime, keep_s: int) -> list[Argu
     ]
 
 
+async def read_traceparent_before(client: Client, keys: Keys, claim: Claim) -> str:
+    """Where the run before this one in its thread was asked for; "" when nobody knows."""
+    runs, order = keys.runs(claim.thread_id), keys.run_order(claim.thread_id)
+    newest = await client.call("ZREVRANGEBYLEX", order, f"({claim.run_id}", "-", "LIMIT", 0, 1)
+    request = await client.call("HGET", runs, newest[0]) if newest else None
+    found: str = orjson.loads(request).get("traceparent", "") if request else ""
+    return found
+
+
 async def release(client: Client, keys: Keys, claim: Claim, now: datetime) -> None:
     """Hands the run back; nothing happens when the thread is another worker's by now."""
     thread_id = claim.thread_id
@@ -237,4 +246,4 @@ async def start_one(client: Client, keys: Keys, lane: int, thread_id: str, run_i
 
 
 def refusal(error: ResponseError) -> Exception:
-    return Fenced() if str(error).startswith("FENCED") else error
+    return Fenced() if str(error).startswith(STALE) else error

@@ -28,6 +28,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from holdfast.errors import Unavailable
 from holdfast.redis.pools import REPLY_TIMEOUT_S, SOCKET_TIMEOUT_S, open_redis
 from holdfast.redis.topology import Topology
+from holdfast.telemetry.recorder import SILENT, Recorder
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ ASTRAY = (AskError, TryAgainError, Unavailable)
 # Commands that concern no key.
 KEYLESS = frozenset({"ECHO", "INFO", "PING", "TIME"})
 PLACES = {"EVALSHA": 3, "EVAL": 3, "XINFO": 2, "MEMORY": 2}  # of the first key, where it is not 1
+# What a script answers to a write whose writer has lost the thread.
+STALE = "FENCED"
 
 REASONS = (
     (BusyLoadingError, "loading", "it is loading its data"),
@@ -115,9 +118,12 @@ class Client:
     Every script must be idempotent: redis-py repeats a command whose reply was lost.
     """
 
-    def __init__(self, redis: Redis, patience_s: float = REPLY_TIMEOUT_S) -> None:
+    def __init__(
+        self, redis: Redis, patience_s: float = REPLY_TIMEOUT_S, recorder: Recorder = SILENT
+    ) -> None:
         self.redis = redis
         self._patience_s = patience_s
+        self._recorder = recorder
         self._queued: list[tuple[tuple[Argument, ...], Future]] = []
         self._queued_at = 0.0
         self._sending: set[asyncio.Task[None]] = set()
@@ -144,6 +150,10 @@ class Client:
             return await self.call("EVALSHA", script.sha, len(keys), *keys, *args)
         except NoScriptError:
             return await self.call("EVAL", script.source, len(keys), *keys, *args)
+        except ResponseError as error:
+            if str(error).startswith(STALE):
+                self._recorder.write_refused(script.name)
+            raise
 
     def call(self, *command: Argument) -> Future:
         """Queues a command; the future holds its reply."""
@@ -169,8 +179,11 @@ class Client:
         self._flush()
 
     async def _send(self, batch: list[tuple[tuple[Argument, ...], Future]], deadline: float) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             replies = await self._exchange([command for command, _ in batch], deadline)
+            self._recorder.redis_answered(loop.time() - began, len(batch))
         except (RedisError, OSError) as error:
             replies = [unavailable(error) for _ in batch]
         except Exception as error:  # an argument that redis-py cannot write, a reply that it cannot read
@@ -180,14 +193,17 @@ class Client:
             await self.redis.connection_pool.disconnect(inuse_connections=False)
             await asyncio.gather(*(connection.disconnect() for connection in self._idle))
         for (_, future), reply in zip(batch, replies, strict=True):
-            if future.done():
-                continue
-            if refuses(reply):
-                future.set_exception(unavailable(reply))
-            elif isinstance(reply, Exception):
-                future.set_exception(reply)
-            else:
-                future.set_result(reply)
+            self._deliver(future, unavailable(reply) if refuses(reply) else reply)
+
+    def _deliver(self, future: Future, reply: Any) -> None:
+        if isinstance(reply, Unavailable):
+            self._recorder.redis_failed(reply.reason)
+        if future.done():
+            return
+        if isinstance(reply, Exception):
+            future.set_exception(reply)
+        else:
+            future.set_result(reply)
 
     async def _exchange(self, commands: Sequence[tuple[Argument, ...]], deadline: float) -> list[Any]:
         """The replies to commands that go out together; error replies are among them."""
@@ -251,8 +267,14 @@ class Errand(NamedTuple):
 class ClusterClient(Client):
     """The same for a cluster: a command goes to the server that has its key, with all others for that one."""
 
-    def __init__(self, topology: Topology, patience_s: float = REPLY_TIMEOUT_S, **options: Any) -> None:
-        super().__init__(open_redis(topology.homes()[0], **options), patience_s)
+    def __init__(
+        self,
+        topology: Topology,
+        patience_s: float = REPLY_TIMEOUT_S,
+        recorder: Recorder = SILENT,
+        **options: Any,
+    ) -> None:
+        super().__init__(open_redis(topology.homes()[0], **options), patience_s, recorder)
         self._topology = topology
         self._options = options
         self._clients: dict[str, Client] = {}
@@ -267,7 +289,7 @@ class ClusterClient(Client):
 
     def _at(self, home: str) -> Client:
         if home not in self._clients:
-            self._clients[home] = Client(open_redis(home, **self._options), self._patience_s)
+            self._clients[home] = Client(open_redis(home, **self._options), self._patience_s, self._recorder)
         return self._clients[home]
 
     def call(self, *command: Argument) -> Future:
@@ -335,12 +357,14 @@ def key_of(command: Sequence[Argument]) -> str | bytes:
 
 
 @asynccontextmanager
-async def connect(url: str, patience_s: float = REPLY_TIMEOUT_S, **options: Any) -> AsyncIterator[Client]:
+async def connect(
+    url: str, patience_s: float = REPLY_TIMEOUT_S, *, recorder: Recorder = SILENT, **options: Any
+) -> AsyncIterator[Client]:
     topology = Topology(url)
     client = (
-        ClusterClient(topology, patience_s, **options)
+        ClusterClient(topology, patience_s, recorder, **options)
         if topology.clustered
-        else Client(open_redis(url, **options), patience_s)
+        else Client(open_redis(url, **options), patience_s, recorder)
     )
     try:
         yield client

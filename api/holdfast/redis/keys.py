@@ -185,6 +185,10 @@ class Keys:
         """Sorted set by due time (ms): requests that wait, each `<thread_id>\\x1f<request_id>`."""
         return f"{self._bases[lane]}open-approvals:{quote(tenant, safe='')}"
 
+    def asked(self, lane: int) -> str:
+        """Sorted set by time of asking (us): all requests that wait, named as in `open_approvals`."""
+        return f"{self._bases[lane]}asked"
+
     def closed_approvals(self, lane: int, tenant: str) -> str:
         """Sorted set by time (us): requests of a tenant that wait no more."""
         return f"{self._bases[lane]}closed-approvals:{quote(tenant, safe='')}"

@@ -105,7 +105,7 @@ class Leases:
         timeout_s = min(self._lease_s / 4, SOCKET_TIMEOUT_S)  # who stops waits for it
         pause_s = self._lease_s / 4
         # No retries: they wait for longer than a lease. The next beat is the retry.
-        never = {"socket_connect_timeout": timeout_s, "retry": Retry(NoBackoff(), 0)}
+        never: dict[str, Any] = {"socket_connect_timeout": timeout_s, "retry": Retry(NoBackoff(), 0)}
         async with connect(self._url, timeout_s, **never) as client:
             while not self._stop.wait(pause_s):
                 with self._lock:

@@ -12,6 +12,14 @@ from holdfast.redis.keys import Keys
 
 DecisionKind = Literal["approved", "edited", "rejected", "answered", "expired"]
 
+# How long requests have waited, in the words of figures.
+AGES = (
+    ("under_5m", timedelta(minutes=5)),
+    ("under_1h", timedelta(hours=1)),
+    ("under_1d", timedelta(days=1)),
+)
+OLDER = "older"
+
 GROWTH = 1.1  # from one bound of times to the next, as in stats.lua
 
 

@@ -12,7 +12,7 @@ from holdfast.events import dump
 from holdfast.redis.records import Caller
 from holdfast.routes.base import CallerDep, PlatformDep, answer, later, router
 from holdfast.routes.following import run_headers, wait
-from holdfast.routes.sse import STREAMED, event_stream
+from holdfast.routes.sse import STREAMED, event_stream, of_new_run
 from holdfast.wire.chat import ChatRequest
 from holdfast.wire.common import JsonObject
 from holdfast.wire.shown import Submitted
@@ -40,7 +40,8 @@ async def stream_reply(
     session = chat.find_session(platform, caller, asked.session_id)
     followed = await chat.ask(platform, caller, session, asked)
     told = frames(request, platform, caller, session, followed)
-    return event_stream(told, run_headers(followed.thread_id, followed.run_id, "stream"), ping=PING)
+    headers = run_headers(followed.thread_id, followed.run_id, "stream")
+    return of_new_run(request, event_stream(told, headers, ping=PING))
 
 
 async def frames(

@@ -1,4 +1,4 @@
-"""The outermost layer of the application: an id for each request, headers for each answer, the access log."""
+"""The outermost layer of the application: an id for each request, headers for each answer, what is told."""
 
 import logging
 import re
@@ -10,12 +10,15 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from uuid_utils.compat import uuid7
 
 from holdfast.telemetry import access
+from holdfast.telemetry.recorder import SILENT, Recorder
+from holdfast.telemetry.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
 Header = tuple[bytes, bytes]
 
 REQUEST_ID = b"x-request-id"
+TRACEPARENT = b"traceparent"
 SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 # For answers that do not say otherwise: the pages have a policy of their own, and may be kept.
@@ -29,14 +32,17 @@ HEADERS: tuple[Header, ...] = (
 
 BEGINS = ("http.response.start", "websocket.http.response.start", "websocket.accept")
 SWITCHED = 101  # to a WebSocket
+UNKNOWN = "none"  # the route of a path that leads nowhere
 GONE = 499  # the client left before there was an answer
 
 
 class Door:
     """Outside of everything, so that it sees the answers to unexpected errors too."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, recorder: Recorder = SILENT, tracing: Tracing | None = None) -> None:
         self._app = app
+        self._recorder = recorder
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -45,12 +51,14 @@ class Door:
         request_id = read_id(scope["headers"])
         clear_contextvars()  # a server may start a request in the context of the one before it
         bind_contextvars(request_id=request_id)
-        began, status, ended = time.perf_counter(), GONE, False
+        began, took_s, status, ended = time.perf_counter(), None, GONE, False
+        scope.setdefault("state", {})["asked_at"] = began
+        trace = self._tracing and self._tracing.request(method(scope), read_traceparent(scope["headers"]))
 
         async def send_on(message: Message) -> None:
-            nonlocal status, ended
+            nonlocal took_s, status, ended
             if message["type"] in BEGINS:
-                status = message.get("status", SWITCHED)
+                took_s, status = time.perf_counter() - began, message.get("status", SWITCHED)
                 message["headers"] = completed(message.get("headers", ()), request_id.encode())
             await send(message)
             ended = message["type"] == "http.response.body" and not message.get("more_body", False)
@@ -62,8 +70,14 @@ class Door:
                 raise  # uvicorn logs it, and cuts the connection in the middle of the answer
             logger.exception("unexpected error")
         finally:
+            whole_s, route = time.perf_counter() - began, read_route(scope)
+            self._recorder.answered(
+                method(scope), route or UNKNOWN, status, whole_s if took_s is None else took_s
+            )
+            if trace:
+                trace.end(method(scope), route, status)
             if access.isEnabledFor(logging.INFO):
-                log(scope, status, time.perf_counter() - began)
+                log(method(scope), route, status, whole_s)
 
 
 def read_id(headers: Iterable[Header]) -> str:
@@ -80,8 +94,21 @@ def completed(headers: Iterable[Header], request_id: bytes) -> list[Header]:
     return [*given, (REQUEST_ID, request_id), *(header for header in HEADERS if header[0] not in present)]
 
 
-def log(scope: Scope, status: int, seconds: float) -> None:
-    """Which route, never the path: ids are bound already, and nothing else of a request is for the log."""
-    route = getattr(scope.get("route"), "path", None)
-    fields = {"method": scope.get("method", "GET"), "route": route, "status": status}
+def method(scope: Scope) -> str:
+    found: str = scope.get("method", "GET")  # that of a WebSocket has none
+    return found
+
+
+def read_route(scope: Scope) -> str | None:
+    """Which route, never the path, which may hold anything."""
+    return getattr(scope.get("route"), "path", None)
+
+
+def read_traceparent(headers: Iterable[Header]) -> str:
+    return next((value.decode("latin-1") for name, value in headers if name == TRACEPARENT), "")
+
+
+def log(method: str, route: str | None, status: int, seconds: float) -> None:
+    """Ids are bound already, and nothing else of a request is for the log."""
+    fields = {"method": method, "route": route, "status": status}
     access.info("request", extra={**fields, "ms": round(1000 * seconds, 1)})

@@ -11,7 +11,7 @@ from holdfast.core.following import resume_place
 from holdfast.errors import BadRequest
 from holdfast.routes.base import CallerDep, IdempotencyKey, PlatformDep, RunId, ThreadId, answer, page, router
 from holdfast.routes.following import empty_stream, run_headers, stream, wait
-from holdfast.routes.sse import STREAMED
+from holdfast.routes.sse import STREAMED, of_new_run
 from holdfast.wire.common import JsonObject
 from holdfast.wire.runs import CancelAction, RunCreate, RunField
 from holdfast.wire.shown import Run
@@ -66,7 +66,8 @@ async def stream_run(
     """Runs, and streams what happens as SSE."""
     created, followed = await runs.follow_new(platform, caller, thread_id, asked, idempotency_key)
     cancel = partial(runs.stop, platform, created.caller, thread_id, created.record.run_id)
-    return stream(request, followed, cancel if asked.on_disconnect == "cancel" else None)
+    leaving = cancel if asked.on_disconnect == "cancel" else None
+    return of_new_run(request, stream(request, followed, leaving))
 
 
 @routes.get("/threads/{thread_id}/runs", response_model=list[JsonObject])

@@ -44,8 +44,10 @@ async def stream_socket(websocket: WebSocket) -> None:
         return
     try:
         await websocket.accept()
+        websocket.app.state.sockets.add(websocket)
         await converse(websocket, platform, caller, thread_id, counted)
     finally:
+        websocket.app.state.sockets.discard(websocket)
         if counted:
             counted.close()
 

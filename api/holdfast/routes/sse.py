@@ -1,14 +1,17 @@
 """Server-sent events: sse-starlette's response, thinned so that ten thousand of them fit into one process."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from sse_starlette import EventSourceResponse
+from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from holdfast.limits import Opened
+from holdfast.telemetry.recorder import Recorder
 
 PING_S = 5.0
 HEARTBEAT = b": heartbeat\r\n"  # and no blank line: some clients take it for the end of an empty event
@@ -30,10 +33,12 @@ class EventStream(EventSourceResponse):
 
     The original has four tasks and a task group a stream, and a timer a frame. Here a stream is the task of
     its request and one that waits for the client to leave; pings and time limits are the ticker's. `counted`
-    is what is counted of it until its end.
+    is what is counted of it until its end, `asked_at` when the run was asked for that it tells from the
+    start.
     """
 
     counted: Opened | None = None
+    asked_at: float | None = None
 
     def __init__(
         self, frames: AsyncGenerator[bytes, None], headers: Mapping[str, str] | None, ping: bytes
@@ -59,10 +64,11 @@ class EventStream(EventSourceResponse):
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._send, self._task = send, asyncio.current_task()
         leaving = asyncio.create_task(self._wait_for_client(receive), name="client of a stream")
-        ticker: Ticker = scope["app"].state.ticker
+        state = scope["app"].state
+        ticker: Ticker = state.ticker
         try:
             with ticker.watching(self):
-                await self._stream()
+                await self._stream(state.platform.recorder)
         except asyncio.CancelledError:
             if not self._cut or (self._task and self._task.uncancel()):
                 raise  # somebody else's cancel
@@ -70,12 +76,15 @@ class EventStream(EventSourceResponse):
             self.active = False
             leaving.cancel("the stream has ended")
 
-    async def _stream(self) -> None:
+    async def _stream(self, recorder: Recorder) -> None:
         await self._write(
             {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         )
         async for frame in self._frames:
             await self._write(body(frame))
+            if self.asked_at is not None:
+                recorder.stream_began(time.perf_counter() - self.asked_at)
+                self.asked_at = None
         self.active = False
         await self._write(body(b"", more=False))
 
@@ -152,6 +161,12 @@ def event_stream(
 ) -> EventStream:
     """A stream of whole frames; one that is silent for `PING_S` is pinged."""
     return EventStream(frames, headers, ping)
+
+
+def of_new_run(request: Request, stream: EventStream) -> EventStream:
+    """The same stream, of a run that this request has asked for."""
+    stream.asked_at = request.state.asked_at
+    return stream
 
 
 async def no_frames() -> AsyncGenerator[bytes, None]:

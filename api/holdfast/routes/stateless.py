@@ -8,7 +8,7 @@ from holdfast.core import runs
 from holdfast.core.once import thread_for
 from holdfast.routes.base import CallerDep, IdempotencyKey, PlatformDep, answer, router
 from holdfast.routes.following import run_headers, stream, wait
-from holdfast.routes.sse import STREAMED
+from holdfast.routes.sse import STREAMED, of_new_run
 from holdfast.wire.runs import RunCreateStateless
 from holdfast.wire.shown import Run
 
@@ -53,4 +53,5 @@ async def stream_stateless_run(
 ) -> Response:
     created, followed = await runs.follow_stateless(platform, caller, asked, idempotency_key)
     cancel = partial(runs.stop, platform, created.caller, created.record.thread_id, created.record.run_id)
-    return stream(request, followed, cancel if asked.on_disconnect == "cancel" else None)
+    leaving = cancel if asked.on_disconnect == "cancel" else None
+    return of_new_run(request, stream(request, followed, leaving))

@@ -10,7 +10,7 @@ from holdfast import __version__
 from holdfast.auth import DevAuthenticator
 from holdfast.core.platform import Platform
 from holdfast.errors import Unavailable
-from holdfast.redis.checks import check_ready, name_server
+from holdfast.redis.checks import name_server
 from holdfast.routes import ui
 from holdfast.routes.base import PlatformDep, answer, open_router, router
 
@@ -52,20 +52,16 @@ async def livez() -> Response:
 
 
 @routes.get("/readyz", responses=UNABLE)
-async def readyz(request: Request, platform: PlatformDep) -> Response:
+async def readyz(request: Request) -> Response:
     """Says whether this process takes new work; if not, why: `reason` and, in a sentence, `detail`.
 
-    A `warning` is what the project's own check says: it makes nobody unready.
+    Under `checks` is each thing that it looked at. A `warning` is what the project's own check says: it makes
+    nobody unready.
     """
-    try:
-        if request.app.state.stopping:
-            raise Unavailable("This process is stopping: ask another one.", "stopping")
-        await check_ready(platform.client, platform.keys)
-    except Unavailable as error:
-        shown = {"ok": False, "reason": error.reason, "detail": error.detail, "code": error.code}
-        return answer(shown, error.status, {"Retry-After": "1"})
-    warning = request.app.state.checkup.problem()
-    return answer({"ok": True, "warning": warning} if warning else {"ok": True})
+    report = await request.app.state.health.report()
+    if report.ok:
+        return answer(report.shown())
+    return answer(report.shown(), Unavailable.status, {"Retry-After": "1"})
 
 
 @reference.get("/openapi.json", include_in_schema=False)

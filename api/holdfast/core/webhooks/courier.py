@@ -126,7 +126,8 @@ class Courier:
                 await self._put_off(letter)
                 return
             verdict = await self._attempt(letter)
-        await insist(partial(self._settle, letter, verdict))
+        outcome = await insist(partial(self._settle, letter, verdict))
+        self._platform.recorder.letter_tried(outcome)
         self._note(letter, verdict, host)
 
     async def _put_off(self, letter: Letter) -> None:
@@ -167,15 +168,18 @@ class Courier:
             self._secrets = await insist(read)
         return self._secrets
 
-    async def _settle(self, letter: Letter, verdict: Verdict) -> None:
+    async def _settle(self, letter: Letter, verdict: Verdict) -> str:
+        """What became of the letter."""
         client, keys, settings = self._platform.client, self._platform.keys, self._platform.settings
         if verdict.kind == "delivered":
             await outbox.withdraw(client, keys, letter.address)
-        elif verdict.kind == "never" or letter.attempt >= settings.webhook_attempts:
+            return "delivered"
+        if verdict.kind == "never" or letter.attempt >= settings.webhook_attempts:
             await outbox.give_up(client, keys, letter, verdict.reason)
-        else:
-            wait_s = max(backoff(letter.attempt, settings.webhook_retry_s), verdict.wait_s)
-            await outbox.retry(client, keys, letter, verdict.reason, round(wait_s * 1000))
+            return "given_up"
+        wait_s = max(backoff(letter.attempt, settings.webhook_retry_s), verdict.wait_s)
+        await outbox.retry(client, keys, letter, verdict.reason, round(wait_s * 1000))
+        return "retried"
 
     def _note(self, letter: Letter, verdict: Verdict, host: str) -> None:
         """Never the address, which may hold a secret, nor what is sent."""

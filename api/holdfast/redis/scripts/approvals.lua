@@ -7,7 +7,7 @@ local FEED_S = 24 * 3600
 local function approvals_of(first)
   return {thread = KEYS[1], hash = KEYS[first], open = KEYS[first + 1], closed = KEYS[first + 2], trail = KEYS[first + 3],
     feed = KEYS[first + 4], log = KEYS[first + 5], timers = KEYS[first + 6], stats = KEYS[first + 7],
-    box = box_of(first + 8)}
+    asked = KEYS[first + 8], box = box_of(first + 9)}
 end
 
 local function timer(thread_id, request) return 'approval\31' .. thread_id .. '\31' .. request end
@@ -63,11 +63,12 @@ local function await_clock(approvals, thread_id, request, due, wake)
 end
 
 -- Makes a request wait, also again.
-local function open(approvals, thread, thread_id, request, due, wake)
+local function open(approvals, thread, thread_id, request, due, wake, now_us)
   redis.call('HSET', approvals.hash, request .. ':status', 'open', request .. ':votes', '[]')
   redis.call('HDEL', approvals.hash, request .. ':decision', request .. ':claim', request .. ':outcome',
     request .. ':roles')
   redis.call('ZREM', approvals.closed, thread_id .. '\31' .. request)
+  redis.call('ZADD', approvals.asked, 'NX', now_us, thread_id .. '\31' .. request)
   await_clock(approvals, thread_id, request, due, wake)
   mark(thread, request, true)
 end
@@ -76,6 +77,7 @@ local function close(approvals, thread, thread_id, request, status, now_us)
   redis.call('HSET', approvals.hash, request .. ':status', status)
   redis.call('HDEL', approvals.hash, request .. ':claim')
   redis.call('ZREM', approvals.open, thread_id .. '\31' .. request)
+  redis.call('ZREM', approvals.asked, thread_id .. '\31' .. request)
   redis.call('ZADD', approvals.closed, now_us, thread_id .. '\31' .. request)
   redis.call('ZREM', approvals.timers, timer(thread_id, request))
   mark(thread, request, false)
@@ -107,7 +109,7 @@ local function ask(approvals, thread, thread_id, asked, now_us)
   redis.call('HSET', approvals.hash, request .. ':interrupt', asked.interrupt)
   if known[1] == 'open' and known[2] == asked.question then return end
   redis.call('HSET', approvals.hash, request, asked.card, request .. ':question', asked.question)
-  open(approvals, thread, thread_id, request, asked.due, asked.wake)
+  open(approvals, thread, thread_id, request, asked.due, asked.wake, now_us)
   note(approvals, thread_id, request, asked.act, now_us)
 end
 
@@ -123,7 +125,7 @@ local function take_back(approvals, thread, thread_id, request, now_us)
   redis.call('HDEL', thread, 'decision:' .. request)
   if redis.call('HEXISTS', approvals.hash, request) == 0 or is_open(approvals, request) then return end
   local times = redis.call('HMGET', approvals.hash, request .. ':due', request .. ':wake')
-  open(approvals, thread, thread_id, request, times[1] or '', times[2] or '')
+  open(approvals, thread, thread_id, request, times[1] or '', times[2] or '', now_us)
   note(approvals, thread_id, request, by_nobody('reopened'), now_us)
 end
 
@@ -149,6 +151,7 @@ local function forget_approvals(approvals, thread_id, now_us)
       local member = thread_id .. '\31' .. request
       if is_open(approvals, request) then note(approvals, thread_id, request, by_nobody('deleted'), now_us) end
       redis.call('ZREM', approvals.open, member)
+      redis.call('ZREM', approvals.asked, member)
       redis.call('ZREM', approvals.closed, member)
       redis.call('ZREM', approvals.timers, timer(thread_id, request))
     end
