@@ -49,11 +49,13 @@ class NotReady(Exception):
 
 
 @contextmanager
-def holdfast_dev(folder: Path, config: Path = BENCH) -> Iterator[Server]:
+def holdfast_dev(
+    folder: Path, config: Path = BENCH, *, settings: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """`holdfast dev`: API, worker and Valkey started by one command."""
     port = free_port()
     command = holdfast("dev", "--config", str(config), "--port", str(port))
-    with process(command, folder, HOLDFAST_DATA=str(folder / "data")) as started:
+    with process(command, folder, settings=settings, HOLDFAST_DATA=str(folder / "data")) as started:
         yield Server(port, wait_ready(started, port, folder), {"dev": started.pid})
 
 

@@ -17,8 +17,8 @@ end
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('SREM', KEYS[4], ARGV[1])
-redis.call('ZREM', KEYS[28], ARGV[1])
-redis.call('ZREM', KEYS[29], ARGV[1])
+redis.call('ZREM', KEYS[#KEYS - 1], ARGV[1])
+redis.call('ZREM', KEYS[#KEYS], ARGV[1])
 local lane = lane_of(12)
 local counted = redis.call('HMGET', KEYS[1], 'tenant', 'delayed')
 if #line + tonumber(counted[2] or 0) > 0 then
@@ -30,7 +30,7 @@ if #line + tonumber(counted[2] or 0) > 0 then
 end
 redis.call('ZREM', lane.waiting, ARGV[1])
 local approvals = approvals_of(17)
-local outbox, letters, dead = approvals.box.outbox, approvals.box.letters, KEYS[27]
+local outbox, letters, dead = approvals.box.outbox, approvals.box.letters, KEYS[#KEYS - 2]
 forget_approvals(approvals, ARGV[1], now_us)
 for _, field in ipairs(redis.call('HKEYS', letters)) do
   if not string.find(field, ':', 1, true) then withdraw(outbox, dead, letters, ARGV[1], field) end

@@ -102,7 +102,7 @@ count_out(lane, runs, run, tenant)
 redis.call('LREM', queue, 1, run)
 local lasts = later or (redis.call('HGET', thread, 'crons') or '') ~= ''
 local goes = after == 'delete' and redis.call('EXISTS', queue) == 0 and not lasts
-list_failure(KEYS[26], KEYS[27], thread_id, goes and '' or ARGV[17], now_us)
+list_failure(KEYS[#KEYS - 1], KEYS[#KEYS], thread_id, goes and '' or ARGV[17], now_us)
 if goes then
   -- The events stay for the readers that still follow the run, and beside them a digest of whose they are.
   redis.call('EXPIRE', events, keep)
