@@ -130,7 +130,7 @@ MUTATIONS = (
     Mutation(
         "a state is told although something came after it was read",
         f"{SCRIPTS}/note_state.lua",
-        "if at[3] ~= ARGV[4] then",
+        "if at[3] ~= ARGV[5] then",
         "if false then",
         "tests/engine/test_note_state.py",
     ),
@@ -390,7 +390,7 @@ MUTATIONS = (
     Mutation(
         "an imported thread keeps the log of another",
         f"{SCRIPTS}/import.lua",
-        "index, KEYS[9], KEYS[10])",
+        "index, KEYS[7], KEYS[8])",
         "index)",
         "tests/api/test_transfers.py",
     ),

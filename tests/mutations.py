@@ -21,6 +21,7 @@ from tests import (
     mutants_of_checkpoints,
     mutants_of_figures,
     mutants_of_limits,
+    mutants_of_search,
     mutants_of_time,
     mutants_of_wire,
 )
@@ -37,6 +38,7 @@ MUTATIONS = (
     *mutants_of_checkpoints.MUTATIONS,
     *mutants_of_figures.MUTATIONS,
     *mutants_of_limits.MUTATIONS,
+    *mutants_of_search.MUTATIONS,
     *mutants_of_time.MUTATIONS,
     *mutants_of_wire.MUTATIONS,
     *mutants_of_webhooks.MUTATIONS,

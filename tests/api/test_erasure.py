@@ -95,9 +95,10 @@ async def test_no_key_is_left_of_an_erased_person(redis_url: str, people: Path) 
             found = {key.decode() async for key in client.redis.scan_iter(match=f"{keys.prefix}:*")}
             feed = keys.feed(0, visitor.person.tenant)
             lasting = {keys.installation(), keys.secret("dev"), keys.ready(0), *keys.lasting(0)}
-            for_a_day = {keys.sweep(0, "threads"), keys.sweep(0, "closed-approvals"), keys.disk(0)}
+            kinds = ("thread", "thread-updates", "failed", "given-up", "closed-approvals")
+            swept = {keys.sweep(0, kind) for kind in kinds}
             figures = keys.stats(0, visitor.person.tenant, today())  # they name nobody
-            return found <= {*lasting, *for_a_day, figures, keys.thread(feed), keys.events(feed)}
+            return found <= {*lasting, *swept, keys.disk(0), figures, keys.thread(feed), keys.events(feed)}
 
         await wait_until(only_lasting, "only what never expires is left")
         assert await client.call("XLEN", server.platform.keys.ready(0)) == 0

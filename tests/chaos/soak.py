@@ -88,4 +88,6 @@ async def names(place: Site) -> set[str]:
     found = {name.decode() async for name in place.platform.client.redis.scan_iter(count=1000)}
     keys = place.platform.keys
     figures = {name for name in found if "}:stats:" in name}
-    return found - figures - {keys.sweep(0, kind) for kind in ("threads", "closed-approvals")}
+    return (
+        found - figures - {keys.sweep(0, kind) for kind in ("thread", "thread-updates", "closed-approvals")}
+    )

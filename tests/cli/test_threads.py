@@ -77,8 +77,7 @@ async def test_ls_lists_the_newest_first_and_picks(server: Live) -> None:
     assert await listed(server, owner="nobody") == []
 
 
-async def test_ls_goes_on_until_it_has_enough(server: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("holdfast.core.inspection.PAGE", 2)
+async def test_ls_finds_an_old_thread_of_a_status(server: Live) -> None:
     failed = await thread_of(server, "ann")
     await server.sdk("ann").runs.wait(failed, "fail", input={}, raise_error=False)
     for _ in range(5):

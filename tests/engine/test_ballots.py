@@ -69,6 +69,6 @@ async def test_a_change_whose_reply_was_lost_is_made_once(engine: Engine) -> Non
 async def test_what_ends_without_being_asked_again_is_gone(engine: Engine) -> None:
     await park(engine)
     assert await engine.client.call("ZCARD", engine.keys.open_approvals(0, "here")) == 1
-    await lua.delete_thread(engine.client, engine.keys, engine.thread_id, "here", "me")
+    await lua.delete_thread(engine.client, engine.keys, engine.thread_id, "here")
     for key in (engine.keys.open_approvals(0, "here"), engine.keys.approvals(engine.thread_id)):
         assert await engine.client.call("EXISTS", key) == 0

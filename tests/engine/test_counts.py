@@ -16,6 +16,7 @@ from holdfast.redis.claims import Claim, Outcome
 from holdfast.redis.lua import Most
 from holdfast.redis.records import Caller
 from tests.engine.conftest import Engine, now
+from tests.engine.indexed import check
 
 CALLERS = [
     Caller("a", "x"),
@@ -100,9 +101,7 @@ class Life:
     async def delete(self) -> None:
         thread_id = self.thread().thread_id
         if owner := self.owners.pop(thread_id, None):
-            await lua.delete_thread(
-                self.engine.client, self.engine.keys, thread_id, owner.tenant, owner.subject
-            )
+            await lua.delete_thread(self.engine.client, self.engine.keys, thread_id, owner.tenant)
 
     async def start_due(self) -> None:
         client, keys = self.engine.client, self.engine.keys
@@ -137,9 +136,10 @@ async def test_counts_are_exact_whatever_happens(engine: Engine, seed: int) -> N
     for _ in range(400):
         await life.chance.choice(ways)()
         assert await life.counts() == await life.true_counts()
+    await check(engine.client, engine.keys, "x", "y")
     assert len(life.callers) > 50
     for thread_id, owner in life.owners.items():
-        await lua.delete_thread(engine.client, engine.keys, thread_id, owner.tenant, owner.subject)
+        await lua.delete_thread(engine.client, engine.keys, thread_id, owner.tenant)
     assert await life.counts() == Counter()
 
 

@@ -13,6 +13,7 @@ from holdfast.redis.holds import Change
 from holdfast.redis.records import Caller, Handback, Hold, tell_hold
 from holdfast.redis.stream import read_push
 from tests.engine.conftest import DONE, ME, Engine, now
+from tests.engine.indexed import check
 
 ASKED = Hold("helper", None, "2026-01-01T00:00:00+00:00")
 TAKEN = Hold("helper", "eve", "2026-01-01T00:01:00+00:00")
@@ -117,6 +118,7 @@ async def test_a_graph_asks_together_with_its_events(engine: Engine) -> None:
     await ask(engine, claim, 0, ASKED, "1")
     assert (await engine.thread()).hold == ASKED
     assert [what for _, what in await engine.log()] == ["metadata", HOLD, "1"]
+    await check(engine.client, engine.keys, "here")
 
 
 async def test_a_graph_asks_for_nobody_where_somebody_is_asked_for(engine: Engine) -> None:

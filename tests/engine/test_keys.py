@@ -3,6 +3,7 @@ import uuid
 import pytest
 
 from holdfast.redis.keys import SLOTS, Keys, hash_slot, lane_tags
+from holdfast.redis.thread_index import index_keys
 
 
 def test_the_slot_of_a_tag_is_redis_own() -> None:
@@ -27,7 +28,7 @@ def test_all_keys_of_a_thread_are_in_one_slot() -> None:
         keys.checkpoints(thread_id),
         keys.checkpoint_index(thread_id),
         keys.ready(keys.lane(thread_id)),
-        keys.threads(keys.lane(thread_id), "tenant", "owner"),
+        *index_keys(keys, thread_id, "tenant"),
         keys.registry(keys.lane(thread_id)),
         keys.cancels(keys.lane(thread_id)),
     ]
@@ -37,5 +38,5 @@ def test_all_keys_of_a_thread_are_in_one_slot() -> None:
 
 def test_names_of_people_cannot_leave_their_place_in_a_key() -> None:
     keys = Keys("p")
-    assert keys.threads(0, "a", "b:c") != keys.threads(0, "a:b", "c")
-    assert "}" not in keys.threads(0, "x}", "{y").split("}", 1)[1]
+    assert keys.crons(0, "a", "b:c") != keys.crons(0, "a:b", "c")
+    assert "}" not in keys.crons(0, "x}", "{y").split("}", 1)[1]

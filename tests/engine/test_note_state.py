@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from holdfast.errors import ThreadNotFound
-from holdfast.redis import lua
-from holdfast.redis.lua import Told
+from holdfast.redis import lua, states
 from holdfast.redis.records import Caller
+from holdfast.redis.states import Told
 from tests.engine.conftest import DONE, ME, Engine, now
 
 IDLE = Told("idle", {}, b'{"state":1}', b'{"status":"idle"}')
@@ -18,7 +18,7 @@ WAITS = Told("interrupted", {"task": [{"id": "i"}]}, b'{"state":2}', b'{"status"
 async def note(engine: Engine, told: Told = IDLE, **more: Any) -> bool:
     seq = more.pop("seq", None)
     options = {"mark": "m", "now": now(), "ttl_s": 0, "keep_s": 60, **more}
-    return await lua.note_state(
+    return await states.note_state(
         engine.client,
         engine.keys,
         engine.thread_id,

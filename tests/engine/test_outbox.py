@@ -170,6 +170,6 @@ async def test_a_deleted_thread_leaves_no_letter_waiting_or_dead(engine: Engine)
     address = await posted(engine)
     await outbox.give_up(client, keys, await taken(engine, address), "answered 410")
     await outbox.post(client, keys, engine.thread_id, Notice("f", "approval.decided", HOOKS, b"{}"))
-    await lua.delete_thread(client, keys, engine.thread_id, ME.tenant, ME.subject)
+    await lua.delete_thread(client, keys, engine.thread_id, ME.tenant)
     assert await client.redis.keys(f"{keys.prefix}:*letters*") == []
     assert await outbox.filed(client, keys, 0) == []

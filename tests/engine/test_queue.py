@@ -306,7 +306,7 @@ async def test_a_stranger_cannot_submit(engine: Engine) -> None:
 async def test_a_thread_deleted_under_a_run_leaves_nothing(engine: Engine) -> None:
     await engine.submit("a")
     claim = await engine.claimed()
-    await lua.delete_thread(engine.client, engine.keys, engine.thread_id, "here", "me")
+    await lua.delete_thread(engine.client, engine.keys, engine.thread_id, "here")
     with pytest.raises(Fenced):
         await engine.append(claim, 0, "late")
     with pytest.raises(Fenced):

@@ -65,7 +65,7 @@ async def test_nothing_is_left_of_a_schedule_that_is_done(engine: Engine) -> Non
     threads = await submit_threads(engine, "a", READY + 20)
     await run_all(engine, len(threads))
     for thread_id in threads:
-        await lua.delete_thread(engine.client, engine.keys, thread_id, "a", "me")
+        await lua.delete_thread(engine.client, engine.keys, thread_id, "a")
     found = await engine.client.call("KEYS", f"{engine.keys.prefix}:*")
     counted_for_weeks = engine.keys.stats(0, "a", today())
     assert set(found) == {engine.keys.ready(0).encode(), counted_for_weeks.encode()}
@@ -73,8 +73,8 @@ async def test_nothing_is_left_of_a_schedule_that_is_done(engine: Engine) -> Non
 
 async def test_a_deleted_thread_does_not_wait_any_more(engine: Engine) -> None:
     threads = await submit_threads(engine, "a", READY + 2)
-    await lua.delete_thread(engine.client, engine.keys, threads[-1], "a", "me")
-    await lua.delete_thread(engine.client, engine.keys, threads[-1], "a", "me")
+    await lua.delete_thread(engine.client, engine.keys, threads[-1], "a")
+    await lua.delete_thread(engine.client, engine.keys, threads[-1], "a")
     assert (await counted(engine))[b"a"] == str(READY + 1).encode()
     assert set(await run_all(engine, READY + 1)) == set(threads[:-1])
     assert await counted(engine) == {}
@@ -116,7 +116,7 @@ async def test_a_later_run_can_be_cancelled_or_go_with_its_thread(engine: Engine
     await make_due(engine)
     assert await start(engine) == 0
     await engine.submit("b", delay_ms=60_000)
-    await lua.delete_thread(engine.client, engine.keys, engine.thread_id, "here", "me")
+    await lua.delete_thread(engine.client, engine.keys, engine.thread_id, "here")
     assert await engine.client.call("EXISTS", engine.keys.timers(0), engine.keys.queued(0)) == 0
     assert await start(engine) == 0
 

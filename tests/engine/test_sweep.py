@@ -13,6 +13,7 @@ from holdfast.redis.client import Client
 from holdfast.redis.keys import Keys
 from holdfast.redis.records import Caller
 from holdfast.redis.sweep import sweep
+from holdfast.redis.thread_index import Part, scope_of, thread_of
 from tests.engine.conftest import now
 from tests.servers import live, valkey
 from tests.waiting import wait_until
@@ -42,7 +43,8 @@ async def listed(client: Client, keys: Keys) -> list[str]:
     for lane in range(keys.lanes):
         found += await client.call("SMEMBERS", keys.registry(lane))
         for owner in ("", *OWNERS):
-            found += await client.call("ZRANGE", keys.threads(lane, "here", owner), 0, -1)
+            part = Part(client, keys, lane, scope_of("here", owner))
+            found += [thread_of(entry).encode() async for page in part.every() for entry in page]
     return sorted(one.decode() for one in found)
 
 
@@ -52,7 +54,7 @@ async def searched(client: Client, keys: Keys) -> int:
     for lane in range(keys.lanes):
         for _ in range(1000):
             removed += sum([one async for one in sweep(client, keys, lane)])
-            if await client.call("GET", keys.sweep(lane, "threads")) == b"0":
+            if await client.call("GET", keys.sweep(lane, "thread-updates")) == b"0":
                 break
         else:
             pytest.fail("the search comes to no end")
@@ -73,18 +75,19 @@ async def test_what_expired_goes_off_every_list(
     left = [thread_id for thread_id in threads if thread_id not in threads[::3]]
     assert await listed(client, keys) == sorted(left * 3)
     assert await searched(client, keys) == 0
-    lives = [await client.call("TTL", keys.sweep(lane, "threads")) for lane in range(keys.lanes)]
+    lives = [await client.call("TTL", keys.sweep(lane, "thread-updates")) for lane in range(keys.lanes)]
     assert all(0 < life <= sweeping.FORGOTTEN_S for life in lives)
 
 
 async def test_two_workers_share_the_search(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "SEARCHED", 1)
+    monkeypatch.setattr(sweeping, "COMPARED", 1)
     keys = Keys(f"t{uuid.uuid4().hex[:8]}")
-    await make(client, keys, "ann")
+    for _ in range(20):
+        await make(client, keys, "ann")
     cursors = []
     for _ in range(3):
         await anext(sweep(client, keys, 0))
-        cursors.append(await client.call("GET", keys.sweep(0, "threads")))
+        cursors.append(await client.call("GET", keys.sweep(0, "thread")))
     assert len(set(cursors)) == 3, "each goes on where the last one was"
 
 

@@ -20,7 +20,7 @@ MUTATIONS = (
     Mutation(
         "everybody may change a thread",
         f"{SCRIPTS}/update_thread.lua",
-        "not visible(KEYS[1], ARGV[1], ARGV[2])",
+        "not visible(KEYS[1], ARGV[2], ARGV[3])",
         "redis.call('EXISTS', KEYS[1]) == 0",
         "tests/tenancy/test_matrix.py -k bob-of-north-ann-of-north",
     ),

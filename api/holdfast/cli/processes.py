@@ -28,6 +28,7 @@ from holdfast.core.health import Health
 from holdfast.core.platform import Platform, open_platform
 from holdfast.errors import StartError
 from holdfast.project import env_file, load_project, read_project
+from holdfast.redis import thread_index
 from holdfast.redis.checks import check_installation, check_server, check_url, shown
 from holdfast.redis.client import cancel, connect
 from holdfast.redis.embedded import embedded
@@ -157,7 +158,9 @@ async def opened(settings: Settings, config: Path, url: str) -> AsyncIterator[tu
     check_url(url)
     async with connect(url) as client:
         server = await check_server(client, url, allow_eviction=settings.allow_eviction)
-        await check_installation(client, Keys(settings.prefix, settings.lanes))
+        keys = Keys(settings.prefix, settings.lanes)
+        await check_installation(client, keys)
+        await thread_index.build(client, keys)
     project = load_project(config)
     async with open_platform(settings, project, url) as platform:
         # Loaded for good: searching it for garbage makes full collections slow, and the exit last a second.

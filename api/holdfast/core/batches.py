@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 
 from uuid_utils.compat import uuid7
 
-from holdfast.core import runs, thread_search, threads
+from holdfast.core import runs, thread_matches, threads
 from holdfast.core.platform import Platform
 from holdfast.core.requests import about
 from holdfast.errors import HoldfastError, NotFound, RunNotFound, ThreadNotFound
 from holdfast.redis import lua
 from holdfast.redis.records import Caller
 from holdfast.wire.runs import CancelAction, RunCreateStateless, RunsCancel
+from holdfast.wire.threads import ThreadFilter
 
 ACTIVE = (b"pending", b"running")
 STATUSES = {"pending": ACTIVE[:1], "running": ACTIVE[1:], "all": ACTIVE}
@@ -73,7 +74,7 @@ async def found(
     platform: Platform, caller: Caller, statuses: Collection[bytes]
 ) -> AsyncIterator[tuple[str, str]]:
     """Thread and run of all runs in one of these states that the caller may use."""
-    async for thread in thread_search.visible(platform, caller, None):
+    async for thread in thread_matches.every(platform, caller, ThreadFilter()):
         if thread.status == "busy" or thread.delayed:
             for run_id in await active_runs(platform, thread.thread_id, statuses):
                 yield thread.thread_id, run_id

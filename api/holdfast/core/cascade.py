@@ -38,7 +38,6 @@ async def delete_threads(platform: Platform, caller: Caller, record: AssistantRe
     """Threads are an assistant's whose last run it was."""
     wanted = ThreadFilter(metadata={"assistant_id": record.assistant_id})
     searcher, wanted = await thread_search.admit_search(platform, caller, wanted)
-    found = [thread.thread_id async for thread in thread_search.matching(platform, searcher, wanted)]
-    for thread_id in found:
+    for thread in await thread_search.matching(platform, searcher, wanted):
         with suppress(ThreadNotFound):  # it has gone meanwhile
-            await threads.delete(platform, caller, thread_id)
+            await threads.delete(platform, caller, thread.thread_id)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
@@ -19,6 +19,7 @@ from holdfast.redis.lua import Place
 from holdfast.redis.records import Caller, ThreadRecord
 from holdfast.redis.store import Shelves
 from holdfast.redis.stream import Stored
+from holdfast.redis.thread_index import Part, reindex, scope_of, thread_of
 
 logger = logging.getLogger(__name__)
 
@@ -117,20 +118,23 @@ async def delete_items(platform: Platform, person: Person) -> Counts:
 
 
 async def owned(platform: Platform, person: Person) -> list[str]:
-    """The person's threads. Ids that have expired, or that others have taken since, go off the list."""
+    """The person's threads; not those that have expired since, or that others have taken."""
     client, keys = platform.client, platform.keys
     found = []
-    for lane in range(keys.lanes):
-        index = keys.threads(lane, person.tenant, person.subject)
-        ids = [one.decode() for one in await client.call("ZRANGE", index, 0, -1)]
+    async for ids in listed(platform, person.tenant, person.subject):
         owners = await asyncio.gather(
             *(client.call("HMGET", keys.thread(one), "owner", "tenant") for one in ids)
         )
-        theirs = [one for one, owner in zip(ids, owners, strict=True) if read(owner) == person]
-        if gone := set(ids).difference(theirs):
-            await client.call("ZREM", index, *gone)
-        found += theirs
+        found += [one for one, owner in zip(ids, owners, strict=True) if read(owner) == person]
     return found
+
+
+async def listed(platform: Platform, tenant: str, owner: str = "") -> AsyncIterator[list[str]]:
+    """The ids that the index has of an owner's threads, or of the tenant's, some of one lane at a time."""
+    for lane in range(platform.keys.lanes):
+        part = Part(platform.client, platform.keys, lane, scope_of(tenant, owner))
+        async for entries in part.every():
+            yield list(map(thread_of, entries))
 
 
 def read(owner: list[bytes | None]) -> Person:
@@ -232,7 +236,7 @@ async def delete_thread(platform: Platform, person: Person, thread_id: str) -> C
     if platform.foreign_checkpointer:
         # First: were this process killed in between, nobody would know of them once the thread is gone.
         await platform.checkpointer.adelete_thread(thread_id)
-    await lua.delete_thread(platform.client, platform.keys, thread_id, person.tenant, person.subject)
+    await lua.delete_thread(platform.client, platform.keys, thread_id, person.tenant)
     if (
         platform.foreign_checkpointer
     ):  # what a run that did not end has still written: there it is not refused
@@ -277,9 +281,7 @@ async def forget_letters_of(platform: Platform, person: Person, thread_id: str) 
 async def forget_names(platform: Platform, person: Person) -> Counts:
     """What the person decided or asked for on the threads of others stays, but not who it was."""
     removed = Counts()
-    for lane in range(platform.keys.lanes):
-        index = platform.keys.threads(lane, person.tenant)
-        ids = [name.decode() for name in await platform.client.call("ZRANGE", index, 0, -1)]
+    async for ids in listed(platform, person.tenant):
         naming = await traces.naming(platform.client, platform.keys, ids, person.subject)
         removed += await each(naming, partial(forget_name_on, platform, person))
     return removed
@@ -300,6 +302,7 @@ async def forget_name_on(platform: Platform, person: Person, thread_id: str) -> 
     events = await traces.drop_events(client, keys, thread_id, name)
     for key, change in zip(hashes, changes, strict=True):
         names += await traces.replace(client, key, change)
+    await reindex(client, keys, thread_id, person.tenant)
     return Counts(names=names, events=events)
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Iterable
+from heapq import merge
+from itertools import islice
 
 from holdfast.core.platform import Platform
 from holdfast.errors import ThreadNotFound
 from holdfast.redis.records import RunRecord, ThreadRecord, read_run, read_thread, run_fields
+from holdfast.redis.thread_index import EVERY, Part, lapse, scope_of, thread_of
 from holdfast.wire.common import canonical
-
-PAGE = 200  # records read at once
 
 
 async def find(platform: Platform, thread_id: str) -> ThreadRecord | None:
@@ -31,24 +32,14 @@ async def newest(
     platform: Platform, tenant: str, *, owner: str = "", status: str | None = None, limit: int
 ) -> list[ThreadRecord]:
     """The threads that were made last, of everybody in the tenant or of one owner, newest first."""
-    found: list[ThreadRecord] = []
-    ids = await listed(platform, tenant, owner)
-    for start in range(0, len(ids), PAGE):
-        records = await asyncio.gather(*(find(platform, one) for one in ids[start : start + PAGE]))
-        found += [one for one in records if one and status in (None, one.status)]
-        if len(found) >= limit:
-            break
-    return found[:limit]
-
-
-async def listed(platform: Platform, tenant: str, owner: str) -> list[str]:
-    """The ids on the list of an owner, or of the tenant, over all lanes, newest first."""
-    indexes = [platform.keys.threads(lane, tenant, owner) for lane in range(platform.keys.lanes)]
-    lanes = await asyncio.gather(
-        *(platform.client.call("ZRANGE", index, 0, -1, "WITHSCORES") for index in indexes)
-    )
-    entries = [(float(of[i + 1]), of[i].decode()) for of in lanes for i in range(0, len(of), 2)]
-    return [thread_id for _, thread_id in sorted(entries, reverse=True)]
+    client, keys, scope = platform.client, platform.keys, scope_of(tenant, owner)
+    for lane in range(keys.lanes):
+        await lapse(client, keys, lane)
+    parts = [Part(client, keys, lane, scope) for lane in range(keys.lanes)]
+    lanes = await asyncio.gather(*(part.first(status or EVERY, limit, newest=True) for part in parts))
+    entries = islice(merge(*lanes, reverse=True), limit)
+    records = await asyncio.gather(*(find(platform, thread_of(entry)) for entry in entries))
+    return [one for one in records if one and status in (None, one.status)]
 
 
 async def runs(platform: Platform, thread_id: str) -> list[RunRecord]:

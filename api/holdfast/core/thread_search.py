@@ -1,22 +1,19 @@
 """Threads looked for: by id, status, metadata, values and who has them; shown as far as is asked for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
-import orjson
-
+from holdfast.core import thread_matches
 from holdfast.core.extracts import extract
 from holdfast.core.filters import fits
 from holdfast.core.platform import Platform
-from holdfast.core.threads import describe, show, values
-from holdfast.events import dump
-from holdfast.redis import lua
-from holdfast.redis.records import Caller, ThreadRecord, contains, read_thread
+from holdfast.core.thread_matches import CREATED, Order, meets, read_all
+from holdfast.core.threads import describe, show
+from holdfast.redis.records import Caller, ThreadRecord
 from holdfast.wire.threads import ThreadFilter, ThreadSearch
 
 Wanted = TypeVar("Wanted", bound=ThreadFilter)
-PAGE = 200  # records read at once while searching
 AT_ONCE = 8  # states loaded at once for a page of threads
 
 
@@ -25,11 +22,23 @@ async def search(
 ) -> tuple[list[dict[str, Any]], int]:
     """A page of threads, and how many there are in all."""
     caller, wanted = await admit_search(platform, caller, wanted)
-    found = [thread async for thread in matching(platform, caller, wanted)]
-    found.sort(key=lambda thread: getattr(thread, wanted.sort_by), reverse=wanted.sort_order == "desc")
-    page = found[wanted.offset : wanted.offset + wanted.limit]
+    page, total = await find_page(platform, caller, wanted)
     shown = await describe_all(platform, page) if needs_values(wanted) else [describe(one) for one in page]
-    return [cut(one, wanted) for one in shown], len(found)
+    return [cut(one, wanted) for one in shown], total
+
+
+async def find_page(
+    platform: Platform, caller: Caller, wanted: ThreadSearch
+) -> tuple[list[ThreadRecord], int]:
+    order, end = Order(wanted.sort_by, wanted.sort_order == "desc"), wanted.offset + wanted.limit
+    if wanted.ids is not None:
+        found = await named(platform, caller, wanted, wanted.ids)
+        found.sort(key=lambda thread: (getattr(thread, order.field), thread.thread_id), reverse=order.newest)
+        return found[wanted.offset : end], len(found)
+    total, first = await thread_matches.find(platform, caller, wanted, order, end)
+    page = await read_all(platform, caller, [key.thread_id for key in first[wanted.offset :]])
+    # What has changed since the index was read is no match any more.
+    return [thread for thread in page if caller.may_use(thread) and fits(thread, wanted)], total
 
 
 def needs_values(wanted: ThreadSearch) -> bool:
@@ -64,37 +73,21 @@ async def admit_search(platform: Platform, caller: Caller, wanted: Wanted) -> tu
 
 async def count(platform: Platform, caller: Caller, wanted: ThreadFilter) -> int:
     caller, wanted = await admit_search(platform, caller, wanted)
-    return len([thread async for thread in matching(platform, caller, wanted)])
+    if wanted.ids is not None:
+        return len(await named(platform, caller, wanted, wanted.ids))
+    return (await thread_matches.find(platform, caller, wanted, CREATED, 0)).total
 
 
-async def matching(platform: Platform, caller: Caller, wanted: ThreadFilter) -> AsyncIterator[ThreadRecord]:
-    async for thread in visible(platform, caller, wanted.ids):
-        if not fits(thread, wanted):
-            continue
-        if wanted.values and not contains(orjson.loads(dump(await values(platform, thread))), wanted.values):
-            continue
-        yield thread
+async def matching(platform: Platform, caller: Caller, wanted: ThreadFilter) -> list[ThreadRecord]:
+    """All threads that are looked for."""
+    if wanted.ids is not None:
+        return await named(platform, caller, wanted, wanted.ids)
+    return [thread async for thread in thread_matches.every(platform, caller, wanted)]
 
 
-async def visible(platform: Platform, caller: Caller, ids: list[str] | None) -> AsyncIterator[ThreadRecord]:
-    for lane in range(platform.keys.lanes):
-        index = platform.keys.threads(lane, caller.tenant, caller.owner_filter)
-        if ids is None:
-            names = [name.decode() for name in await platform.client.call("ZRANGE", index, 0, -1)]
-        else:
-            names = [thread_id for thread_id in dict.fromkeys(ids) if platform.keys.lane(thread_id) == lane]
-        for start in range(0, len(names), PAGE):
-            for thread in await load(platform, caller, index, names[start : start + PAGE]):
-                if caller.may_use(thread):
-                    yield thread
-
-
-async def load(platform: Platform, caller: Caller, index: str, ids: list[str]) -> list[ThreadRecord]:
-    """Reads records; what has expired meanwhile is taken off the index."""
-    stored = await asyncio.gather(
-        *(lua.read_thread(platform.client, platform.keys, thread_id, caller) for thread_id in ids)
-    )
-    gone = [thread_id for thread_id, fields in zip(ids, stored, strict=True) if not fields]
-    if gone:
-        await platform.client.call("ZREM", index, *gone)
-    return [read_thread(thread_id, fields) for thread_id, fields in zip(ids, stored, strict=True) if fields]
+async def named(
+    platform: Platform, caller: Caller, wanted: ThreadFilter, ids: list[str]
+) -> list[ThreadRecord]:
+    """Those of the threads of these ids that are looked for."""
+    found = await read_all(platform, caller, list(dict.fromkeys(ids)))
+    return [thread for thread in found if await meets(platform, caller, wanted, thread)]

@@ -18,7 +18,7 @@ from holdfast.core.states import EMPTY_STATE, describe_interrupt, describe_state
 from holdfast.errors import BadRequest, Fenced, HoldfastError, ThreadBusy, ThreadExists, ThreadNotFound
 from holdfast.events import dump
 from holdfast.limits import check_messages, check_metadata
-from holdfast.redis import lua
+from holdfast.redis import lua, states
 from holdfast.redis.records import Caller, ThreadRecord, metadata_fields, read_thread, timestamp_us
 from holdfast.wire.common import CheckpointAddress
 from holdfast.wire.threads import (
@@ -108,13 +108,15 @@ async def patch(platform: Platform, caller: Caller, thread_id: str, asked: Threa
 async def keep_for(platform: Platform, caller: Caller, thread_id: str, ttl_s: int) -> None:
     thread = await read_record(platform, caller, thread_id)
     now_s, keep_s = kept_s(platform, thread), platform.settings.events_keep_s
-    await lua.lapse(platform.client, platform.keys, thread_id, ttl_s, now_s=now_s, keep_s=keep_s)
+    await lua.lapse(
+        platform.client, platform.keys, thread_id, thread.tenant, ttl_s, now_s=now_s, keep_s=keep_s
+    )
 
 
 async def delete(platform: Platform, caller: Caller, thread_id: str) -> None:
     """Deletes the thread and all that belongs to it, also while a run is active."""
     thread = await find(platform, caller, thread_id, "delete")
-    await lua.delete_thread(platform.client, platform.keys, thread_id, thread.tenant, thread.owner)
+    await lua.delete_thread(platform.client, platform.keys, thread_id, thread.tenant)
     if platform.foreign_checkpointer:
         await platform.checkpointer.adelete_thread(thread_id)
 
@@ -286,7 +288,7 @@ async def note_state(platform: Platform, caller: Caller, thread_id: str, mark: s
     while not noted:  # what is logged meanwhile may have changed the state that was read
         thread = await read_record(platform, caller, thread_id)
         told = tell(platform, thread_id, await snapshot(platform, thread))
-        noted = await lua.note_state(
+        noted = await states.note_state(
             platform.client,
             platform.keys,
             thread_id,
@@ -300,7 +302,7 @@ async def note_state(platform: Platform, caller: Caller, thread_id: str, mark: s
         )
 
 
-def tell(platform: Platform, thread_id: str, found: StateSnapshot) -> lua.Told:
+def tell(platform: Platform, thread_id: str, found: StateSnapshot) -> states.Told:
     status = "interrupted" if found.tasks else "idle"
     interrupts = {
         task.id: [describe_interrupt(one) for one in task.interrupts]
@@ -308,7 +310,7 @@ def tell(platform: Platform, thread_id: str, found: StateSnapshot) -> lua.Told:
         if task.interrupts
     }
     waiting = [one for of_task in interrupts.values() for one in of_task]
-    return lua.Told(
+    return states.Told(
         status,
         interrupts,
         platform.told(dump({"state": describe_state(found), "thread_id": thread_id})),

@@ -22,7 +22,9 @@ VERSION = 1
 OF_CLAIMS = (b"token", b"active", b"entry", b"written", b"handback_past", b"handback_run")
 # What the statistics of this place have counted of it.
 COUNTED = (b"rated", b"handed", b"counted:threads", b"counted:handoffs")
-PASSING = frozenset({*OF_CLAIMS, *COUNTED, b"delayed", b"ends", b"asking", b"imported", b"crons", b"pushes"})
+PASSING = frozenset(
+    {*OF_CLAIMS, *COUNTED, b"delayed", b"ends", b"asking", b"imported", b"indexed", b"crons", b"pushes"}
+)
 ACTIVE = (b"pending", b"running")
 CLAIMED = (b"cancel", b"caller", b"tokens")  # of a run that has not ended
 PUSH = b":push"  # where a task's news goes, with secrets of who is told

@@ -15,6 +15,7 @@ from holdfast.redis.keys import Keys
 from holdfast.redis.outbox import box_keys
 from holdfast.redis.records import timestamp_us
 from holdfast.redis.stats import DecisionKind, today
+from holdfast.redis.thread_index import INDEXED
 from holdfast.redis.timers import SEPARATOR, clock_ms
 from holdfast.wire.approvals import ApprovalStatus, read_policy
 
@@ -22,7 +23,7 @@ from holdfast.wire.approvals import ApprovalStatus, read_policy
 REQUESTS = ("sha256", "audit", "outbox", "stats", "approvals")
 CHANGE_APPROVAL = Script.load("thread", *REQUESTS, "change_approval")
 VIEW_APPROVAL = Script.load("thread", *REQUESTS, "view_approval")
-ADOPT_APPROVAL = Script.load("thread", *REQUESTS, "adopt_approval")
+ADOPT_APPROVAL = Script.load(*INDEXED, *REQUESTS, "adopt_approval")
 
 PAGE = 500
 
@@ -322,7 +323,11 @@ async def adopt(client: Client, keys: Keys, thread_id: str, tenant: str, asked: 
     """Keeps a request that is known from its thread only."""
     await client.run(
         ADOPT_APPROVAL,
-        [keys.thread(thread_id), *approval_keys(keys, thread_id, tenant)],
+        [
+            keys.thread(thread_id),
+            *approval_keys(keys, thread_id, tenant),
+            keys.thread_expiry(keys.lane(thread_id)),
+        ],
         [thread_id, timestamp_us(now), orjson.dumps(asked)],
     )
 

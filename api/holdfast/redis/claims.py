@@ -9,19 +9,22 @@ import orjson
 from redis.exceptions import ResponseError
 
 from holdfast.errors import Fenced
+from holdfast.events import HOLD
 from holdfast.redis.approvals import NO_REQUESTS, REQUESTS, Requests, approval_keys
 from holdfast.redis.client import STALE, Argument, Client, Script
 from holdfast.redis.keys import Keys
-from holdfast.redis.lua import index_keys, schedule_keys
+from holdfast.redis.lua import schedule_keys
 from holdfast.redis.records import Handback, Hold, timestamp_us
+from holdfast.redis.thread_index import INDEXED, index_keys, lane_keys
 
 CLAIM = Script.load("thread", "schedule", "claim")
 APPEND = Script.load("thread", "write", "append")
-FINISH = Script.load("thread", *REQUESTS, "schedule", "write", "finish")
+APPEND_ASKING = Script.load(*INDEXED, "write", "append")  # when a graph asks for a person
+FINISH = Script.load(*INDEXED, *REQUESTS, "schedule", "write", "finish")
 SPEND = Script.load("spend")
 RENEW = Script.load("renew")
 RELEASE = Script.load("thread", "schedule", "release")
-DUE = Script.load("thread", "schedule", "due")
+DUE = Script.load(*INDEXED, "schedule", "due")
 
 
 Failure = Literal["", "failed", "given_up"]  # the second when no attempt is left
@@ -117,10 +120,17 @@ async def append(client: Client, keys: Keys, claim: Claim, written: int, events:
     thread_id = claim.thread_id
     try:
         await client.run(
-            APPEND, [keys.thread(thread_id), keys.events(thread_id)], [claim.token, written, *events]
+            APPEND_ASKING if any(map(asks, events)) else APPEND,
+            [keys.thread(thread_id), keys.events(thread_id), keys.threads(claim.lane)],
+            [thread_id, claim.token, written, *events],
         )
     except ResponseError as error:
         raise refusal(error) from error
+
+
+def asks(event: bytes) -> bool:
+    """Whether a graph asks for a person by an event, as `write.lua` takes it."""
+    return event.startswith(b"\x1f" + HOLD.encode() + b"\x1f")
 
 
 async def spend(client: Client, keys: Keys, claim: Claim, used: Mapping[str, int]) -> None:
@@ -183,10 +193,10 @@ def finish_keys(keys: Keys, claim: Claim) -> list[str]:
         keys.events(thread_id),
         keys.checkpoints(thread_id),
         keys.checkpoint_index(thread_id),
-        *index_keys(keys, thread_id, claim.tenant, claim.owner),
         keys.registry(lane),
         *schedule_keys(keys, lane),
         keys.departed(thread_id),
+        *index_keys(keys, thread_id, claim.tenant),
         *approval_keys(keys, thread_id, claim.tenant),
         keys.failed(lane, claim.tenant),
         keys.given_up(lane, claim.tenant),
@@ -239,6 +249,7 @@ async def start_one(client: Client, keys: Keys, lane: int, thread_id: str, run_i
             keys.queue(thread_id),
             keys.timers(lane),
             *schedule_keys(keys, lane),
+            *lane_keys(keys, lane),
         ],
         [thread_id, run_id],
     )

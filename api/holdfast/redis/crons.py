@@ -12,12 +12,13 @@ from holdfast.events import dump
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
 from holdfast.redis.records import Caller, moment, timestamp_us
+from holdfast.redis.thread_index import INDEXED
 from holdfast.redis.timers import member
 
 READ = Script.load("thread", "read_thread")  # a cron is found, or not, as a thread is
-CREATE = Script.load("thread", "timers", "cron_create")
+CREATE = Script.load(*INDEXED, "timers", "cron_create")
 CHANGE = Script.load("thread", "timers", "cron_change")
-DELETE = Script.load("thread", "cron_delete")
+DELETE = Script.load(*INDEXED, "cron_delete")
 
 KIND = "cron"
 FULL = "There are too many crons: delete some, or have HOLDFAST_MAX_CRONS_OF_TENANT raised."
@@ -132,6 +133,7 @@ async def create(
             -(-most // keys.lanes),
             record.tenant,
             thread_owner,
+            record.thread_id or "",
             *new_fields(record),
         ],
     )
@@ -165,7 +167,9 @@ async def set_due(client: Client, keys: Keys, record: CronRecord, changed: list[
 async def delete(client: Client, keys: Keys, record: CronRecord, *, ttl_s: int, keep_s: int) -> bool:
     """Deletes a cron. Its thread, if at rest, is kept for another `ttl_s` (0: for ever), its log `keep_s`."""
     gone: int = await client.run(
-        DELETE, keys_of(keys, record), [record.cron_id, member(KIND, record.cron_id), ttl_s, keep_s]
+        DELETE,
+        keys_of(keys, record),
+        [record.cron_id, member(KIND, record.cron_id), ttl_s, keep_s, record.thread_id or ""],
     )
     return bool(gone)
 
@@ -175,7 +179,9 @@ async def delete_of_thread(client: Client, keys: Keys, thread_id: str, cron_id: 
     found = await client.call("HMGET", keys.cron(cron_id), "tenant", "owner")
     tenant, owner = ((part or b"").decode() for part in found)
     await client.run(
-        DELETE, cron_keys(keys, cron_id, tenant, owner, thread_id), [cron_id, member(KIND, cron_id), "", ""]
+        DELETE,
+        cron_keys(keys, cron_id, tenant, owner, thread_id),
+        [cron_id, member(KIND, cron_id), "", "", thread_id],
     )
 
 
@@ -206,4 +212,5 @@ def cron_keys(keys: Keys, cron_id: str, tenant: str, owner: str, thread_id: str 
         keys.checkpoints(thread_id),
         keys.checkpoint_index(thread_id),
         keys.approvals(thread_id),
+        keys.thread_expiry(lane),
     ]

@@ -9,8 +9,9 @@ from holdfast.errors import ThreadNotFound
 from holdfast.redis.client import Client, Script
 from holdfast.redis.keys import Keys
 from holdfast.redis.records import Caller, Handback, Hold, timestamp_us
+from holdfast.redis.thread_index import INDEXED, index_keys
 
-HOLD = Script.load("thread", "stats", "hold")
+HOLD = Script.load(*INDEXED, "stats", "hold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,10 @@ async def change(
             keys.checkpoint_index(thread_id),
             keys.approvals(thread_id),
             keys.stats(keys.lane(thread_id), caller.tenant, now.date()),
+            *index_keys(keys, thread_id, caller.tenant),
         ],
         [
+            thread_id,
             caller.tenant,
             caller.owner_filter,
             asked.mark,

@@ -161,9 +161,21 @@ class Keys:
         """Sorted set by time (us): those of them whose run has used up its attempts."""
         return f"{self._bases[lane]}given-up:{quote(tenant, safe='')}"
 
-    def threads(self, lane: int, tenant: str, owner: str = "") -> str:
-        """Sorted set by time of creation (us): the threads of an owner or, without one, of the tenant."""
-        return f"{self._bases[lane]}threads:{quote(tenant, safe='')}:{quote(owner, safe='')}"
+    def threads(self, lane: int) -> str:
+        """Sorted set, all scores 0: what the lane's threads are looked for by, see `thread_index.lua`."""
+        return f"{self._bases[lane]}threads"
+
+    def thread_terms(self, lane: int) -> str:
+        """Hash: by thread what of it stands in `threads`, so that it can be taken out without its record."""
+        return f"{self._bases[lane]}thread-terms"
+
+    def thread_expiry(self, lane: int) -> str:
+        """Sorted set by due time (ms): the lane's threads that expire."""
+        return f"{self._bases[lane]}thread-expiry"
+
+    def thread_updates(self, lane: int, tenant: str) -> str:
+        """Sorted set by the time of the last update (us): a tenant's threads, `<created_at> <thread_id>`."""
+        return f"{self._bases[lane]}thread-updates:{quote(tenant, safe='')}"
 
     def every_index(self, lane: int, kind: str) -> str:
         """Pattern of all the lane's indexes of a kind, one for each tenant or owner."""

@@ -17,22 +17,21 @@ from holdfast.errors import (
     ThreadNotFound,
     TooManyRuns,
 )
-from holdfast.events import dump
 from holdfast.redis.approvals import REQUESTS, Ballot, approval_keys
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.crons import delete_of_thread
 from holdfast.redis.keys import Keys
 from holdfast.redis.records import Caller, metadata_fields, run_fields, timestamp_us
+from holdfast.redis.thread_index import INDEXED, index_keys
 
-CREATE_THREAD = Script.load("thread", "create_thread")
+CREATE_THREAD = Script.load(*INDEXED, "create_thread")
 READ_THREAD = Script.load("thread", "read_thread")
 READ_RUN = Script.load("thread", "read_run")
-UPDATE_THREAD = Script.load("thread", "update_thread")
-LAPSE = Script.load("thread", "lapse")
-NOTE_STATE = Script.load("thread", "note_state")
-DELETE_THREAD = Script.load("thread", *REQUESTS, "schedule", "delete_thread")
-SUBMIT = Script.load("thread", *REQUESTS, "schedule", "submit")
-CANCEL = Script.load("thread", *REQUESTS, "schedule", "cancel")
+UPDATE_THREAD = Script.load(*INDEXED, "update_thread")
+LAPSE = Script.load(*INDEXED, "lapse")
+DELETE_THREAD = Script.load(*INDEXED, *REQUESTS, "schedule", "delete_thread")
+SUBMIT = Script.load(*INDEXED, *REQUESTS, "schedule", "submit")
+CANCEL = Script.load(*INDEXED, *REQUESTS, "schedule", "cancel")
 DELETE_RUN = Script.load("thread", "delete_run")
 
 GROUP = "workers"
@@ -75,15 +74,6 @@ class Once(NamedTuple):
     keep_s: int = 24 * 3600
 
 
-class Told(NamedTuple):
-    """A thread's state as it is told: to the record, and as the data of two events."""
-
-    status: str
-    interrupts: dict[str, list[dict[str, Any]]]
-    state: bytes
-    standing: bytes
-
-
 class Raced(Exception):
     """Something has happened to a request since it was read: it is to be read again."""
 
@@ -118,11 +108,6 @@ def schedule_keys(keys: Keys, lane: int) -> list[str]:
     return [keys.ready(lane), keys.waiting(lane), keys.shares(lane), keys.queued(lane)]
 
 
-def index_keys(keys: Keys, thread_id: str, tenant: str, owner: str) -> list[str]:
-    lane = keys.lane(thread_id)
-    return [keys.threads(lane, tenant, owner), keys.threads(lane, tenant)]
-
-
 async def create_thread(
     client: Client,
     keys: Keys,
@@ -143,9 +128,9 @@ async def create_thread(
         CREATE_THREAD,
         [
             keys.thread(thread_id),
-            *index_keys(keys, thread_id, caller.tenant, caller.subject),
             keys.events(thread_id),
             keys.departed(thread_id),
+            *index_keys(keys, thread_id, caller.tenant),
         ],
         [thread_id, caller.subject, caller.tenant, timestamp_us(now), ttl_s, *fields],
     )
@@ -180,74 +165,37 @@ async def update_thread(
 ) -> None:
     """Sets fields of the thread's record. Raises `ThreadNotFound`."""
     reply = await client.run(
-        UPDATE_THREAD, [keys.thread(thread_id)], [caller.tenant, caller.owner_filter, *fields]
+        UPDATE_THREAD,
+        [keys.thread(thread_id), *index_keys(keys, thread_id, caller.tenant)],
+        [thread_id, caller.tenant, caller.owner_filter, *fields],
     )
     if reply == b"missing":
         raise ThreadNotFound(f"Thread with ID {thread_id} not found")
 
 
-async def lapse(client: Client, keys: Keys, thread_id: str, ttl_s: int, *, now_s: int, keep_s: int) -> None:
+async def lapse(
+    client: Client, keys: Keys, thread_id: str, tenant: str, ttl_s: int, *, now_s: int, keep_s: int
+) -> None:
     """Sets how long a thread is kept; at rest it begins now, with `now_s`, where 0 is for ever."""
-    thread = [keys.thread(thread_id), keys.events(thread_id), keys.runs(thread_id), keys.run_order(thread_id)]
-    checkpoints = [keys.checkpoints(thread_id), keys.checkpoint_index(thread_id)]
-    await client.run(LAPSE, [*thread, *checkpoints, keys.approvals(thread_id)], [ttl_s, now_s, keep_s])
+    its_keys = [
+        keys.thread(thread_id),
+        keys.events(thread_id),
+        *index_keys(keys, thread_id, tenant),
+        keys.runs(thread_id),
+        keys.run_order(thread_id),
+        keys.checkpoints(thread_id),
+        keys.checkpoint_index(thread_id),
+        keys.approvals(thread_id),
+    ]
+    await client.run(LAPSE, its_keys, [thread_id, ttl_s, now_s, keep_s])
 
 
-async def note_state(
-    client: Client,
-    keys: Keys,
-    thread_id: str,
-    caller: Caller,
-    told: Told,
-    *,
-    mark: str,
-    seq: int,
-    now: datetime,
-    ttl_s: int,
-    keep_s: int,
-) -> bool:
-    """Tells a state that was written from outside a run: to the thread's record, and to who reads its log.
-
-    `mark` names the write; `seq` is the log's from before the state was read. False when something has been
-    logged since: the state is to be read again. A run that has begun since tells it by itself. Raises
-    `ThreadNotFound`.
-    """
-    reply = await client.run(
-        NOTE_STATE,
-        [
-            keys.thread(thread_id),
-            keys.runs(thread_id),
-            keys.run_order(thread_id),
-            keys.events(thread_id),
-            keys.checkpoints(thread_id),
-            keys.checkpoint_index(thread_id),
-            keys.approvals(thread_id),
-        ],
-        [
-            caller.tenant,
-            caller.owner_filter,
-            mark,
-            seq,
-            told.status,
-            dump(told.interrupts),
-            timestamp_us(now),
-            ttl_s,
-            keep_s,
-            told.state,
-            told.standing,
-        ],
-    )
-    if reply == b"missing":
-        raise ThreadNotFound(f"Thread with ID {thread_id} not found")
-    return bool(reply != b"moved")
-
-
-async def delete_thread(client: Client, keys: Keys, thread_id: str, tenant: str, owner: str) -> None:
+async def delete_thread(client: Client, keys: Keys, thread_id: str, tenant: str) -> None:
     """Deletes a thread and all that belongs to it, its crons first."""
     lane = keys.lane(thread_id)
     its_keys = [
         keys.thread(thread_id),
-        *index_keys(keys, thread_id, tenant, owner),
+        *index_keys(keys, thread_id, tenant),
         keys.registry(lane),
         keys.cancels(lane),
         *thread_keys(keys, thread_id),
@@ -292,7 +240,6 @@ class Submission:
             keys.run_order(thread_id),
             keys.queue(thread_id),
             keys.events(thread_id),
-            *index_keys(keys, thread_id, self.caller.tenant, self.caller.subject),
             keys.cancels(lane),
             keys.checkpoints(thread_id),
             keys.checkpoint_index(thread_id),
@@ -300,6 +247,7 @@ class Submission:
             *schedule_keys(keys, lane),
             keys.idempotency(thread_id, self.once.key if self.once else ""),
             keys.departed(thread_id),
+            *index_keys(keys, thread_id, self.caller.tenant),
             *approval_keys(keys, thread_id, self.caller.tenant),
         ]
 
@@ -379,6 +327,7 @@ async def cancel(
             keys.cancels(lane),
             keys.timers(lane),
             *schedule_keys(keys, lane),
+            *index_keys(keys, thread_id, tenant),
             *approval_keys(keys, thread_id, tenant),
         ],
         [run_id, action, timestamp_us(now), thread_id],

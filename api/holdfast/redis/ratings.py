@@ -7,8 +7,9 @@ from holdfast.errors import ThreadNotFound
 from holdfast.redis.client import Client, Script
 from holdfast.redis.keys import Keys
 from holdfast.redis.records import Caller, timestamp_us
+from holdfast.redis.thread_index import INDEXED, index_keys
 
-RATE = Script.load("thread", "stats", "rate")
+RATE = Script.load(*INDEXED, "stats", "rate")
 
 
 async def rate(
@@ -31,8 +32,10 @@ async def rate(
             keys.thread(thread_id),
             keys.stats(lane, caller.tenant, today),
             keys.stats(lane, caller.tenant, past),
+            *index_keys(keys, thread_id, caller.tenant),
         ],
         [
+            thread_id,
             caller.tenant,
             caller.owner_filter,
             before,

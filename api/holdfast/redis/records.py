@@ -42,7 +42,7 @@ def contains(whole: Any, part: Any) -> bool:
         )
     if isinstance(part, list):
         return isinstance(whole, list) and all(any(contains(one, item) for one in whole) for item in part)
-    return bool(whole == part)
+    return same(whole, part)
 
 
 class Owned(Protocol):

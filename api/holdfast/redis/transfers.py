@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from holdfast.redis.checkpoints import Fields
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
-from holdfast.redis.lua import index_keys
+from holdfast.redis.thread_index import INDEXED, index_keys
 
 EXPORT = Script.load("export")
-IMPORT = Script.load("thread", "import")
+IMPORT = Script.load(*INDEXED, "import")
 
 
 class Contents(NamedTuple):
@@ -33,8 +33,7 @@ async def write_contents(
 ) -> bool:
     """Makes the thread, all of it at once, to expire after `ttl_s` (0: never); False when the id is taken."""
     record, lane = contents.record, keys.lane(thread_id)
-    owner, tenant = record[b"owner"].decode(), record[b"tenant"].decode()
-    head = (secrets.token_hex(8), thread_id, record[b"created_at"], ttl_s, len(record), len(contents.runs))
+    head = (secrets.token_hex(8), thread_id, ttl_s, len(record), len(contents.runs))
     made = await client.run(
         IMPORT,
         [
@@ -43,10 +42,10 @@ async def write_contents(
             keys.run_order(thread_id),
             keys.checkpoints(thread_id),
             keys.checkpoint_index(thread_id),
-            *index_keys(keys, thread_id, tenant, owner),
             keys.registry(lane),
             keys.events(thread_id),
             keys.departed(thread_id),
+            *index_keys(keys, thread_id, record[b"tenant"].decode()),
         ],
         [*head, *flat(record), *flat(contents.runs), *flat(contents.checkpoints)],
     )

@@ -1,6 +1,6 @@
 -- Ends a run: its last events, its outcome, the thread's state and the start of the next run, all at once.
--- KEYS thread, runs, order, queue, events, checkpoints, checkpoint index,
---      threads of the owner, threads of the tenant, registry, the lane's schedule, departed, approvals, failed, given up
+-- KEYS thread, runs, order, queue, events, checkpoints, checkpoint index, registry, the lane's schedule, departed,
+--      the index, approvals, failed, given up
 -- ARGV token, from, thread_id, run_id, entry, status, thread status, interrupts, error, now_us, ttl_s, keep_s,
 --      after ('' | 'rollback' = forget the run | 'delete' = the thread was made for this run only),
 --      requests (JSON, see `redis.approvals.Requests`), whether the run is counted ('1' | ''), ms to its first token
@@ -8,7 +8,7 @@
 --      nobody is)
 -- Returns {'ok'} or, when a request that would now wait has been decided meanwhile, {'decided', id, decision, ...}.
 local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
-local lane = lane_of(11)
+local lane, index = lane_of(9), index_of(14)
 
 -- The events of a run go `keep` seconds after its end, also on a thread that is used on and on. `ends` holds
 -- where the log stood at the ends of runs, one a tenth of that time: <opened at>:<epoch>-<seq> ...
@@ -71,10 +71,10 @@ if #decided > 1 then return decided end
 
 local list = {}
 for i = 18, #ARGV - 1 do list[#list + 1] = ARGV[i] end
-local refused = write(thread, events, token, tonumber(from), list)
+local refused = write(thread, events, token, tonumber(from), list, index, thread_id)
 if refused then return refused end
 
-local approvals = approvals_of(16)
+local approvals = approvals_of(18)
 for _, done in ipairs(requests.done) do carry_out(approvals, thread_id, done, now_us) end
 for _, asked in ipairs(requests.waiting) do
   -- The graph was given this answer and asks again: a new one may come.
@@ -106,12 +106,11 @@ list_failure(KEYS[#KEYS - 1], KEYS[#KEYS], thread_id, goes and '' or ARGV[17], n
 if goes then
   -- The events stay for the readers that still follow the run, and beside them a digest of whose they are.
   redis.call('EXPIRE', events, keep)
-  redis.call('SET', KEYS[15], digest_of(tenant, redis.call('HGET', thread, 'owner')), 'EX', keep)
+  redis.call('SET', KEYS[13], digest_of(tenant, redis.call('HGET', thread, 'owner')), 'EX', keep)
   forget_approvals(approvals, thread_id, now_us)
   redis.call('DEL', thread, runs, order, queue, KEYS[6], KEYS[7])
-  redis.call('ZREM', KEYS[8], thread_id)
-  redis.call('ZREM', KEYS[9], thread_id)
-  redis.call('SREM', KEYS[10], thread_id)
+  unindex(index, thread_id)
+  redis.call('SREM', KEYS[8], thread_id)
   return {'ok'}
 end
 if after == 'rollback' then
@@ -133,4 +132,5 @@ if more then
 else
   lapse(thread, {runs, order, KEYS[6], KEYS[7], approvals.hash}, events, ttl, keep)
 end
+index_state(index, thread, thread_id)
 return {'ok'}

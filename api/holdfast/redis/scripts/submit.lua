@@ -1,5 +1,5 @@
--- KEYS thread, runs, order, queue, events, threads of the owner, threads of the tenant, cancels,
---      checkpoints, checkpoint index, timers, the lane's schedule, idempotency, departed, approvals
+-- KEYS thread, runs, order, queue, events, cancels, checkpoints, checkpoint index, timers, the lane's schedule,
+--      idempotency, departed, the index, approvals
 -- ARGV thread_id, run_id, request, now_us, strategy, tenant, owner ('' = anybody in the tenant),
 --      creator ('' = the thread must exist), delay (ms, by the server's clock), most runs at once in all, most a tenant,
 --      most a caller, the caller, digest of what is asked ('' = no Idempotency-Key), seconds that the key is kept,
@@ -10,12 +10,12 @@
 -- when its revision is another by now, {'answered', interrupt id}, {'same', run_id} or {'differs'}: then nothing was
 -- changed.
 local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
-local lane = lane_of(12)
+local lane, index = lane_of(10), index_of(16)
 local thread_id, run, request, now_us, strategy, tenant, owner, creator, delay = unpack(ARGV, 1, 9)
 local caller, digest = ARGV[13], ARGV[14]
 local ballots = cjson.decode(ARGV[16])
 local fields = 18 + tonumber(ARGV[17])
-local approvals = approvals_of(18)
+local approvals = approvals_of(20)
 
 -- The interrupts that wait and that no run in line brings an answer to.
 local function unanswered(thread, runs, line)
@@ -33,10 +33,10 @@ local place = redis.call('HMGET', thread, 'epoch', 'seq', 'token', 'pushes')
 if redis.call('HEXISTS', runs, run) == 1 then return {'ok', place[1], place[2]} end  -- the reply was lost
 -- Both are asked in any case: a thread of somebody else takes as long as none at all.
 local exists, usable = redis.call('EXISTS', thread) == 1, visible(thread, tenant, owner)
-local free = creator ~= '' and vacant(KEYS[17], tenant, creator)
+local free = creator ~= '' and vacant(KEYS[15], tenant, creator)
 if exists and not usable or not exists and not free then return {'missing'} end
 if digest ~= '' then
-  local known = redis.call('HMGET', KEYS[16], 'digest', 'run')
+  local known = redis.call('HMGET', KEYS[14], 'digest', 'run')
   if known[1] then return known[1] == digest and {'same', known[2]} or {'differs'} end
 end
 local line = redis.call('LRANGE', queue, 0, -1)
@@ -59,17 +59,13 @@ if fields > 18 then
   end
 end
 
-if not exists then
-  make(thread, events, KEYS[17], tenant, creator, now_us)
-  redis.call('ZADD', KEYS[6], now_us, thread_id)
-  redis.call('ZADD', KEYS[7], now_us, thread_id)
-end
+if not exists then make(thread, events, KEYS[15], tenant, creator, now_us) end
 for _, ballot in ipairs(ballots) do vote(approvals, thread, thread_id, ballot, now_us) end
 if strategy == 'interrupt' or strategy == 'rollback' then
   for i, other in ipairs(line) do
     if i == 1 and place[3] ~= '' then
       redis.call('HSET', runs, other .. ':cancel', strategy)
-      redis.call('SPUBLISH', KEYS[8], other .. '\31' .. strategy)
+      redis.call('SPUBLISH', KEYS[6], other .. '\31' .. strategy)
     else
       report(approvals.box, thread, thread_id, runs, other, 'interrupted', now_us, '{}')
       if place[4] then push(approvals.box, thread, thread_id, runs, other) end
@@ -80,23 +76,26 @@ if strategy == 'interrupt' or strategy == 'rollback' then
 end
 
 if digest ~= '' then
-  redis.call('HSET', KEYS[16], 'digest', digest, 'run', run)
-  redis.call('EXPIRE', KEYS[16], ARGV[15])
+  redis.call('HSET', KEYS[14], 'digest', digest, 'run', run)
+  redis.call('EXPIRE', KEYS[14], ARGV[15])
 end
 redis.call('HSET', runs, run, request, run .. ':status', 'pending', run .. ':updated_at', now_us)
 redis.call('ZADD', order, 0, run)
+local described = not exists or differs(thread, ARGV, fields)
 redis.call('HSET', thread, 'updated_at', now_us, unpack(ARGV, fields))
-expire({thread, runs, order, events, KEYS[9], KEYS[10], approvals.hash}, 0)
+expire({thread, runs, order, events, KEYS[7], KEYS[8], approvals.hash}, 0)
 count_in(lane, runs, run, tenant, caller)
 if delay ~= '0' then
   local clock = redis.call('TIME')
   local due = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000) + tonumber(delay))
   redis.call('HINCRBY', thread, 'delayed', 1)
-  redis.call('ZADD', KEYS[11], due, 'run\31' .. thread_id .. '\31' .. run)
+  redis.call('ZADD', KEYS[9], due, 'run\31' .. thread_id .. '\31' .. run)
 else
   redis.call('RPUSH', queue, run)
   redis.call('HSET', thread, 'status', 'busy')
   if #line == 0 then dispatch(lane, thread_id, tenant) end
 end
+local note = described and index_thread or index_state
+note(index, thread, thread_id)
 place = redis.call('HMGET', thread, 'epoch', 'seq')
 return {'ok', place[1], place[2]}

@@ -52,6 +52,14 @@ local function set(key, list, first)
   end
 end
 
+-- Whether a hash has other values than these in fields that follow each other in a list.
+local function differs(key, list, first)
+  for i = first, #list, 2 do
+    if redis.call('HGET', key, list[i]) ~= list[i + 1] then return true end
+  end
+  return false
+end
+
 -- All keys of a thread go together or not at all; 0 seconds means never.
 local function expire(keys, seconds)
   for _, key in ipairs(keys) do

@@ -15,7 +15,7 @@ end
 
 -- Appends a worker's batch. `from` counts the events this claim has written: equal, it is new; already past
 -- it, the reply was lost and the batch is there; anything else is a hole.
-local function write(thread, events, token, from, list)
+local function write(thread, events, token, from, list, index, thread_id)
   local at = redis.call('HMGET', thread, 'token', 'written')
   if at[1] ~= token then return redis.error_reply('FENCED ' .. (at[1] or '')) end
   local written = tonumber(at[2])
@@ -24,6 +24,7 @@ local function write(thread, events, token, from, list)
       local told, asked = ask_person(thread, list)
       if #told > 0 then emit(thread, events, told) end
       redis.call('HSET', thread, 'written', written + #list, unpack(asked))
+      if #asked > 0 then index_hold(index, thread, thread_id) end
     end
   elseif written ~= from + #list then
     return redis.error_reply('HOLE ' .. written .. ' ' .. from)
