@@ -16,6 +16,7 @@ from holdfast import __version__
 from holdfast.auth import DevAuthenticator, SignIn
 from holdfast.core.health import Health
 from holdfast.core.platform import Platform
+from holdfast.core.tools import Tools
 from holdfast.errors import HoldfastError, StartError
 from holdfast.extras import installed
 from holdfast.http import ANY, Cors
@@ -29,6 +30,7 @@ from holdfast.routes import (
     chat,
     crons,
     dev,
+    mcp,
     operations,
     protocol,
     runs,
@@ -82,6 +84,7 @@ ROUTERS: tuple[tuple[APIRouter, tuple[str, ...]], ...] = (
 OF_EXTRAS: tuple[tuple[APIRouter, str, tuple[str, ...]], ...] = (
     (a2a.about, "a2a", ("disable_a2a", "disable_runs")),
     (a2a.routes, "a2a", ("disable_a2a", "disable_runs")),
+    (mcp.routes, "mcp", ("disable_mcp", "disable_runs")),
 )
 NAMES = {
     "thread_id": "thread ID",
@@ -128,6 +131,7 @@ def create_app(platform: Platform, sign_in: SignIn, custom: Custom | None = None
     app.state.sockets = set()
     platform.recorder.watch_streams("sse", lambda: app.state.ticker.open)
     platform.recorder.watch_streams("websocket", app.state.sockets.__len__)
+    app.state.tools = Tools(platform)
     app.state.stopping = False  # told to stop: no longer ready
     app.state.health = Health(platform, lambda: app.state.stopping)
     app.state.closing = asyncio.Event()  # answers that are under way are about to be cut

@@ -7,7 +7,7 @@ from types import ModuleType
 from holdfast.errors import StartError
 
 # The package that shows that an extra is installed.
-PACKAGES = {"a2a": "a2a"}
+PACKAGES = {"a2a": "a2a", "mcp": "mcp"}
 
 
 def installed(extra: str) -> bool:

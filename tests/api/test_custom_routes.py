@@ -239,7 +239,7 @@ async def test_keys_that_are_not_heeded_are_named(
         ("disable_meta", ["GET /info", "GET /openapi.json"], ["GET /ok", "POST /threads"]),
         ("disable_ui", ["GET /ui", "GET /ui/chat.js"], ["GET /", "POST /threads"]),
         ("disable_store", ["POST /store/items/search", "POST /store/namespaces"], ["POST /threads"]),
-        ("disable_mcp", [], ["POST /threads"]),
+        ("disable_mcp", ["POST /mcp"], ["POST /threads"]),
         ("disable_a2a", ["GET /.well-known/agent-card.json", "POST /a2a/echo"], ["POST /threads"]),
     ],
 )

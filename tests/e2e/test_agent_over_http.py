@@ -13,6 +13,7 @@ from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
 from tests.a2a.agents import agent, reply, state, text
+from tests.api.mcps import DECLINED, Person, chosen, connected
 from tests.servers import free_port, holdfast, said, wait_ready
 
 
@@ -153,6 +154,17 @@ async def test_an_edit_may_only_lower_the_amount(url: str, client: LangGraphClie
     assert len(await waiting(client, thread_id)) == 1
     await decide(client, thread_id, interrupt_id, edit("15.50"))
     assert paid(folder, "12352") == [(1550, "settled")]
+
+
+async def test_other_agents_reach_it_by_mcp_and_their_person_confirms(url: str, folder: Path) -> None:
+    person = Person(chosen("approve"), DECLINED)
+    async with connected(url, elicit=person) as mcp:
+        for amount, outcome in ((15, "settled"), (20, "rejected")):
+            result = await mcp.call_tool("support", said(f"我要退订单 12358 的 {amount} 元"))
+            assert result.structured_content["status"] == "done", result
+            assert f"{amount}.00 CNY" in person.shown[-1].message
+            assert (100 * amount, outcome) in paid(folder, "12358")
+    assert len(person.shown) == 2
 
 
 async def test_the_order_of_another_customer_reads_like_a_missing_one(client: LangGraphClient) -> None:

@@ -61,6 +61,7 @@ MISSING: dict[str, Callable[[], str]] = {
     "cron_word": lambda: canary("word"),
     "assistant": new_id,
     "assistant_word": lambda: canary("word"),
+    "tool": lambda: f"{canary('word')}_{uuid.uuid4().hex[:12]}",
     # a thread with a run that has not begun
     "later": new_id,
     "later_run": new_id,
@@ -196,6 +197,13 @@ async def employ(owner: Owner) -> dict[str, str]:
     return {"assistant": made["assistant_id"], "assistant_word": word}
 
 
+async def offer(owner: Owner) -> dict[str, str]:
+    """An assistant as the tool that it is to other agents."""
+    word = canary("word")
+    made = (await owner.post("/assistants", graph_id="echo", name=word)).json()
+    return {"tool": f"{word}_{made['assistant_id'][-12:]}"}
+
+
 async def wait(owner: Owner) -> dict[str, str]:
     thread_id = await new_thread(owner.http)
     asked: Json = {"assistant_id": "echo", "input": said(canary("word")), "after_seconds": 3600}
@@ -262,6 +270,7 @@ MAKERS: dict[frozenset[str], Callable[[Owner], Any]] = {
     frozenset(("held",)): ask_for_person,
     frozenset(("scheduled", "cron", "cron_word")): schedule,
     frozenset(("assistant", "assistant_word")): employ,
+    frozenset(("tool",)): offer,
     frozenset(("later", "later_run")): wait,
     frozenset(("dead", "dead_run")): fail,
     frozenset(("session", "task", "chat", "chat_task", "chat_request")): chat,

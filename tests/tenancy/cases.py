@@ -4,6 +4,7 @@
 """
 
 import uuid
+from dataclasses import replace
 
 from holdfast.project import ASSISTANTS
 from tests.servers import said
@@ -20,6 +21,7 @@ RESUME: Json = {
     "strict_resume": True,
 }
 KEY = {"Idempotency-Key": "$key"}
+TO_MCP = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 LAST = {"Last-Event-ID": "$event"}
 CHIEF = "chief"  # one of the roles that the requests of this matrix ask
 ASKING, LATER = {"thread_id": "$asking"}, {"thread_id": "$later", "run_id": "$later_run"}
@@ -78,6 +80,12 @@ def chats(tells: str) -> list[Case]:
         Case({"message": "hi", "session_id": "$session"}, tells=tells, changes=True),
         Case({"resume": {"$chat_request": ANSWER}, "session_id": "$session"}, tells=tells, changes=True),
     ]
+
+
+def mcp(name: str, **arguments: Json) -> Case:
+    """A call of a tool, by the protocol that has no session; the answer is a stream."""
+    params = {"name": name, "arguments": arguments}
+    return Case({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}, headers=TO_MCP)
 
 
 def command(method: str, **params: Json) -> Json:
@@ -267,6 +275,14 @@ CASES: dict[str, list[Case]] = {
     "POST /chat/async": chats("chat_task"),
     "GET /chat/result/{task_id}": [Case()],
     **A2A_CASES,
+    # agents that call this one
+    "POST /mcp": [
+        Case({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, headers=TO_MCP, tells="tool"),
+        replace(mcp("echo", **said("hi"), thread_id="$thread"), apart=HIDDEN, changes=True),
+        replace(mcp("$tool", **said("hi")), changes=True),
+        mcp("answer", thread_id="$thread"),
+        replace(mcp("answer", thread_id="$asking", answers={"$request": ANSWER}), changes=True),
+    ],
     # the store
     "PUT /store/items": [Case({**ITEM, "value": {}, "ttl": NO_TIME}, apart=ITEM_TAKEN, changes=True)],
     "GET /store/items": [Case(query={"namespace": "$shelf", "key": "$item"})],

@@ -229,10 +229,7 @@ async def read_answer(platform: Platform, caller: Caller, session: Session, resu
     thread = await find_thread(platform, caller, session)
     if thread is None:
         raise NothingPending(NOTHING_WAITS)
-    waiting = {approval_id(one): one.interrupt_id for one in answers.pending(thread)}
-    decided = {name: decision["interrupt_id"] for name, decision in thread.decisions.items()}
-    # A decided request keeps its name, so that a late answer is told who decided.
-    known = {**{interrupt: interrupt for interrupt in waiting.values()}, **decided, **waiting}
+    waiting, known = names_waiting(thread), known_names(thread)
     if isinstance(resume, dict) and resume.keys() & known.keys():
         if unknown := sorted(resume.keys() - known.keys()):
             raise NothingPending(f"No request {', '.join(unknown)} waits in this session.")
@@ -242,6 +239,18 @@ async def read_answer(platform: Platform, caller: Caller, session: Session, resu
     if len(waiting) > 1 and not answers.is_map(resume):
         raise NothingPending(f"Say which request this answers, as {{id: answer}}: {', '.join(waiting)}.")
     return resume
+
+
+def names_waiting(thread: ThreadRecord) -> dict[str, str]:
+    """The interrupt ids of what waits, by the names that clients use."""
+    return {approval_id(one): one.interrupt_id for one in answers.pending(thread)}
+
+
+def known_names(thread: ThreadRecord) -> dict[str, str]:
+    """The same, and of what was decided: it keeps its name, so that a late answer is told who decided."""
+    waiting = names_waiting(thread)
+    decided = {name: decision["interrupt_id"] for name, decision in thread.decisions.items()}
+    return {**{interrupt: interrupt for interrupt in waiting.values()}, **decided, **waiting}
 
 
 # answering

@@ -25,6 +25,12 @@ async def schemas(spec: GraphSpec) -> dict[str, Any]:
         return {"graph_id": spec.graph_id, "state_schema": of_state, **graph_schemas(spec, graph)}
 
 
+async def input_schema(spec: GraphSpec) -> dict[str, Any] | None:
+    async with spec.open({}) as graph:
+        builder = getattr(graph, "builder", None)
+        return schema(spec, graph.get_input_jsonschema, getattr(builder, "input_schema", None))
+
+
 def graph_schemas(spec: GraphSpec, graph: Graph) -> dict[str, Any]:
     builder = getattr(graph, "builder", None)
     context = schema(spec, graph.get_context_jsonschema, graph.context_schema)

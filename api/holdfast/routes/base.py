@@ -27,8 +27,11 @@ JSON = "application/json"
 RETRY_AFTER_S = 1
 CALLER = "holdfast.caller"
 STREAMS = ("/stream", "/stream/events")  # what the path of a route ends with that answers with a stream
-# What the path of a POST ends with that only reads.
-READING = ("/search", "/count", "/history", "/state/checkpoint", "/namespaces", "/stream/events", "/versions")
+# What the path of a POST ends with that only reads, or looks at what it is asked for by itself.
+READING = (
+    *("/search", "/count", "/history", "/state/checkpoint", "/namespaces", "/stream/events", "/versions"),
+    "/mcp",
+)
 # For the reference: how any request may be refused.
 REFUSALS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": Problem, "description": "The request is refused"},

@@ -18,7 +18,7 @@ access = logging.getLogger("holdfast.access")
 
 # What uvicorn says of each WebSocket that is turned away with an answer: the access log tells of it.
 TURNED_AWAY = "ASGI callable returned without completing handshake."
-CHATTY = ("httpx", "httpx2", "sse_starlette", "uvicorn.error", "alembic")
+CHATTY = ("httpx", "httpx2", "mcp", "sse_starlette", "uvicorn.error", "alembic")
 SILENT = ("a2a",)  # its lines hold what clients have sent; what fails of ours is logged by us
 
 

@@ -1,0 +1,52 @@
+"""MCP (Model Context Protocol): each assistant is a tool. See docs/mcp.md.
+
+The package of that name comes with the extra `mcp`. It takes a second to load: the first request does that.
+"""
+
+import asyncio
+from urllib.parse import urlsplit
+
+import orjson
+from fastapi import Request, Response
+
+from holdfast.errors import Forbidden, ScopeMissing
+from holdfast.extras import load
+from holdfast.routes.base import CallerDep, PlatformDep, router
+from holdfast.routes.sockets import FOREIGN
+from holdfast.routes.sse import STREAMED
+
+SERVER = "holdfast.routes.mcp_server"
+
+routes = router("mcp")
+
+
+@routes.post("/mcp", response_class=Response, responses=STREAMED)
+async def exchange(request: Request, platform: PlatformDep, caller: CallerDep) -> Response:
+    """A JSON-RPC message of MCP over streamable HTTP, without a session: each assistant is a tool."""
+    check_origin(request)
+    body = await request.body()
+    calls = calls_tool(body)
+    if calls and "write" not in caller.scopes:
+        raise ScopeMissing
+    server = await asyncio.to_thread(load, "mcp", SERVER)
+    counted = await platform.streams.open(caller) if calls else None
+    answer: Response = server.Answer(request, request.app.state.tools, caller, body, counted)
+    return answer
+
+
+def check_origin(request: Request) -> None:
+    """Raises `Forbidden` for a page that may not call; MCP asks servers to look, whatever browsers do."""
+    origin = request.headers.get("origin")
+    if origin is None or urlsplit(origin).netloc == request.headers.get("host"):
+        return
+    if not request.app.state.may_call(origin):
+        raise Forbidden(FOREIGN)
+
+
+def calls_tool(body: bytes) -> bool:
+    """Whether a message asks for work; one that is no message is for the server to refuse."""
+    try:
+        message = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(message, dict) and message.get("method") == "tools/call"
