@@ -1,5 +1,6 @@
 """The dialogue of a refund over HTTP: each turn at another API process, the worker a third one, all of them
-restarted between the turns. Nothing but Redis and the shop's database remembers."""
+restarted between the turns. Nothing but Redis and the shop's database remembers, and nothing leaves the
+machine."""
 
 import asyncio
 import sqlite3
@@ -16,6 +17,7 @@ from langgraph_sdk.client import LangGraphClient
 
 from graph.demo import DemoModel, Script
 from tests.checkpoint.servers import redis_stack
+from tests.egress.watching import NOWHERE, Watch
 from tests.servers import end, free_port, holdfast, said, valkey, wait_ready
 from tests.waiting import wait_until
 
@@ -76,13 +78,16 @@ class Fleet:
 
 @contextmanager
 def shop_and_redis(checkpointer: str, folder: Path) -> Iterator[dict[str, str]]:
+    watch = Watch(folder / "egress")
     with SERVERS[checkpointer]() as url:
         yield {
             "REDIS_URL": url,
             "CHECKPOINTER": checkpointer,
             "HOLDFAST_PREFIX": f"t{uuid.uuid4().hex[:8]}",
             "HOLDFAST_DATA": str(folder),
+            **watch.environment,
         }
+    assert watch.tried == []
 
 
 @asynccontextmanager
@@ -90,6 +95,13 @@ async def fleet(environment: dict[str, str], model: DemoModel) -> AsyncIterator[
     async with AsyncExitStack() as stack:
         told = {"OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "demo"}
         yield Fleet({**environment, **told}, stack)
+
+
+async def test_what_would_leave_the_machine_is_refused_and_told(tmp_path: Path) -> None:
+    """Else it would say nothing that none of this is found, here and in `test_agent_over_http.py`."""
+    watch = Watch(tmp_path / "egress")
+    await watch.try_to_leave()
+    assert watch.tried == [f"socket.getaddrinfo {NOWHERE}"]
 
 
 @pytest.mark.timeout(240)

@@ -1,15 +1,17 @@
 """The chat in a browser window: what a person does there, and what the browser complains about."""
 
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, ConsoleMessage, Locator, Page
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request
 
 PATIENCE_MS = 10_000
+LOCAL = re.compile(r"(https?://(127\.0\.0\.1|localhost)[:/]|data:|blob:|about:)")
 SHOTS = os.environ.get("UI_SHOTS")  # a folder: each state that a test comes by is kept there as a picture
 
 # Sent to the console, so that what the policy stopped is counted among the errors.
@@ -75,6 +77,10 @@ class Window:
         if message.type in ("error", "warning"):
             self.errors.append(message.text)
 
+    def note_request(self, request: Request) -> None:
+        if not LOCAL.match(request.url):
+            self.errors.append(f"a request left the machine: {request.url}")
+
 
 @asynccontextmanager
 async def window(
@@ -87,13 +93,14 @@ async def window(
 ) -> AsyncIterator[Window]:
     """A window of a new visitor, once `ready` is there.
 
-    Fails when its console has an error that `bears` is not part of.
+    Fails when its console has an error that `bears` is not part of, and when a page asks another machine.
     """
     async with await browser.new_context(**{"locale": "zh-CN", **options}) as context:
         await context.add_init_script(REPORT)
         opened = Window(await context.new_page())
         opened.page.set_default_timeout(PATIENCE_MS)
         opened.page.on("console", opened.note)
+        opened.page.on("request", opened.note_request)
         opened.page.on("pageerror", lambda error: opened.errors.append(str(error)))
         await opened.page.goto(url)
         await opened.page.locator(ready).first.wait_for()
