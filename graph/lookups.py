@@ -12,9 +12,12 @@ from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from graph.callers import caller
+from graph.languages import language_of
+from graph.sources import passages
 from graph.technical import HAND_OFF
 from graph.workplace import Doors, Workplace
 from tools.errors import OrderNotFound, TechnicalSupportAway
+from tools.knowledge import Section
 from tools.logistics import Logistics, query_logistics
 from tools.money import Money
 from tools.orders import Order, list_orders, query_order
@@ -65,6 +68,10 @@ class OfRefund(OfOrder):
         description="The kind of reason: damaged, wrong_item, not_as_described, missing_parts, late,"
         " changed_mind; leave out when it is none of these",
     )
+
+
+class OfPages(Arguments):
+    query: Text = Field(description="What to look for, in the customer's language", max_length=500)
 
 
 class OfPerson(Arguments):
@@ -201,6 +208,11 @@ def make_tools(doors: Doors) -> list[BaseTool]:
         )
         return dumps({"amount": major(quote.amount)}), quote
 
+    async def knowledge(query: str) -> tuple[str, list[Section]]:
+        workplace = await doors.enter()
+        found = workplace.knowledge.search(query, language_of(query) or "en")
+        return dumps(passages(found)), found
+
     async def person(reason: str) -> tuple[str, None]:
         return dumps({"status": "handed_over"}), None
 
@@ -220,5 +232,11 @@ def make_tools(doors: Doors) -> list[BaseTool]:
             "Prepare a refund of an order, whole or in part. A person has to confirm it before money moves.",
         ),
         make_hand_off(doors),
+        tool(
+            knowledge,
+            "search_knowledge",
+            OfPages,
+            "What the shop tells its customers about returns, refunds, shipping and the like.",
+        ),
         tool(person, TALK_TO_PERSON, OfPerson, "Ask a human colleague to take over this conversation."),
     ]

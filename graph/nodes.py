@@ -20,6 +20,7 @@ from graph.minting import Minting, Result, failed
 from graph.models import ModelFailed, speak
 from graph.prompts import ANSWER_IN, SYSTEM, sentence
 from graph.refund import Refunds
+from graph.sources import cite, note
 from graph.state import Request, State, read_notes, requests_in
 from graph.technical import offered
 from graph.workplace import Doors, Workplace
@@ -70,7 +71,10 @@ class Turn:
         limit = workplace.settings.answer_chars
         if not message.tool_calls and len(message.text) > limit:
             message = message.model_copy(update={"content": message.text[:limit] + sentence("cut", language)})
-        return {"messages": [message], "model_turns": state.get("model_turns", 0) + 1}
+        return {
+            "messages": [cite(message, state["messages"])],
+            "model_turns": state.get("model_turns", 0) + 1,
+        }
 
     async def _speak(
         self, workplace: Workplace, state: State, config: RunnableConfig, budget: int
@@ -152,6 +156,8 @@ class Turn:
         except ShopError as error:
             return failed(call, error.code, error.sentence(language))
         found, message.artifact = message.artifact, None
+        if isinstance(found, list):
+            return Result(note(message, found))
         if isinstance(found, Quote):
             return Result(message, quote=found)
         return Result(message, facts={found["order_id"]: found} if found else {})

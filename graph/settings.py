@@ -23,6 +23,7 @@ class Settings:
     data: Path = Path(".holdfast")
     shop_database_url: str | None = field(default=None, repr=False)
     refund_policy: Path | None = None
+    knowledge_folder: Path | None = None
     payment_provider: Literal["simulated", "stripe"] = "simulated"
     stripe_api_key: str | None = field(default=None, repr=False)
     stripe_api_base: str | None = None
@@ -70,6 +71,7 @@ class Settings:
             data=Path(env.get("HOLDFAST_DATA") or ".holdfast"),
             shop_database_url=env.get("SHOP_DATABASE_URL") or None,
             refund_policy=Path(policy) if (policy := env.get("REFUND_POLICY")) else None,
+            knowledge_folder=Path(folder) if (folder := env.get("KNOWLEDGE_FOLDER")) else None,
             payment_provider=_provider(env),
             stripe_api_key=env.get("STRIPE_API_KEY") or None,
             stripe_api_base=env.get("STRIPE_API_BASE") or None,

@@ -4,15 +4,20 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from graph.models import Connect, connect_model
 from graph.payments import connect_provider
 from graph.settings import SettingInvalid, Settings
 from graph.technical import Ask, connect_technical
+from tools.knowledge import Knowledge, KnowledgeInvalid, read_knowledge
 from tools.payments import PaymentProvider
 from tools.policy import SHIPPED_FILE, PolicyInvalid, read_policy
 from tools.shop import Shop
+
+NO_PAGES = Knowledge(())
+SHIPPED_KNOWLEDGE = Path(__file__).parent / "knowledge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,7 @@ class Workplace:
     """A model that may call these tools (their JSON specifications)."""
     resources: AsyncExitStack = field(default_factory=AsyncExitStack)
     technical: Ask | None = None
+    knowledge: Knowledge = NO_PAGES
 
 
 async def open_workplace() -> Workplace:
@@ -41,8 +47,9 @@ async def furnish(settings: Settings) -> Workplace:
         provider = await connect_provider(settings, opening)
         connect = await connect_model(settings, opening)
         technical = await connect_technical(settings, opening)
+        knowledge = await asyncio.to_thread(open_knowledge, settings)
         resources = opening.pop_all()
-    return Workplace(settings, shop, provider, connect, resources, technical)
+    return Workplace(settings, shop, provider, connect, resources, technical, knowledge)
 
 
 async def prepare_shop(settings: Settings, shop: Shop) -> None:
@@ -58,6 +65,14 @@ def open_shop(settings: Settings) -> Shop:
     except PolicyInvalid as error:
         raise SettingInvalid(f"REFUND_POLICY: {error}") from error
     return Shop.open(settings.database_url, policy=policy)
+
+
+def open_knowledge(settings: Settings) -> Knowledge:
+    """The shop's pages as they are now. Raises SettingInvalid."""
+    try:
+        return read_knowledge(settings.knowledge_folder or SHIPPED_KNOWLEDGE)
+    except KnowledgeInvalid as error:
+        raise SettingInvalid(f"KNOWLEDGE_FOLDER: {error}") from error
 
 
 class Doors:

@@ -59,6 +59,11 @@ POLICY: Phrase = {
     "A refund is confirmed by you, a larger one looked at by a colleague first; it goes back to the account "
     "you paid from.",
 }
+FOUND: Phrase = {"zh": "{text}\n\n（来源：{source}）", "en": "{text}\n\n(Source: {source})"}
+NOTHING_FOUND: Phrase = {
+    "zh": "抱歉，我没有找到相关说明。",
+    "en": "I am sorry, I found nothing about that.",
+}
 KEPT: Phrase = {
     "zh": "好的，不办理退款，订单保持原样。",
     "en": "All right, there will be no refund; the order stays as it is.",

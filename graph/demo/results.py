@@ -58,9 +58,16 @@ def _tell_one(call: Call, text: str, language: Language, refund_wanted: bool) ->
         "list_orders": lambda: _tell_list(data, words, language),
         "hand_off": lambda: phrases.ADVICE[language].format(answer=words.get("answer") or ""),
         "search_manual": lambda: str(words.get("text") or phrases.NO_MANUAL[language]),
+        "search_knowledge": lambda: _tell_passage(words, language),
         "talk_to_person": lambda: phrases.PERSON[language],
     }
     return tellers[call.name]() if call.name in tellers else text
+
+
+def _tell_passage(words: Fields, language: Language) -> str:
+    """What the best passage says, with its source."""
+    found = next(iter(words.get("passages") or ()), None)
+    return phrases.FOUND[language].format(**found) if found else phrases.NOTHING_FOUND[language]
 
 
 def _failure(result: Fields) -> str:

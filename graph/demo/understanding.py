@@ -108,6 +108,12 @@ def tell_refund_time(turn: Turn) -> Reply:
     return turn.say(phrases.REFUND_TIME_OF, order=orders[0]) if orders else turn.say(phrases.REFUND_TIME)
 
 
+def find_out(turn: Turn) -> Reply:
+    if "search_knowledge" not in turn.conversation.tools:
+        return turn.say(phrases.POLICY)
+    return turn.call(Call.of("search_knowledge", query=turn.text))
+
+
 def look_up(turn: Turn) -> Reply:
     return _for_orders(turn, "query_order")
 
@@ -192,8 +198,10 @@ RULES = [
         r"\ba (real |live )?(person|human)\b|\bhuman (agent|being)\b|\brepresentative\b",
     ),
     _rule(
-        say(phrases.POLICY),
+        find_out,
         r"政策|规则|规定|无理由|退货期|(几天|多久)之?内",
+        r"运费|包邮|配送(时间|范围|费)|发货时间|收货地址",
+        r"\b(shipping|delivery) (cost|fee|time|address|polic)|\bhow much is (shipping|delivery)\b",
         r"\bpolic(y|ies)\b|\breturn (window|period)\b|\brules?\b|\bhow (long|many days) do i have\b",
     ),
     _rule(

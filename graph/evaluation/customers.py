@@ -43,10 +43,11 @@ class Customer:
     refunds: Mapping[str, str] = field(default_factory=dict)
 
 
-ORDER, LOGISTICS, REFUND, PERSON = (
+ORDER, LOGISTICS, REFUND, KNOWLEDGE, PERSON = (
     ("query_order",),
     ("query_logistics",),
     ("request_refund",),
+    ("search_knowledge",),
     ("talk_to_person",),
 )
 EITHER = ORDER + REFUND
@@ -103,7 +104,8 @@ CUSTOMERS = (
     Customer(
         "asks about the policy",
         "en",
-        (Turn("What is your return policy?", quiet=True), Turn("How long does a refund take?", quiet=True)),
+        (Turn("What is your return policy?"), Turn("How long does a refund take?", quiet=True)),
+        (Need(KNOWLEDGE),),
     ),
     Customer(
         "chats, then wants a person",

@@ -3,8 +3,9 @@ import pytest
 from graph.demo import phrases
 from graph.demo.conversation import Message
 from graph.demo.phrases import Phrase
+from graph.demo.reading import normal
 from graph.demo.understanding import answer
-from tests.demo.talks import ORDER, assistant, called, reply_to, talk, used, user
+from tests.demo.talks import ORDER, TOOLS, assistant, called, reply_to, talk, used, user
 
 LOOKED_UP = (
     user("我要退订单 #12345"),
@@ -16,6 +17,21 @@ LOOKED_UP_EN = (
     *used("query_order", ORDER, order_id="12345"),
     assistant("Order #12345 (iPhone 16). 7999.00 CNY can be refunded. Shall I arrange the refund?"),
 )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What is your return policy?",
+        "how much is shipping to Japan",
+        "你们的退货政策是什么?",
+        "运费多少",
+        "几天内可以退货?",
+    ],
+)
+def test_rules_of_the_shop_are_looked_up_where_it_has_pages(text: str) -> None:
+    tools = (*TOOLS, "search_knowledge")
+    assert called(reply_to(user(text), tools=tools)) == [("search_knowledge", {"query": normal(text)})]
 
 
 @pytest.mark.parametrize(

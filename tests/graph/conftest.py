@@ -11,7 +11,7 @@ import pytest
 from graph.demo import DemoModel, Script
 from graph.models import Connect, connect_model
 from graph.settings import Settings
-from graph.workplace import Workplace
+from graph.workplace import Workplace, open_knowledge
 from tests.graph.dialogues import Dialogue
 from tests.tools.providers import Instant
 from tools.shop import Shop
@@ -58,7 +58,7 @@ def settings(limits: Settings, seeded: Path, tmp_path: Path) -> Settings:
 @pytest.fixture
 async def workplace(settings: Settings, model: DemoModel, connect: Connect) -> AsyncIterator[Workplace]:
     async with Shop.open(settings.database_url) as shop:
-        yield Workplace(settings, shop, Instant(), connect)
+        yield Workplace(settings, shop, Instant(), connect, knowledge=open_knowledge(settings))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ TARGETS = re.findall(r"^([a-z-]+):", MAKEFILE, re.M)
 AGENT_NAMES = {
     "data": "HOLDFAST_DATA",
     "shop_database_url": "SHOP_DATABASE_URL",
+    "knowledge_folder": "KNOWLEDGE_FOLDER",
     "refund_policy": "REFUND_POLICY",
     "payment_provider": "PAYMENT_PROVIDER",
     "stripe_api_key": "STRIPE_API_KEY",

@@ -214,6 +214,19 @@ async def test_an_answer_can_be_stopped_and_another_conversation_begun(
         await chat.sees("不客气")
 
 
+async def test_an_answer_shows_the_pages_that_it_stands_on(
+    browser: Browser, demo: Served, model: DemoModel
+) -> None:
+    async with window(browser, demo.page) as chat:
+        await chat.say("你们的退货政策是什么?")
+        shown = chat.page.locator(".message.ai small")
+        await expect(shown).to_have_text("来源: 退货与退款: 退货政策")
+        await look(chat, "8-sources")
+        await chat.say("谢谢")
+        await chat.sees("不客气")
+        await expect(shown).to_have_count(1)
+
+
 async def test_a_narrow_dark_screen_holds_all_of_it(browser: Browser, demo: Served, model: DemoModel) -> None:
     async with window(browser, demo.page, **PHONE) as chat:
         await ask(chat, "12353")

@@ -110,7 +110,7 @@ export class Messages {
   #drawWords(shown, item) {
     const { words } = this;
     const { element, body } = shown;
-    const { kind, state, streaming, speaker, labeled, text, time, timed } = item;
+    const { kind, state, streaming, speaker, labeled, text, sources, time, timed } = item;
     element.className = ["message", kind, state, streaming && "streaming", speaker && "person"].filter(Boolean).join(" ");
     const name = kind === "human" ? words.you : speaker || words.assistant;
     const by = h("span", { className: labeled ? "by" : "unseen" }, labeled ? name : `${name}: `);
@@ -119,7 +119,8 @@ export class Messages {
     const again = h("button", { type: "button", className: "link", onclick: () => this.again(item.key) }, words.again);
     const unsent = state === "failed" && h("p", { className: "unsent" }, `${words.unsent} `, again);
     const at = timed && time && h("time", { dateTime: new Date(time).toISOString() }, h("bdi", {}, this.times.clock(time)));
-    element.replaceChildren(...[by, body, at, unsent].filter((one) => one instanceof Node));
+    const from = sources && h("small", { dir: "auto" }, `${words.sources}: ${sources}`);
+    element.replaceChildren(...[by, body, from, at, unsent].filter((one) => one instanceof Node));
   }
 
   /**

@@ -12,7 +12,7 @@ import { stands, timeOf } from "../parts/protocol.js";
  * @typedef {{key: string, id: string, namespace: string[], payload: any, held: boolean, told: boolean}} Question
  * @typedef {{role: string, by: string | null, asked_by: string | null}} Hold
  * @typedef {{key: string, time?: number}} Any
- * @typedef {Any & {text: string, speaker: string, streaming?: boolean, state?: Said["state"], labeled?: boolean,
+ * @typedef {Any & {text: string, speaker: string, sources?: string, streaming?: boolean, state?: Said["state"], labeled?: boolean,
  *   timed?: boolean}} Speech
  * @typedef {(Speech & {kind: "human"}) | (Speech & {kind: "ai"})} Words
  * @typedef {Any & {kind: "call", name: string, args: unknown, result: string | null, failed: boolean, running: boolean}} Card
@@ -260,11 +260,12 @@ export class Transcript {
    * @returns {Item[]}
    */
   #shown(message) {
-    const { id, type, content, tool_calls: calls = [] } = message;
+    const { id, type, content, tool_calls: calls = [], additional_kwargs: more } = message;
     const text = textOf(content);
     if (type === "human") return [{ key: id, kind: "human", text, speaker: "", time: this.#times.get(id) }];
     if (type !== "ai") return [];
-    return this.#answer(id, text, calls, false, speakerOf(message));
+    const sources = more?.sources?.map((/** @type {any} */ one) => one.title).join(" · ");
+    return this.#answer(id, text, calls, false, speakerOf(message), sources);
   }
 
   /**
@@ -283,12 +284,13 @@ export class Transcript {
    * @param {{id?: string, name: string, args: unknown}[]} calls
    * @param {boolean} streaming
    * @param {string} speaker
+   * @param {string} [sources]
    * @returns {Item[]}
    */
-  #answer(id, text, calls, streaming, speaker) {
+  #answer(id, text, calls, streaming, speaker, sources) {
     const time = this.#times.get(id);
     /** @type {Item[]} */
-    const items = text.trim() ? [{ key: id, kind: "ai", text, streaming, speaker, time }] : [];
+    const items = text.trim() ? [{ key: id, kind: "ai", text, streaming, speaker, sources, time }] : [];
     calls.forEach(({ id: callId = `${id}:${items.length}`, name, args }) => {
       const result = this.#results.get(callId);
       items.push({

@@ -32,6 +32,7 @@ export const words = {
   lost: "Connection lost. Trying again…",
   offline: "You are offline. The conversation goes on when you are back.",
   unsent: "Not sent.",
+  sources: "Sources",
   again: "Try again",
   stopped: "Stopped.",
   failed: "Something went wrong, and this could not be finished.",

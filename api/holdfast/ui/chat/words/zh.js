@@ -32,6 +32,7 @@ export const words = {
   lost: "连接已断开，正在重试…",
   offline: "您已离线，恢复网络后对话会继续。",
   unsent: "未发送。",
+  sources: "来源",
   again: "重试",
   stopped: "已停止。",
   failed: "出了点问题，没能完成。",
