@@ -148,6 +148,27 @@ MUTATIONS = (
         "tests/checkpoint/test_alone.py -k encrypted",
     ),
     Mutation(
+        "checkpoint: a name is looked for in what is not compressed only",
+        f"{CHECKPOINT}/nameless.py",
+        "body = plain(stored)",
+        "body = stored",
+        "tests/checkpoint/test_nameless.py -k says_who",
+    ),
+    Mutation(
+        "checkpoint: what a cipher has made is compressed",
+        f"{CHECKPOINT}/encoding.py",
+        "if self._joinable and blob.startswith(HEAD) else blob",
+        "if blob else blob",
+        "tests/checkpoint/test_compression.py -k encrypted",
+    ),
+    Mutation(
+        "checkpoint: a few bytes may become any number",
+        f"{CHECKPOINT}/compression.py",
+        "inflate.decompress(blob[1:], limit)",
+        "inflate.decompress(blob[1:])",
+        "tests/checkpoint/test_compression.py -k changed",
+    ),
+    Mutation(
         "checkpoint: the other saver lists what is not older",
         f"{CHECKPOINT}/hardened.py",
         "or (older and checkpoint_id >= older)",

@@ -9,6 +9,9 @@ from urllib.parse import quote
 import orjson
 from redis.exceptions import ResponseError
 
+from holdfast.checkpoint.encoding import plain
+from holdfast.checkpoint.nameless import split
+
 
 def forms(text: str) -> set[bytes]:
     """The text as it may stand in what is stored: plain, escaped, percent-encoded, hexadecimal, base64."""
@@ -49,6 +52,8 @@ async def read_hash(redis: Any, key: bytes) -> AsyncIterator[tuple[Any, bytes]]:
     for field, value in (await redis.hgetall(key)).items():
         yield field, field
         yield field, value
+        if b":checkpoints:" in key:
+            yield field, plain(split(field[:1], value)[1])  # before it was compressed
 
 
 async def read_list(redis: Any, key: bytes) -> AsyncIterator[tuple[Any, bytes]]:

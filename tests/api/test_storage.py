@@ -1,5 +1,7 @@
 """What a thread weighs, table by table and channel by channel."""
 
+import random
+import string
 from typing import Any
 
 from tests.api.test_stateless_foreign import FOREIGN, stack_url
@@ -19,7 +21,7 @@ TABLES = {
     "approvals",
     "letters",
 }
-LONG = "0123456789" * 1000
+LONG = "".join(random.Random(7).choices(string.printable[:94], k=10_000))  # of little use to compress
 
 
 async def weight(server: Live, thread_id: str) -> Json:

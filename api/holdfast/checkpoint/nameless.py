@@ -4,6 +4,8 @@ from typing import Any
 
 import ormsgpack
 
+from holdfast.checkpoint.compression import compressed
+from holdfast.checkpoint.encoding import plain
 from holdfast.checkpoint.runs import RunSaver
 from holdfast.checkpoint.saver import RedisSaver
 from holdfast.redis.checkpoints import ThreadCheckpoints
@@ -22,20 +24,24 @@ async def forget_name(saver: RunSaver, thread_id: str, name: str) -> int:
     if not isinstance(saver, RedisSaver):
         return 0
     thread = ThreadCheckpoints(saver.client, saver.keys, thread_id, "", 0)
-    changes = {}
-    for field, value in (await thread.holding(name)).items():
-        new = without_name(field, value, name)
-        if new != value:
-            changes[field] = (value, new)
-    return await thread.replace(changes)
+    replaced = 0
+    async for page in thread.pages():
+        news = {field: without_name(field, value, name) for field, value in page.items()}
+        changes = {field: (page[field], new) for field, new in news.items() if new != page[field]}
+        replaced += await thread.replace(changes)
+    return replaced
 
 
 def without_name(field: bytes, value: bytes, name: str) -> bytes:
     """A stored value as it stands under its name in the thread's hash (see `checkpoint_common.lua`)."""
-    head, body = split(field[:1], value)
-    if not body.startswith(MSGPACK):
+    head, stored = split(field[:1], value)
+    body = plain(stored)
+    if not body.startswith(MSGPACK) or name.encode() not in body:
         return value
-    return head + MSGPACK + rewritten(body[len(MSGPACK) :], name, named=says_who(field, head))
+    new = MSGPACK + rewritten(body[len(MSGPACK) :], name, named=says_who(field, head))
+    if new == body:
+        return value
+    return head + (new if body == stored else compressed(new))
 
 
 def says_who(field: bytes, head: bytes) -> bool:

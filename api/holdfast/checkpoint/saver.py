@@ -51,12 +51,15 @@ KNOWN = 100_000  # references remembered as stored (about 10 MB); forgetting one
 class Draft:
     """What one call is about to store, and what it relies on being there."""
 
+    encoding: Encoding
     fields: Fields = field(default_factory=dict)
     elements: Fields = field(default_factory=dict)
     unchanged: set[bytes] = field(default_factory=set)
 
-    def unsent(self, known: Collection[bytes]) -> Fields:
-        return {ref: blob for ref, blob in self.elements.items() if ref not in known}
+    def unsent(self, known: Collection[bytes] = ()) -> Fields:
+        """The elements that are to be sent, as they are stored."""
+        compressed = self.encoding.compressed
+        return {ref: compressed(blob) for ref, blob in self.elements.items() if ref not in known}
 
     def expected(self, blobs: Collection[bytes], sent: Fields) -> set[bytes]:
         """All that the blobs to be stored refer to and that is not sent with them."""
@@ -142,7 +145,7 @@ class RedisSaver(BlockingSaver):
         if await thread.put(at.name, sent | draft.fields, expected):
             # Expired, deleted, or lost in a fail-over: this checkpoint has to bring everything it needs.
             draft = self._draft(config, parent, at, checkpoint, metadata, checkpoint["channel_versions"])
-            await thread.put(at.name, draft.elements | draft.fields, ())
+            await thread.put(at.name, draft.unsent() | draft.fields, ())
         self._known.add(at.thread_id, draft.elements)
         if not at.ns:
             step, source = metadata.get("step", 0), metadata.get("source", "loop")
@@ -158,7 +161,8 @@ class RedisSaver(BlockingSaver):
         metadata: CheckpointMetadata,
         changed: Collection[str],
     ) -> Draft:
-        draft, encoding = Draft(), Encoding(self.serde)
+        encoding = Encoding(self.serde)
+        draft = Draft(encoding)
         values, versions = checkpoint["channel_values"], checkpoint["channel_versions"]
         held: list[bytes] = []
         for channel in (channel for channel in versions if values.get(channel) is not None):
@@ -180,7 +184,7 @@ class RedisSaver(BlockingSaver):
             "delta" if stored_metadata.get("counters_since_delta_snapshot") else "",
             held,
             [checked("A channel", name) for name in versions if name in values and values[name] is None],
-            encoding.dump(body),
+            encoding.compressed(encoding.dump(body)),
         ).pack()
         return draft
 
@@ -206,13 +210,13 @@ class RedisSaver(BlockingSaver):
     def _drafted(
         self, at: Address, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
     ) -> tuple[Draft, list[Write]]:
-        draft, encoding, named = Draft(), Encoding(self.serde), []
+        draft, named = Draft(Encoding(self.serde)), list[Write]()
         for position, (channel, value) in enumerate(writes):
             head = f"W{checked('task_path', task_path)}\0{checked('A channel', channel)}\0".encode()
             name = write_name(at, task_id, WRITES_IDX_MAP.get(channel, position))
             # What went wrong is kept for people to read; an error in the state itself cannot be stored.
             kept = repr(value) if channel == ERROR and isinstance(value, BaseException) else value
-            draft.fields[name] = encoding.encode_channel(channel, kept, draft.elements)
+            draft.fields[name] = draft.encoding.encode_channel(channel, kept, draft.elements)
             named.append(Write(name, head + draft.fields[name], channel in WRITES_IDX_MAP))
         return draft, named
 
@@ -220,7 +224,7 @@ class RedisSaver(BlockingSaver):
         thread = self._thread(at.thread_id)
         sent = draft.unsent(self._known.of(at.thread_id))
         if await thread.put_writes(writes, sent, draft.expected(draft.fields.values(), sent)):
-            await thread.put_writes(writes, draft.elements, ())
+            await thread.put_writes(writes, draft.unsent(), ())
         self._known.add(at.thread_id, draft.elements)
 
     async def _written(self, at: Address) -> None:

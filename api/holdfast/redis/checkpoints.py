@@ -1,6 +1,6 @@
 """The checkpoint scripts as typed functions, bound to one thread."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,10 +19,11 @@ _DROP = Script.load("checkpoint_common", "checkpoint_drop")
 _DELETE = Script.load("checkpoint_common", "checkpoint_delete")
 _DUMP = Script.load("checkpoint_common", "checkpoint_dump")
 _RESTORE = Script.load("checkpoint_common", "checkpoint_restore")
-_HOLDING = Script.load("checkpoint_common", "checkpoint_holding")
 _REPLACE = Script.load("checkpoint_common", "checkpoint_replace")
 
 Fields = dict[bytes, bytes]
+
+PAGE = 500  # fields read at once by who looks at all of them
 
 
 class Write(NamedTuple):
@@ -127,9 +128,14 @@ class ThreadCheckpoints(NamedTuple):
     async def restore(self, dumped: tuple[bytes, bytes]) -> None:
         await self._run(_RESTORE, self.token, self.ttl_s, self.thread_id, *dumped)
 
-    async def holding(self, text: str) -> Fields:
-        """The fields whose value holds a text."""
-        return _pairs(await self._run(_HOLDING, text))
+    async def pages(self) -> AsyncIterator[Fields]:
+        """Every field, some at a time; what is written meanwhile may be among them or not."""
+        key, cursor = self.keys.checkpoints(self.thread_id), 0
+        while True:
+            cursor, fields = await self.client.call("HSCAN", key, cursor, "COUNT", PAGE)
+            yield fields
+            if cursor == 0:
+                return
 
     async def replace(self, changes: Mapping[bytes, tuple[bytes, bytes]]) -> int:
         """Puts values in the place of others, by field; returns how many were still what they had been."""
