@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from holdfast.checkpoint import RedisSaver, encoding
 from holdfast.errors import Conflict, Fenced, Invalid, TooLarge
-from holdfast.redis.checkpoints import ThreadCheckpoints, Write
+from holdfast.redis.checkpoints import TaskWrites, ThreadCheckpoints, Write
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
 from tests.checkpoint.samples import at, checkpoint, put, state
@@ -229,6 +229,7 @@ async def test_pruning_refuses_threads_that_need_older_checkpoints(saver: RedisS
 
 async def test_delta_history_is_that_of_the_slow_way(saver: RedisSaver) -> None:
     config = await put(saver, at("t"), {"log": ["seed" * 10], "other": 0, "emptied": 1})
+    await saver.aput_writes(config, [("log", "b"), ("emptied", 2), ("not asked for", ["c" * 50])], "c", "~1")
     config = await put(saver, config, {"emptied": None}, version="2")
     for step in range(5):
         await saver.aput_writes(config, [("log", f"b{step}"), ("other", step)], "b", "~2")
@@ -303,7 +304,8 @@ async def test_the_list_of_threads_outlives_a_thread_that_expires(
 async def test_nothing_is_stored_while_something_is_missing(client: Client, keys: Keys) -> None:
     thread = ThreadCheckpoints(client, keys, "t", "", 0)
     assert await thread.put(b"c\0\x001", {b"c\0\x001": b"x", b"b": b"y"}, [b"b2", b"e1"]) == [b"b2", b"e1"]
-    assert await thread.put_writes([Write(b"w", b"x", False)], {b"e2": b"y"}, [b"e1"]) == [b"e1"]
+    written = TaskWrites(b"c\0\x001", "task", "", [Write(0, "n", b"x", False)])
+    assert await thread.put_writes(written, {b"e2": b"y"}, [b"e1"]) == [b"e1"]
     assert await ttls(client, keys) == set()
 
 

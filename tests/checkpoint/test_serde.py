@@ -143,9 +143,11 @@ async def test_tampered_state_is_an_error_and_runs_nothing(
     proof = tmp_path / "ran"
     blob = blob.replace(b"{proof}", str(proof).encode()) if b"{proof}" in blob else blob
     names = await client.call("HKEYS", keys.checkpoints("t"))
-    kind = {"value": b"b", "element": b"e", "write": b"w", "envelope": b"c"}[part]
+    kind = {"value": b"b", "element": b"e", "write": b"p", "envelope": b"c"}[part]
     (name,) = [name for name in names if name.startswith(kind)]
-    head = {"write": b"W\0n\0", "envelope": b"\x1e\x1e\x1e\x1e\x1e"}.get(part, b"")
+    head = {"write": b"Ptask\0\x001\x000\0n\0%d\0" % len(blob), "envelope": b"\x1e\x1e\x1e\x1e\x1e"}.get(
+        part, b""
+    )
     await client.call("HSET", keys.checkpoints("t"), name, head + blob, ITSELF, b"L" + ITSELF * 2)
     with pytest.raises(Unreadable, match=f"Thread t, checkpoint {config['configurable']['checkpoint_id']}: "):
         await saver.aget_tuple(at("t"))

@@ -6,6 +6,7 @@ import ormsgpack
 
 from holdfast.checkpoint.compression import compressed
 from holdfast.checkpoint.encoding import plain
+from holdfast.checkpoint.packing import pack_row, unpack_row
 from holdfast.checkpoint.runs import RunSaver
 from holdfast.checkpoint.saver import RedisSaver
 from holdfast.redis.checkpoints import ThreadCheckpoints
@@ -34,14 +35,32 @@ async def forget_name(saver: RunSaver, thread_id: str, name: str) -> int:
 
 def without_name(field: bytes, value: bytes, name: str) -> bytes:
     """A stored value as it stands under its name in the thread's hash (see `checkpoint_common.lua`)."""
+    if field[:1] == b"p":
+        return row_without_name(value, name)
     head, stored = split(field[:1], value)
+    return head + cleared(stored, name, named=says_who(field, head))
+
+
+def row_without_name(row: bytes, name: str) -> bytes:
+    try:
+        writes = list(unpack_row(row))
+    except ValueError:
+        return row
+    fresh = [
+        write._replace(value=cleared(write.value, name, named=write.channel.decode() in NAMED))
+        for write in writes
+    ]
+    return row if fresh == writes else pack_row(fresh)
+
+
+def cleared(stored: bytes, name: str, *, named: bool) -> bytes:
     body = plain(stored)
     if not body.startswith(MSGPACK) or name.encode() not in body:
-        return value
-    new = MSGPACK + rewritten(body[len(MSGPACK) :], name, named=says_who(field, head))
+        return stored
+    new = MSGPACK + rewritten(body[len(MSGPACK) :], name, named=named)
     if new == body:
-        return value
-    return head + (new if body == stored else compressed(new))
+        return stored
+    return new if body == stored else compressed(new)
 
 
 def says_who(field: bytes, head: bytes) -> bool:

@@ -71,12 +71,8 @@ def value_name(ns: str, channel: str, version: str | float) -> bytes:
     return name.encode()
 
 
-def write_name(at: Address, task_id: str, index: int) -> bytes:
-    return f"w\0{at.ns}\0{at.checkpoint_id}\0{checked('task_id', task_id)}\0{index}".encode()
-
-
 def parts(name: bytes) -> list[str]:
-    """The parts of a name, its kind (`c`, `b`, `w`) first."""
+    """The parts of a name, its kind (`c`, `b`, `p`, `w`) first."""
     return name.decode().split(NUL)
 
 

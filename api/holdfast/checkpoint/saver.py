@@ -32,13 +32,12 @@ from holdfast.checkpoint.names import (
     checkpoint_name,
     parts,
     value_name,
-    write_name,
 )
 from holdfast.checkpoint.reading import Reading, places
 from holdfast.checkpoint.runs import Put
 from holdfast.checkpoint.serde import Serializer
 from holdfast.errors import Invalid
-from holdfast.redis.checkpoints import Fields, Loaded, ThreadCheckpoints, Write, registered
+from holdfast.redis.checkpoints import Fields, Loaded, TaskWrites, ThreadCheckpoints, Write, registered
 from holdfast.redis.client import Client, connect
 from holdfast.redis.keys import Keys
 from holdfast.redis.loops import running_loop
@@ -209,22 +208,23 @@ class RedisSaver(BlockingSaver):
 
     def _drafted(
         self, at: Address, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
-    ) -> tuple[Draft, list[Write]]:
-        draft, named = Draft(Encoding(self.serde)), list[Write]()
+    ) -> tuple[Draft, TaskWrites]:
+        draft, drafted = Draft(Encoding(self.serde)), dict[int, Write]()
         for position, (channel, value) in enumerate(writes):
-            head = f"W{checked('task_path', task_path)}\0{checked('A channel', channel)}\0".encode()
-            name = write_name(at, task_id, WRITES_IDX_MAP.get(channel, position))
             # What went wrong is kept for people to read; an error in the state itself cannot be stored.
             kept = repr(value) if channel == ERROR and isinstance(value, BaseException) else value
-            draft.fields[name] = draft.encoding.encode_channel(channel, kept, draft.elements)
-            named.append(Write(name, head + draft.fields[name], channel in WRITES_IDX_MAP))
-        return draft, named
+            blob = draft.encoding.encode_channel(checked("A channel", channel), kept, draft.elements)
+            idx = WRITES_IDX_MAP.get(channel, position)  # of two special ones, the last
+            drafted[idx] = Write(idx, channel, blob, channel in WRITES_IDX_MAP)
+        task, path = checked("task_id", task_id), checked("task_path", task_path)
+        return draft, TaskWrites(at.name, task, path, list(drafted.values()))
 
-    async def _put_writes(self, at: Address, draft: Draft, writes: list[Write]) -> None:
+    async def _put_writes(self, at: Address, draft: Draft, written: TaskWrites) -> None:
         thread = self._thread(at.thread_id)
         sent = draft.unsent(self._known.of(at.thread_id))
-        if await thread.put_writes(writes, sent, draft.expected(draft.fields.values(), sent)):
-            await thread.put_writes(writes, draft.unsent(), ())
+        expected = draft.expected([write.value for write in written.writes], sent)
+        if await thread.put_writes(written, sent, expected):
+            await thread.put_writes(written, draft.unsent(), ())
         self._known.add(at.thread_id, draft.elements)
 
     async def _written(self, at: Address) -> None:

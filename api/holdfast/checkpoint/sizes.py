@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from holdfast.checkpoint.encoding import references
 from holdfast.checkpoint.names import parts
+from holdfast.checkpoint.packing import unpack_row
 from holdfast.redis.checkpoints import Fields
 
 
@@ -38,6 +39,9 @@ def measure(stored: Fields) -> Sizes:
             add(sizes.checkpoints, stored, name)
             sizes.checkpoints.versions += 1
             continue
+        if name[:1] == b"p":
+            measure_row(sizes, stored, name, left)
+            continue
         channel, body = channel_of(name, stored[name])
         size = sizes.channels.setdefault(channel, Size())
         add(size, stored, name)
@@ -48,6 +52,17 @@ def measure(stored: Fields) -> Sizes:
         add(sizes.unused, stored, name)
         sizes.unused.elements += 1
     return sizes
+
+
+def measure_row(sizes: Sizes, stored: Fields, name: bytes, left: set[bytes]) -> None:
+    """What the row of a checkpoint holds beside the writes themselves counts for the checkpoints."""
+    add(sizes.checkpoints, stored, name)
+    for write in unpack_row(stored[name]):
+        size, weight = sizes.channels.setdefault(write.channel.decode(), Size()), len(write.pack())
+        sizes.checkpoints.bytes -= weight
+        size.bytes += weight
+        size.writes += 1
+        take(size, stored, write.value, left)
 
 
 def channel_of(name: bytes, value: bytes) -> tuple[str, bytes]:

@@ -27,9 +27,19 @@ PAGE = 500  # fields read at once by who looks at all of them
 
 
 class Write(NamedTuple):
-    name: bytes
+    idx: int
+    channel: str
     value: bytes
     replaces: bool
+
+
+class TaskWrites(NamedTuple):
+    """What a task has written; it waits at a checkpoint."""
+
+    checkpoint: bytes
+    task_id: str
+    path: str
+    writes: list[Write]
 
 
 class Loaded(NamedTuple):
@@ -73,14 +83,19 @@ class ThreadCheckpoints(NamedTuple):
         return missing
 
     async def put_writes(
-        self, writes: Iterable[Write], elements: Mapping[bytes, bytes], expected: Iterable[bytes]
+        self, written: TaskWrites, elements: Mapping[bytes, bytes], expected: Iterable[bytes]
     ) -> list[bytes]:
         """Stores writes and the elements they refer to; returns what is missing, as `put` does."""
         awaited = tuple(expected)
         pairs = [part for pair in elements.items() for part in pair]
-        triples = [part for write in writes for part in (write.name, write.value, int(write.replaces))]
         head = (self.token, self.ttl_s, self.thread_id, len(awaited))
-        missing: list[bytes] = await self._run(_PUT_WRITES, *head, *awaited, len(elements), *pairs, *triples)
+        place = (written.checkpoint, written.task_id, written.path)
+        writes: list[Argument] = []
+        for write in written.writes:
+            writes += (write.idx, write.channel, write.value, int(write.replaces))
+        missing: list[bytes] = await self._run(
+            _PUT_WRITES, *head, *awaited, len(elements), *pairs, *place, *writes
+        )
         return missing
 
     async def newest(self, ns: str, before: str = "", limit: int = 1) -> Loaded:

@@ -48,10 +48,14 @@ end
 for _, write in ipairs(members('w\0')) do
   if not lost[write] then level[#level + 1] = write end
 end
+local fields = redis.call('HKEYS', VALUES)
+for _, name in ipairs(fields) do -- a row may be there before its checkpoint
+  if string.sub(name, 1, 2) == 'p\0' and not lost['c' .. string.sub(name, 2)] then level[#level + 1] = name end
+end
 fetch_whole(level, out, live)
 
 local garbage = {}
-for _, name in ipairs(redis.call('HKEYS', VALUES)) do
+for _, name in ipairs(fields) do
   if not live[name] then garbage[#garbage + 1] = name end
 end
 batches(garbage, function(...) redis.call('HDEL', VALUES, ...) end)

@@ -36,6 +36,7 @@ while bytes and left > 0 do
         level[#level + 1] = name
       end
     end
+    unpack_row(checkpoint(id), open, writes, out, level)
     for _, name in ipairs(found.names) do
       if close(string.match(name, '^b%z[^%z]*%z([^%z]*)%z')) then
         values[#values + 1] = name

@@ -19,6 +19,7 @@ end
 for i, checkpoint in ipairs(names) do
   writes[i] = members(writes_of(checkpoint))
   for _, name in ipairs(writes[i]) do level[#level + 1] = name end
+  unpack_row(checkpoint, nil, writes[i], out, level)
 end
 fetch_whole(level, out, seen)
 return {names, writes, out}
