@@ -14,7 +14,16 @@ from holdfast.core.platform import Platform
 from holdfast.extras import load
 from holdfast.limits import Opened
 from holdfast.redis.assistants import AssistantRecord
-from holdfast.routes.base import CallerDep, PlatformDep, answer, identify, later, open_router, router
+from holdfast.routes.base import (
+    REFUSALS,
+    CallerDep,
+    PlatformDep,
+    answer,
+    identify,
+    later,
+    open_router,
+    router,
+)
 from holdfast.routes.following import patiently
 from holdfast.routes.sse import STREAMED, EventStream, event_stream
 from holdfast.wire.common import JsonObject
@@ -27,22 +36,15 @@ STREAMING = ("SendStreamingMessage", "SubscribeToTask", "message/stream", "tasks
 
 CARD_FOR: dict[str, str] = {"Cache-Control": "private, max-age=60"}
 AssistantId = Annotated[str, Path(description="An assistant's UUID, or the name of its graph")]
-# For the reference: the body is JSON-RPC, which the protocol's own package reads.
+# For the reference: the body is JSON-RPC, which the protocol's own package reads. What is none is refused by
+# an answer of that protocol, so nothing is said here of what a body must be.
 JSON_RPC: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
             "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["jsonrpc", "method"],
-                    "properties": {
-                        "jsonrpc": {"const": "2.0"},
-                        "id": {"type": ["string", "integer", "null"]},
-                        "method": {"type": "string"},
-                        "params": {"type": "object"},
-                    },
-                }
+                "schema": {"description": "A request of JSON-RPC 2.0"},
+                "example": {"jsonrpc": "2.0", "id": 1, "method": "GetTask", "params": {"id": "…"}},
             }
         },
     }
@@ -54,7 +56,7 @@ async def protocol() -> Any:
     return await asyncio.to_thread(load, "a2a", PROTOCOL)
 
 
-@about.get("/.well-known/agent-card.json", response_model=JsonObject)
+@about.get("/.well-known/agent-card.json", response_model=JsonObject, responses=REFUSALS)
 async def get_card(
     request: Request,
     platform: PlatformDep,
@@ -64,7 +66,7 @@ async def get_card(
     return await show_card(request, platform, assistant_id or platform.project.first_graph.graph_id)
 
 
-@about.get("/a2a/{assistant_id}/.well-known/agent-card.json", response_model=JsonObject)
+@about.get("/a2a/{assistant_id}/.well-known/agent-card.json", response_model=JsonObject, responses=REFUSALS)
 async def get_card_of(request: Request, platform: PlatformDep, assistant_id: AssistantId) -> Response:
     """The same, where a client looks for it that knows the assistant's address."""
     return await show_card(request, platform, assistant_id)

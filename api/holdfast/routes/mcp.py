@@ -4,6 +4,7 @@ The package of that name comes with the extra `mcp`. It takes a second to load: 
 """
 
 import asyncio
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -14,13 +15,18 @@ from holdfast.extras import load
 from holdfast.routes.base import CallerDep, PlatformDep, router
 from holdfast.routes.sockets import FOREIGN
 from holdfast.routes.sse import STREAMED
+from holdfast.wire.common import JsonObject
 
 SERVER = "holdfast.routes.mcp_server"
 
 routes = router("mcp")
 
+# The protocol says it in words of its own.
+NO_MESSAGE: dict[str, Any] = {"model": JsonObject, "description": "This is no message of the protocol"}
+UNREADABLE: dict[int | str, dict[str, Any]] = {400: NO_MESSAGE, 406: NO_MESSAGE}
 
-@routes.post("/mcp", response_class=Response, responses=STREAMED)
+
+@routes.post("/mcp", response_class=Response, responses={**STREAMED, **UNREADABLE})
 async def exchange(request: Request, platform: PlatformDep, caller: CallerDep) -> Response:
     """A JSON-RPC message of MCP over streamable HTTP, without a session: each assistant is a tool."""
     check_origin(request)

@@ -92,11 +92,13 @@ class Answer(Response):
         super().__init__()
         self._exchange = Exchange(request, tools, caller)
         self._given = body
+        self._headers = request.scope["headers"]  # as a route has them: every body is taken for JSON
         self._counted = counted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         server = self._exchange.server()
         limit_s = self._exchange.tools.platform.settings.send_timeout_s
+        scope = {**scope, "headers": self._headers}
         manager = StreamableHTTPSessionManager(
             server, stateless=True, max_request_body_size=max(1, len(self._given))
         )
