@@ -45,7 +45,7 @@ async def test_assistants_are_found(server: Live) -> None:
     sdk = server.sdk()
     wanted: list[tuple[Json, list[str]]] = [
         ({"graph_id": "ask"}, ["ask"]),
-        ({"name": "ST"}, ["nested", "steps"]),
+        ({"name": "STE"}, ["nested", "steps"]),
         ({"metadata": {"created_by": "system"}, "graph_id": "fail"}, ["fail"]),
         ({"metadata": {"created_by": "me"}}, []),
         ({"graph_id": "nope"}, []),

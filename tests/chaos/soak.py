@@ -88,6 +88,5 @@ async def names(place: Site) -> set[str]:
     found = {name.decode() async for name in place.platform.client.redis.scan_iter(count=1000)}
     keys = place.platform.keys
     figures = {name for name in found if "}:stats:" in name}
-    return (
-        found - figures - {keys.sweep(0, kind) for kind in ("thread", "thread-updates", "closed-approvals")}
-    )
+    kinds = ("thread", "thread-updates", "failed", "given-up", "closed-approvals")
+    return found - figures - {keys.sweep(0, kind) for kind in kinds}

@@ -1,9 +1,11 @@
 """Servers that stand in for each other: a cluster, and a master with a replica that Sentinels watch."""
 
+import random
 import secrets
+import socket
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +23,14 @@ SLOTS = 16384
 QUIET = ("--save", "", "--loglevel", "notice", "--repl-diskless-sync-delay", "0")
 
 
+def steady_port() -> int:
+    """A free port below those that connections get: nobody else takes it while its server is away."""
+    while True:
+        port = random.randrange(12_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
 @dataclass
 class Node:
     """A server process; `options` as on its command line."""
@@ -29,7 +39,7 @@ class Node:
     options: tuple[str, ...] = ()
     password: str = ""
     program: Path = field(default_factory=binary)
-    port: int = field(default_factory=free_port)
+    port: int = field(default_factory=steady_port)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self, *first: str, plain: bool = True) -> None:
@@ -101,7 +111,7 @@ async def cluster() -> AsyncIterator[Cluster]:
         )
         try:
             for node in made:
-                node.options += ("--cluster-port", str(free_port()))
+                node.options += ("--cluster-port", str(steady_port()))
                 node.start()
             yield await formed(made)
         finally:
@@ -116,13 +126,15 @@ async def formed(made: list[Node]) -> Cluster:
         await node.ask("CLUSTER", "ADDSLOTSRANGE", start, end - 1)
         # Two masters of the same epoch would have to settle that first.
         await node.ask("CLUSTER", "SET-CONFIG-EPOCH", place + 1)
-    for node in made[1:]:
-        await node.ask("CLUSTER", "MEET", "127.0.0.1", made[0].port, int(made[0].options[-1]))
 
     async def met() -> bool:
-        return all([await node.says("cluster", f"cluster_known_nodes:{len(made)}") for node in made])
+        if all([await node.says("cluster", f"cluster_known_nodes:{len(made)}") for node in made]):
+            return True
+        for node in made[1:]:  # again and again: on a busy machine a handshake is given up
+            await node.ask("CLUSTER", "MEET", "127.0.0.1", made[0].port, int(made[0].options[-1]))
+        return False
 
-    await wait_until(met, "the nodes have met", 60, every_s=0.05)
+    await wait_until(met, "the nodes have met", 30, every_s=0.5)
     for replica, master in zip(made[MASTERS:], made, strict=False):
         await replica.ask("CLUSTER", "REPLICATE", (await master.ask("CLUSTER", "MYID")).decode())
     whole = Cluster(made)
