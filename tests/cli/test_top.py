@@ -23,11 +23,12 @@ async def test_what_it_shows(server: Live) -> None:
     await given_up(server)
 
     async def at_a_node() -> bool:
-        return bool(orjson.loads(await say(server, "top", "--json"))["runs"][0]["node"])
+        told = orjson.loads(await say(server, "top", "--json"))
+        return bool(told["runs"][0]["node"]) and told["lanes"][0]["held"] == 1
 
     async with server.http("ann") as ann, server.http("kim", "operator") as kim:
         await ask(ann, "one", roles=["chief"], expires_at="2099-01-02T03:04:05Z")
-        await wait_until(at_a_node, "a run that says where it is")
+        await wait_until(at_a_node, "a run that says where it is, and no other at work")
         async with kim.stream("GET", "/approvals/stream"):
             found = Operations.model_validate_json(await say(server, "top", "--json"))
             shown = await say(server, "top", "--once")
