@@ -305,7 +305,7 @@ def guarded(call: Called) -> Called:
             )
         except MCPError:
             raise
-        except Exception:
+        except Exception:  # its own words may hold anything
             logger.exception("unexpected error")
             raise MCPError(INTERNAL_ERROR, "An internal error occurred") from None
 

@@ -94,10 +94,15 @@ local function canonical(value)
   return string.format('d%.17g', value)
 end
 
--- Adds the term of each value that lies within another.
+-- Adds the term of each value that lies within another, up to one more than count: metadata may hold a great many.
 local function add_terms(found, path, value)
+  if #found > MOST then return end
   if type(value) ~= 'table' then
-    found[string.sub(redis.sha1hex(path .. '=' .. canonical(value)), 1, 16)] = true
+    local term = string.sub(redis.sha1hex(path .. '=' .. canonical(value)), 1, 16)
+    if not found[term] then
+      found[term] = true
+      found[#found + 1] = term
+    end
     return
   end
   for key, one in pairs(value) do
@@ -106,15 +111,14 @@ local function add_terms(found, path, value)
 end
 
 local function metadata_terms(record)
-  local found, terms = {}, {}
+  local terms = {}
   for i = 1, #record, 2 do
     if string.sub(record[i], 1, 2) == 'm:' then
       local key = string.sub(record[i], 3)
-      add_terms(found, '.' .. #key .. ':' .. key, cjson.decode(record[i + 1]))
+      add_terms(terms, '.' .. #key .. ':' .. key, cjson.decode(record[i + 1]))
+      if #terms > MOST then return {WIDE} end
     end
   end
-  for term in pairs(found) do terms[#terms + 1] = term end
-  if #terms > MOST then return {WIDE} end
   table.sort(terms)
   return terms
 end
