@@ -7,8 +7,11 @@ from uuid import UUID
 import pytest
 from langgraph_sdk.errors import ConflictError, NotFoundError
 
+from holdfast.redis.sweep import sweep
 from tests.api.wire import Json, new_thread, refusal
+from tests.conftest import leaked
 from tests.servers import Live, said
+from tests.waiting import wait_until
 
 LOG: Json = {"log": ["x"]}
 NEW = {"thread_id", "created_at", "updated_at", "state_updated_at", "metadata", "status", "config", "values"}
@@ -196,3 +199,12 @@ async def test_what_expired_is_not_found_any_more(server: Live) -> None:
         assert await caller.threads.search() == []
     with pytest.raises(NotFoundError):
         await sdk.threads.get(thread["thread_id"])
+    platform = server.platform
+
+    async def swept() -> bool:
+        for lane in range(platform.keys.lanes):
+            async for _ in sweep(platform.client, platform.keys, lane):
+                pass
+        return not await leaked(server)
+
+    await wait_until(swept, "the sweep takes off what no list knew the end of")
