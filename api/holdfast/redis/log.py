@@ -27,7 +27,7 @@ class Log:
         self._keys = keys
         self._claim = claim
         self._written = 0
-        self._queued: list[bytes] = []
+        self._queued: list[bytes] = []  # until they are known to be there
         self._used: dict[str, int] = {}
         self._pump: asyncio.Task[None] | None = None
         self._finishing: asyncio.Future[dict[str, dict[str, Any]]] | None = None
@@ -45,15 +45,14 @@ class Log:
             self._start()
 
     def _start(self) -> None:
-        if self._pump is None:
+        if self._pump is None and self._finishing is None:
             self._pump = asyncio.create_task(self._send())
 
     async def _send(self) -> None:
         try:
             while self._queued or self._used:
                 if self._used:
-                    used, self._used = self._used, {}
-                    await insist(partial(claims.spend, self._client, self._keys, self._claim, used))
+                    await self._count()
                 if self._queued:
                     await self._append()
         except Exception as error:  # whatever it is, the run must not go on without its events
@@ -61,10 +60,16 @@ class Log:
         finally:
             self._pump = None
 
+    async def _count(self) -> None:
+        used = dict(self._used)
+        await insist(partial(claims.spend, self._client, self._keys, self._claim, used))
+        self._used = {task: tokens for task, tokens in self._used.items() if used.get(task) != tokens}
+
     async def _append(self) -> None:
-        batch, self._queued = self._queued, []
+        batch = list(self._queued)
         await insist(partial(claims.append, self._client, self._keys, self._claim, self._written, batch))
         self._written += len(batch)
+        del self._queued[: len(batch)]
 
     async def flush(self) -> None:
         while self._pump:
@@ -75,8 +80,18 @@ class Log:
     async def finish(
         self, outcome: Outcome, last: Sequence[Event], *, keep_s: int
     ) -> dict[str, dict[str, Any]]:
-        """Ends the run together with its last events; returns as `lua.finish` does."""
-        await self.flush()
+        """Ends the run together with its last events; returns as `claims.finish` does.
+
+        Nothing is waited for that is under way: those events go with it once more, and the script knows which
+        of them are there.
+        """
+        if self._used:
+            await self.flush()
+        if self.failed:
+            raise self.failed
+        if self._pump:
+            self._pump.cancel("the end of the run has all that is to be written")
+            self._pump = None  # one that has not begun would not see to it
         save = partial(
             claims.finish,
             self._client,
@@ -84,12 +99,21 @@ class Log:
             self._claim,
             outcome,
             self._written,
-            [event.encode() for event in last],
+            [*self._queued, *(event.encode() for event in last)],
             now=datetime.now(UTC),
             keep_s=keep_s,
         )
         self._finishing = asyncio.ensure_future(insist(save))
-        return await asyncio.shield(self._finishing)
+        decided = await asyncio.shield(self._finishing)
+        if decided:
+            self._go_on()
+        return decided
+
+    def _go_on(self) -> None:
+        """The run has not ended: what it has written goes out as before."""
+        self._finishing = None
+        if self._queued:
+            self._start()
 
     async def ended(self) -> bool:
         """Whether the run ended after all, though whoever ended it was cancelled meanwhile."""

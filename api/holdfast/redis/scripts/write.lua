@@ -13,21 +13,19 @@ local function ask_person(thread, list)
   return told, asked
 end
 
--- Appends a worker's batch. `from` counts the events this claim has written: equal, it is new; already past
--- it, the reply was lost and the batch is there; anything else is a hole.
+-- Appends a worker's batch. `from` counts the events that this claim has written before it, as far as it knows: where
+-- it has written more, replies were lost or are under way, and so much of the batch is there. Less is a hole.
 local function write(thread, events, token, from, list, index, thread_id)
   local at = redis.call('HMGET', thread, 'token', 'written')
   if at[1] ~= token then return redis.error_reply('FENCED ' .. (at[1] or '')) end
-  local written = tonumber(at[2])
-  if written == from then
-    if #list > 0 then
-      local told, asked = ask_person(thread, list)
-      if #told > 0 then emit(thread, events, told) end
-      redis.call('HSET', thread, 'written', written + #list, unpack(asked))
-      if #asked > 0 then index_hold(index, thread, thread_id) end
-    end
-  elseif written ~= from + #list then
-    return redis.error_reply('HOLE ' .. written .. ' ' .. from)
-  end
+  local there = tonumber(at[2]) - from
+  if there < 0 or there > #list then return redis.error_reply('HOLE ' .. at[2] .. ' ' .. from) end
+  if there == #list then return nil end
+  local fresh = {}
+  for i = there + 1, #list do fresh[#fresh + 1] = list[i] end
+  local told, asked = ask_person(thread, fresh)
+  if #told > 0 then emit(thread, events, told) end
+  redis.call('HSET', thread, 'written', from + #list, unpack(asked))
+  if #asked > 0 then index_hold(index, thread, thread_id) end
   return nil
 end
