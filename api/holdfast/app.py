@@ -139,22 +139,19 @@ def create_app(platform: Platform, sign_in: SignIn, custom: Custom | None = None
     extras = tuple((router, flags) for router, extra, flags in OF_EXTRAS if installed(extra))
     for router, flags in (*ROUTERS, *extras):
         if not any(getattr(http, flag) for flag in flags):
-            app.include_router(router)
+            add_routes(app, router)
     if not (http.disable_threads or http.disable_runs):
         app.router.routes.append(sockets.stream_route)
     if isinstance(sign_in.own, DevAuthenticator):
-        app.include_router(dev.routes)
-    build_routes(app)
+        add_routes(app, dev.routes)
     if custom:
         app.router.default = custom.before(app.router.default)
     return app
 
 
-def build_routes(app: FastAPI) -> None:
-    """Has each route look at a request that is none's: FastAPI builds them then, and the first real one would
-    hold up all streams for it."""
-    for route in app.routes:
-        route.matches({"type": "http", "method": "GET", "path": "/-", "root_path": "", "headers": []})
+def add_routes(app: FastAPI, router: APIRouter) -> None:
+    """Each as a route of the application's own: an included router would be a layer more to go through."""
+    app.router.routes.extend(router.routes)
 
 
 def allow_origins(settings: Settings, cors: Cors) -> dict[str, Any]:

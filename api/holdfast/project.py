@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, TypeVar
@@ -49,6 +50,11 @@ Factory = Callable[..., Any]
 EMBEDDING = "The embedding"
 
 
+@cache
+def own_assistant_id(graph_id: str) -> str:
+    return str(uuid.uuid5(ASSISTANTS, graph_id))
+
+
 @dataclass(frozen=True)
 class GraphSpec:
     """A graph of langgraph.json: compiled, to be compiled, or made for each run by a factory."""
@@ -59,7 +65,7 @@ class GraphSpec:
 
     @property
     def assistant_id(self) -> str:
-        return str(uuid.uuid5(ASSISTANTS, self.graph_id))
+        return own_assistant_id(self.graph_id)
 
     @asynccontextmanager
     async def open(self, config: RunnableConfig) -> AsyncIterator[Pregel[Any, Any, Any, Any]]:

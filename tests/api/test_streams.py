@@ -51,6 +51,24 @@ async def test_a_stream_says_what_it_is_and_where_it_can_be_taken_up(server: Liv
     assert names(events) == ["metadata", "values", "values"]  # and no end event
 
 
+async def test_a_new_run_is_followed_without_a_look_at_the_log(server: Live) -> None:
+    """All of it is pushed to a reader who was there before it."""
+    redis = server.platform.client.redis
+
+    async def looks() -> int:
+        told: dict[str, Any] = await redis.info("commandstats")
+        return int(told.get("cmdstat_xrange", {"calls": 0})["calls"])
+
+    async with server.http() as http:
+        thread_id = await new_thread(http)
+        before = await looks()
+        events = await streamed(
+            http, f"/threads/{thread_id}/runs/stream", assistant_id="echo", input=said("hi")
+        )
+    assert names(events) == ["metadata", "values", "values"]
+    assert await looks() == before
+
+
 async def test_events_come_in_the_order_in_which_things_happen(server: Live) -> None:
     events = await run_modes(server, "modes", ["values", "updates", "custom"])
     assert names(events) == ["values", "custom", "updates", "values", "updates", "values"]

@@ -7,6 +7,7 @@ import pytest
 
 from holdfast.errors import NothingPending
 from holdfast.redis import lua
+from holdfast.redis.stream import START
 from tests.engine.conftest import DONE, Engine
 
 
@@ -43,7 +44,8 @@ async def test_what_never_waited_cannot_be_answered(engine: Engine) -> None:
 
 async def test_a_submit_whose_reply_was_lost_has_answered(engine: Engine) -> None:
     await ask(engine, "a")
-    assert await engine.submit("first", answers=["a"]) == await engine.submit("first", answers=["a"])
+    await engine.submit("first", answers=["a"])
+    assert await engine.submit("first", answers=["a"]) == START  # by now it may have begun: no place is safe
 
 
 async def test_an_answer_goes_with_the_run_that_was_to_bring_it(engine: Engine) -> None:

@@ -45,6 +45,7 @@ class Followed:
     modes: frozenset[str] = frozenset()
     resumable: bool = False
     ended: bool = False
+    logged: bool = True  # there may be events that were there before the reader joined
 
     async def shown(self) -> AsyncIterator[list[Stored]]:
         """The run's own events that the client asked for, as many at a time as came together."""
@@ -76,7 +77,8 @@ class Followed:
             async for page in self.platform.hub.pages(self.thread_id, self.after):
                 yield page
             return
-        async for batch in self.platform.hub.events(self.thread_id, self.reader, self.after):
+        hub = self.platform.hub
+        async for batch in hub.events(self.thread_id, self.reader, self.after, logged=self.logged):
             yield batch
 
     def shows(self, mode: str) -> bool:

@@ -41,6 +41,7 @@ class Created:
     place: Place
     resumable: bool
     modes: frozenset[str] = field(default_factory=frozenset)
+    new: bool = True
 
 
 # creating
@@ -96,7 +97,8 @@ async def made_before(platform: Platform, caller: Caller, thread_id: str, run_id
     except RunNotFound:
         raise Conflict("The run that was made under this Idempotency-Key has ended and is gone.") from None
     asked = record.request["kwargs"]
-    return Created(caller, record, START, bool(asked["resumable"]), frozenset(asked["stream_mode"]))
+    modes = frozenset(asked["stream_mode"])
+    return Created(caller, record, START, bool(asked["resumable"]), modes, new=False)
 
 
 async def submit(
@@ -236,6 +238,7 @@ async def followed_from_start(
         created.modes,
         created.resumable,
         not created.record.active,
+        logged=not created.new,
     )
 
 

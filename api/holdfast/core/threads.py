@@ -69,7 +69,7 @@ async def create(platform: Platform, caller: Caller, asked: ThreadCreate) -> Thr
     value: dict[str, Any] = {"thread_id": thread_id, "metadata": metadata, "if_exists": asked.if_exists}
     caller = await platform.rules.admit(caller, "threads", "create", value)
     try:
-        await lua.create_thread(
+        stored = await lua.create_thread(
             platform.client,
             platform.keys,
             thread_id,
@@ -86,7 +86,7 @@ async def create(platform: Platform, caller: Caller, asked: ThreadCreate) -> Thr
             return await find(platform, caller, thread_id)
         except ThreadNotFound:
             raise ThreadExists(f"Thread with ID {thread_id} already exists") from None
-    return await find(platform, replace(caller, conditions=(), within=caller.subject), thread_id)
+    return read_thread(thread_id, stored)
 
 
 async def patch(platform: Platform, caller: Caller, thread_id: str, asked: ThreadPatch) -> None:

@@ -118,8 +118,8 @@ async def create_thread(
     metadata: dict[str, Any],
     ttl_minutes: float | None,
     default_ttl_s: int,
-) -> None:
-    """Raises `ThreadExists` when the id is taken, whoever has it."""
+) -> dict[bytes, bytes]:
+    """The record as `records.read_thread` takes it. Raises `ThreadExists` when the id is taken."""
     fields: list[Argument] = [*metadata_fields(metadata)]
     if ttl_minutes is not None:
         fields += ("ttl", str(ttl_minutes))
@@ -136,12 +136,18 @@ async def create_thread(
     )
     if not made:
         raise ThreadExists(f"Thread with ID {thread_id} already exists")
+    return fields_of(made)
+
+
+def fields_of(flat: list[bytes] | None) -> dict[bytes, bytes]:
+    """What a script returns of a hash, field and value in turn."""
+    return dict(zip(flat[::2], flat[1::2], strict=True)) if flat else {}
 
 
 async def read_thread(client: Client, keys: Keys, thread_id: str, caller: Caller) -> dict[bytes, bytes]:
     """The record as `records.read_thread` takes it; empty when there is none that the caller may use."""
     found = await client.run(READ_THREAD, [keys.thread(thread_id)], [caller.tenant, caller.owner_filter])
-    return dict(zip(found[::2], found[1::2], strict=True)) if found else {}
+    return fields_of(found)
 
 
 async def read_run(

@@ -129,11 +129,12 @@ class Hub:
 
     def _receive(self, kind: bytes, channel: bytes, payload: bytes | int) -> None:
         if kind == b"ssubscribe":
-            for reader in self._readers.get(channel, ()):
-                reader.look()  # what was appended before the channel was followed, was not pushed
             confirmed = self._confirmed.get(channel)
             if confirmed and not confirmed.done():
                 confirmed.set_result(None)
+                return
+            for reader in self._readers.get(channel, ()):
+                reader.look()  # what was appended before the channel was followed again, was not pushed
             return
         if kind != b"smessage" or not isinstance(payload, bytes):
             return
@@ -195,9 +196,15 @@ class Hub:
             self._confirmed.pop(channel, None)
             await self._lines.of(channel).leave(channel)
 
-    async def events(self, thread_id: str, reader: Reader, after: Place) -> AsyncGenerator[list[Stored]]:
-        """The thread's events after a place, in order and without a gap, for ever; starts with the log."""
-        reader.look()
+    async def events(
+        self, thread_id: str, reader: Reader, after: Place, *, logged: bool = True
+    ) -> AsyncGenerator[list[Stored]]:
+        """The thread's events after a place, in order and without a gap, for ever; starts with the log.
+
+        Where nothing was `logged` after the place before the reader joined, all of it is pushed.
+        """
+        if logged:
+            reader.look()
         while True:
             batch, missed = await reader.take()
             if after.seq > 1 and any(stored.place.seq == 1 for stored in batch):

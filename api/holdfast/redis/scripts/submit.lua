@@ -30,7 +30,7 @@ local function unanswered(thread, runs, line)
 end
 
 local place = redis.call('HMGET', thread, 'epoch', 'seq', 'token', 'pushes')
-if redis.call('HEXISTS', runs, run) == 1 then return {'ok', place[1], place[2]} end  -- the reply was lost
+if redis.call('HEXISTS', runs, run) == 1 then return {'ok', '0', '0'} end  -- the reply was lost, and the run may have begun
 -- Both are asked in any case: a thread of somebody else takes as long as none at all.
 local exists, usable = redis.call('EXISTS', thread) == 1, visible(thread, tenant, owner)
 local free = creator ~= '' and vacant(KEYS[15], tenant, creator)
