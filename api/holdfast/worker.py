@@ -22,6 +22,7 @@ from holdfast.core.webhooks.courier import Courier, open_courier
 from holdfast.errors import HoldfastError, Unavailable
 from holdfast.execute import Asking, Attempt, Limits, Watch, absent, due_at
 from holdfast.redis import claims, consumers
+from holdfast.redis.checkpoints import Loaded, ThreadCheckpoints
 from holdfast.redis.claims import Claim
 from holdfast.redis.client import cancel, insist
 from holdfast.redis.leases import Leases
@@ -212,13 +213,13 @@ class Worker:
     async def _work(self, entry: Entry) -> None:
         taken = time.monotonic()
         bind_contextvars(thread_id=entry.thread_id)
-        claim = await self._claim(entry)
-        if claim is None or (not self._stopping.is_set() and await self._ended(claim, taken)):
+        claim, found = await self._claim(entry)
+        if claim is None or (not self._stopping.is_set() and await self._ended(claim, found, taken)):
             return
         # Also when the lease was lost: if only Redis was away, nobody else has the run yet.
         await self._hand_back(claim)
 
-    async def _ended(self, claim: Claim, taken: float) -> bool:
+    async def _ended(self, claim: Claim, found: Loaded | None, taken: float) -> bool:
         """Works on a run; False when it is to be handed back."""
         platform, graph_id = self._platform, claim.request["graph_id"]
         bind_contextvars(run_id=claim.run_id, **asked_in(claim))
@@ -239,6 +240,7 @@ class Worker:
             Asking(platform.client, platform.keys, claim, platform.settings.told_of("approval.requested")),
             watch,
             platform.redactor,
+            found,
         )
         self._attempts[claim.token] = attempt
         self._leases.hold(claim, taken, lambda: attempt.node)
@@ -262,8 +264,11 @@ class Worker:
         if not await insist(partial(platform.client.call, "EXISTS", platform.keys.thread(thread_id))):
             await platform.checkpointer.adelete_thread(thread_id)
 
-    async def _claim(self, entry: Entry) -> Claim | None:
-        """None when nothing is left to run, or Redis was away until the entry may be another worker's."""
+    async def _claim(self, entry: Entry) -> tuple[Claim | None, Loaded | None]:
+        """The claim and, found in the same round trip, the thread's state: it counts where the tokens agree.
+
+        None when nothing is left to run, or Redis was away until the entry may be another worker's.
+        """
         claim = partial(
             claims.claim,
             self._platform.client,
@@ -277,10 +282,20 @@ class Worker:
         )
         try:
             async with asyncio.timeout(self._platform.settings.lease_s / 2):
-                return await insist(claim)
+                claimed, found = await asyncio.gather(insist(claim), self._look(entry.thread_id))
         except TimeoutError:
             logger.warning("run not begun")
+            return None, None
+        return claimed, found
+
+    async def _look(self, thread_id: str) -> Loaded | None:
+        """The thread's state, where the checkpoints are ours; when this fails, the run asks for it itself."""
+        if self._platform.foreign_checkpointer:
             return None
+        checkpoints = ThreadCheckpoints(self._platform.client, self._platform.keys, thread_id, "", 0)
+        with suppress(RedisError, HoldfastError):
+            return await checkpoints.newest("")
+        return None
 
     async def _hand_back(self, claim: Claim) -> None:
         await insist(

@@ -3,9 +3,10 @@
 from collections.abc import Awaitable
 
 from holdfast.checkpoint import RedisSaver
+from holdfast.redis.checkpoints import ThreadCheckpoints
 from holdfast.redis.client import Client
 from holdfast.redis.keys import Keys
-from tests.checkpoint.samples import at, put
+from tests.checkpoint.samples import at, put, state
 
 LONG = [{"text": f"message {number} " * 9} for number in range(200)]
 
@@ -55,3 +56,26 @@ async def test_a_list_is_one_command_a_page(saver: RedisSaver, client: Client) -
     assert await read(10) == 10
     assert await commands(client, read(10)) == ["EVALSHA"]
     assert await commands(client, read(70)) == ["EVALSHA", "EVALSHA"]
+
+
+async def test_what_was_found_on_claiming_is_not_asked_for_until_it_changes(
+    client: Client, keys: Keys
+) -> None:
+    await client.call("HSET", keys.thread("t"), "token", "1:abc")
+    saver = RedisSaver(client, keys).for_run("1:abc")
+    config = await put(saver, at("t"), {"n": 1})
+    found = await ThreadCheckpoints(client, keys, "t", "", 0).newest("")
+
+    run = saver.for_run("1:abc")
+    run.begin_with(found)
+    for _ in range(2):
+        assert await commands(client, run.aget_tuple(at("t"))) == []
+    assert await state(run, at("t")) == {"n": 1}
+    await put(run, config, {"n": 2}, version="2")
+    assert await state(run, at("t")) == {"n": 2}
+
+    other = saver.for_run("2:def")  # claimed anew since then
+    other.begin_with(found)
+    assert await state(other, at("t")) == {"n": 2}
+    await saver.adelete_thread("t")
+    await client.call("DEL", keys.thread("t"))

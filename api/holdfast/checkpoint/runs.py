@@ -6,6 +6,8 @@ from langgraph._internal._serde import build_serde_allowlist
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.pregel import Pregel
 
+from holdfast.redis.checkpoints import Loaded
+
 
 class Put(NamedTuple):
     """A checkpoint that was stored: what it follows, at which step of its run, and what made it."""
@@ -32,6 +34,9 @@ class RunSaver(BaseCheckpointSaver[str]):
     def for_run(self, token: str) -> Self:
         """The saver to use in the run that holds `token`; the same one where writes cannot be fenced."""
         return self
+
+    def begin_with(self, found: Loaded) -> None:
+        """Takes what was found when the thread was claimed for its newest state, until the run changes it."""
 
     def revoke(self) -> None:
         """Refuses every further write of this run, where writes can be fenced."""

@@ -90,6 +90,7 @@ class RedisSaver(BlockingSaver):
         self.ttl_s = ttl_s
         self.loop = running_loop()
         self._known = Known(KNOWN)
+        self._ahead: Loaded | None = None
         self._writing: dict[Address, set[asyncio.Future[None]]] = {}
 
     @classmethod
@@ -119,8 +120,12 @@ class RedisSaver(BlockingSaver):
         """The same saver for one run: its writes are accepted as long as the thread's fence holds `token`."""
         run = copy.copy(self)
         run.token, run.newest_put = token, Put()
-        run._known, run._writing = Known(KNOWN), {}
+        run._known, run._writing, run._ahead = Known(KNOWN), {}, None
         return run
+
+    def begin_with(self, found: Loaded) -> None:
+        if found.token == self.token:
+            self._ahead = found
 
     def revoke(self) -> None:
         self.token = "revoked"  # noqa: S105 - no claim's token looks like this
@@ -236,10 +241,15 @@ class RedisSaver(BlockingSaver):
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         at = Address.of(config)
-        thread = self._thread(at.thread_id)
-        loaded = await (thread.named([at.name]) if at.checkpoint_id else thread.newest(at.ns))
+        loaded = await self._load(at)
         tuples = self._tuples(at.thread_id, loaded)
         return tuples[0] if tuples else None
+
+    async def _load(self, at: Address) -> Loaded:
+        if self._ahead and not at.ns and not at.checkpoint_id:
+            return self._ahead
+        thread = self._thread(at.thread_id)
+        return await (thread.named([at.name]) if at.checkpoint_id else thread.newest(at.ns))
 
     def _tuples(self, thread_id: str, loaded: Loaded) -> list[CheckpointTuple]:
         self._known.add(thread_id, [name for name in loaded.fields if name[:1] == b"e"])
@@ -372,4 +382,5 @@ class RedisSaver(BlockingSaver):
         return f"{number + 1:08x}.{random.getrandbits(32):08x}"
 
     def _thread(self, thread_id: str) -> ThreadCheckpoints:
+        self._ahead = None  # whatever Redis is asked now may change it
         return ThreadCheckpoints(self.client, self.keys, thread_id, self.token, self.ttl_s)

@@ -21,6 +21,7 @@ from holdfast.execute.usage import Usage
 from holdfast.execute.watching import Watch
 from holdfast.project import GraphSpec
 from holdfast.redaction import Redactor
+from holdfast.redis.checkpoints import Loaded
 from holdfast.redis.claims import Claim
 from holdfast.redis.log import Log
 from holdfast.store import RedisStore
@@ -45,12 +46,13 @@ class Attempt:
         asking: Asking,
         watch: Watch,
         redactor: Redactor | None = None,
+        found: Loaded | None = None,
     ) -> None:
         self.claim = claim
         asked = claim.request["kwargs"]
         modes = [*asked["stream_mode"], *(PROTOCOL_MODES if claim.followed else ())]
         encoder = Encoder(claim.run_id, modes, redactor)
-        self._source = ClaimedGraph(spec, saver_for, store)
+        self._source = ClaimedGraph(spec, saver_for, store, found)
         self._feed = Feed(claim)
         self._stream = Stream(spec.graph_id, asked, encoder, self._write)
         if limits.count_tokens:

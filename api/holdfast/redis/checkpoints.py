@@ -43,11 +43,15 @@ class TaskWrites(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """Checkpoints by name, the names of each one's writes, and every field that any of them needs."""
+    """Checkpoints by name, the names of each one's writes, and every field that any of them needs.
+
+    `token` is what the thread's fence held then.
+    """
 
     names: list[bytes]
     writes: list[list[bytes]]
     fields: Fields
+    token: str
 
 
 class Step(NamedTuple):
@@ -186,8 +190,8 @@ async def registered(client: Client, keys: Keys) -> list[str]:
 
 
 def _loaded(reply: Any) -> Loaded:
-    names, writes, flat = reply
-    return Loaded(names, writes, _pairs(flat))
+    names, writes, flat, token = reply
+    return Loaded(names, writes, _pairs(flat), token.decode())
 
 
 def _pairs(flat: list[bytes]) -> Fields:

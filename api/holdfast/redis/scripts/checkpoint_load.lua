@@ -1,7 +1,7 @@
 -- Loads checkpoints with everything they hold, a shared element once.
 -- ARGV: ttl, 'names', name...                    the named ones
 --   or: ttl, 'newest', ns, before or '', limit   the newest of a namespace, newest first
--- Reply: {names, names of the writes of each, {name, value, name, value...}}
+-- Reply: {names, names of the writes of each, {name, value, name, value...}, what the fence held}
 local names, writes, out, seen, level = {}, {}, {}, {}, {}
 if ARGV[2] == 'newest' then
   local prefix = 'c\0' .. ARGV[3] .. '\0'
@@ -10,7 +10,8 @@ if ARGV[2] == 'newest' then
 else
   for i = 3, #ARGV do names[#names + 1] = ARGV[i] end
 end
-if #names == 0 then return {{}, {}, {}} end
+local token = redis.call('HGET', FENCE, 'token') or ''
+if #names == 0 then return {{}, {}, {}, token} end
 extend(tonumber(ARGV[1]))
 
 for _, bytes in ipairs(fetch(names, out, seen)) do
@@ -22,4 +23,4 @@ for i, checkpoint in ipairs(names) do
   unpack_row(checkpoint, nil, writes[i], out, level)
 end
 fetch_whole(level, out, seen)
-return {names, writes, out}
+return {names, writes, out, token}
