@@ -53,8 +53,9 @@ PROGRAM = dedent(
 
     for module in ("cli.processes", "worker", "core.webhooks.courier", "app"):
         import_module(f"holdfast.{module}")
-    loaded = sorted({name.partition(".")[0] for name in sys.modules})
-    print(*(name for name in loaded if name in ("a2a", "google", "mcp")))
+    # Where OpenTelemetry is installed, FastAPI, redis-py and LangSmith load other parts of it by themselves.
+    parts = ("a2a", "google", "mcp", "holdfast.telemetry.otel", "opentelemetry.exporter")
+    print(*(name for name in parts if name in sys.modules))
     """
 )
 

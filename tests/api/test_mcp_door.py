@@ -142,12 +142,3 @@ async def test_a_server_without_the_extra_has_no_such_door(
     assert "/mcp" in paths()
     monkeypatch.setitem(sys.modules, "mcp", None)  # as where it is not installed
     assert "/mcp" not in paths()
-
-
-async def test_nothing_of_it_is_loaded_before_it_is_asked_for() -> None:
-    code = (
-        "import holdfast.cli.processes, sys; print([name for name in ('mcp', 'a2a') if name in sys.modules])"
-    )
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
-    said, _ = await process.communicate()
-    assert said.strip() == b"[]"

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -121,11 +122,12 @@ async def test_what_a_caller_does_not_want_sampled_is_not(traced: Live, collecto
     assert of_trace(collector, trace_id) == []
 
 
-async def test_without_the_extra_the_start_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> Any:
-        raise ModuleNotFoundError(f"No module named {name}", name="opentelemetry")
-
-    monkeypatch.setattr("importlib.import_module", missing)
+@pytest.mark.parametrize("missing", ["opentelemetry.sdk", "opentelemetry"])
+async def test_without_the_extra_the_start_is_refused_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.delitem(sys.modules, "opentelemetry.sdk", raising=False)
+    monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(StartError, match=r"holdfast\[otel\]"):
         async with tracing.open_tracing("otlp", "1"):
             pass

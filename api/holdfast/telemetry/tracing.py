@@ -1,7 +1,6 @@
 """Traces, where they are wanted, as the parts of a process know them. OpenTelemetry is loaded only then."""
 
 import asyncio
-import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from holdfast.errors import StartError
+from holdfast.extras import load
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler
@@ -65,20 +64,9 @@ async def open_tracing(choice: Choice, version: str) -> AsyncIterator[Tracing | 
     if choice == "off":
         yield None
         return
-    tracing = load(version)
+    # By name, because it takes a second to load and most processes never need it.
+    tracing: Tracing = load("otel", "holdfast.telemetry.otel").open_tracing(version)
     try:
         yield tracing
     finally:
         await asyncio.to_thread(tracing.close)
-
-
-def load(version: str) -> Tracing:
-    try:
-        # By name, because it takes a second to load and most processes never need it.
-        otel = importlib.import_module("holdfast.telemetry.otel")
-    except ModuleNotFoundError as error:
-        raise StartError(
-            f"HOLDFAST_TRACES=otlp needs {error.name}: install Holdfast with its extra, as holdfast[otel]."
-        ) from error
-    tracing: Tracing = otel.open_tracing(version)
-    return tracing
