@@ -1,8 +1,9 @@
 """What metrics and traces cost: `python -m bench.telemetry` prints it.
 
-Three servers are up at once: one that tells nothing, one with metrics, one with metrics and all traces. They
-are loaded in turn, for a moment each. What a run costs is the processor time of the server and its Valkey,
-the ratio that of the sums of a round, and the figure the median of the rounds.
+Four servers are up at once: one that tells nothing, one with metrics, one with metrics and traces as many as
+by default, one with all traces. They are loaded in turn, for a moment each. What a run costs is the processor
+time of the server and its Valkey, the ratio that of the sums of a round, and the figure the median of the
+rounds.
 """
 
 import http.server
@@ -42,7 +43,8 @@ LOADS: Loads = {
         streaming("support", ["values", "messages-tuple"], WHERE_IS_IT),
     ),
 }
-OFF, METRICS, BOTH = "off", "metrics", "metrics and traces"
+OFF, METRICS, BOTH, ALL = "off", "metrics", "metrics and traces", "metrics and all traces"
+SERVERS = (OFF, METRICS, BOTH, ALL)
 
 
 class Null(http.server.BaseHTTPRequestHandler):
@@ -110,13 +112,14 @@ def model(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def three(folder: Path, config: Path) -> Iterator[dict[str, Loaded]]:
+def started(folder: Path, config: Path) -> Iterator[dict[str, Loaded]]:
     with ExitStack() as stack:
         agent = {"OPENAI_BASE_URL": stack.enter_context(model(folder / "model")), "OPENAI_API_KEY": "demo"}
         sent_to = f"http://127.0.0.1:{stack.enter_context(collector())}"
         traces = {"HOLDFAST_TRACES": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": sent_to}
         found = {}
-        for name, told in ((OFF, {}), (METRICS, {}), (BOTH, traces)):
+        every = {**traces, "OTEL_TRACES_SAMPLER": "parentbased_always_on"}
+        for name, told in zip(SERVERS, ({}, {}, traces, every), strict=True):
             port = None if name == OFF else servers.free_port()
             metrics = {"HOLDFAST_METRICS_PORT": str(port)} if port else {}
             settings = {**agent, **metrics, **told}
@@ -165,10 +168,10 @@ def main() -> None:
     for load, (config, scenario) in LOADS.items():
         with (
             TemporaryDirectory(prefix="hf-", ignore_cleanup_errors=True) as folder,
-            three(Path(folder), config) as up,
+            started(Path(folder), config) as up,
         ):
             found = list(rounds(up, scenario))
-        for name in (OFF, METRICS, BOTH):
+        for name in SERVERS:
             say(f"| {load} | {name} | {row(name, found)} |\n")
         sys.stdout.flush()
 

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, TypeVar
@@ -31,7 +31,7 @@ from holdfast.schedules import read_schedule
 logger = logging.getLogger(__name__)
 
 # The namespace in which Agent Servers derive the id of a graph's own assistant from the graph's name.
-ASSISTANTS = uuid.UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
+id_of_graph = cache(partial(uuid.uuid5, uuid.UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")))
 
 # Official keys for those who build an image; nothing here depends on them.
 IGNORED = frozenset(
@@ -50,11 +50,6 @@ Factory = Callable[..., Any]
 EMBEDDING = "The embedding"
 
 
-@cache
-def own_assistant_id(graph_id: str) -> str:
-    return str(uuid.uuid5(ASSISTANTS, graph_id))
-
-
 @dataclass(frozen=True)
 class GraphSpec:
     """A graph of langgraph.json: compiled, to be compiled, or made for each run by a factory."""
@@ -65,7 +60,7 @@ class GraphSpec:
 
     @property
     def assistant_id(self) -> str:
-        return own_assistant_id(self.graph_id)
+        return str(id_of_graph(self.graph_id))
 
     @asynccontextmanager
     async def open(self, config: RunnableConfig) -> AsyncIterator[Pregel[Any, Any, Any, Any]]:

@@ -248,6 +248,11 @@ class Settings(BaseModel):
     traces: Literal["off", "otlp"] = Field(
         "off", description="Where traces go: to a collector by OTLP, see traces.md, or nowhere"
     )
+    traces_a_second: float = Field(
+        10,
+        gt=0,
+        description="How many new traces a process keeps in a second; `OTEL_TRACES_SAMPLER` goes before",
+    )
 
     @field_validator("redis_url")
     @classmethod

@@ -10,10 +10,14 @@ from typing import Any
 
 import httpx
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ParentBased
+from opentelemetry.trace import SpanKind
 
 from graph.demo import DemoModel, Script
 from holdfast.errors import StartError
 from holdfast.telemetry import tracing
+from holdfast.telemetry.spans import Limited, Place, Spans
 from tests.api.approving import APPROVE, ask, decide, settled
 from tests.logs.asking import MARK
 from tests.servers import Live, free_port, holdfast, live, said, wait_ready
@@ -122,6 +126,23 @@ async def test_what_a_caller_does_not_want_sampled_is_not(traced: Live, collecto
     assert of_trace(collector, trace_id) == []
 
 
+def test_so_many_new_traces_are_kept_in_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    spans = Spans(TracerProvider(sampler=ParentBased(Limited(2))), lambda _: None)
+
+    def kept(parent: Place | None = None) -> bool:
+        return spans.enter(parent, "GET /", SpanKind.SERVER).place.sampled
+
+    assert [kept() for _ in range(4)] == [True, True, False, False]
+    assert kept(Place(1, 1, sampled=True))  # as whoever began that trace has decided
+    now = 0.5
+    assert [kept() for _ in range(2)] == [True, False]
+    assert not kept(Place(1, 1, sampled=False))
+    now = 60.0  # what was not used is not saved up
+    assert [kept() for _ in range(4)] == [True, True, False, False]
+
+
 @pytest.mark.parametrize("missing", ["opentelemetry.sdk", "opentelemetry"])
 async def test_without_the_extra_the_start_is_refused_in_a_sentence(
     monkeypatch: pytest.MonkeyPatch, missing: str
@@ -129,7 +150,7 @@ async def test_without_the_extra_the_start_is_refused_in_a_sentence(
     monkeypatch.delitem(sys.modules, "opentelemetry.sdk", raising=False)
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(StartError, match=r"holdfast\[otel\]"):
-        async with tracing.open_tracing("otlp", "1"):
+        async with tracing.open_tracing("otlp", "1", 10):
             pass
 
 

@@ -89,7 +89,9 @@ async def open_platform(settings: Settings, project: Project, redis_url: str) ->
     async with AsyncExitStack() as stack:
         keys = Keys(settings.prefix, settings.lanes)
         recorder = Metrics(__version__) if settings.metrics_port else SILENT
-        tracing = await stack.enter_async_context(open_tracing(settings.traces, __version__))
+        tracing = await stack.enter_async_context(
+            open_tracing(settings.traces, __version__, settings.traces_a_second)
+        )
         client = await stack.enter_async_context(connect(redis_url, recorder=recorder))
         await client.open()
         hub = await stack.enter_async_context(Hub(client, keys, redis_url).running())

@@ -9,14 +9,16 @@ from uuid import uuid4
 
 from langchain_core.callbacks import BaseCallbackHandler
 from opentelemetry import context
+from opentelemetry.sdk.environment_variables import OTEL_TRACES_SAMPLER
 from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBased
 from opentelemetry.trace import SpanKind
 
 from holdfast.telemetry.listening import Listener
 from holdfast.telemetry.otlp import Exporter
-from holdfast.telemetry.spans import Place, Span, Spans
+from holdfast.telemetry.spans import Limited, Place, Span, Spans
 from holdfast.telemetry.tracing import Attempted, traceparent
 
 # A collector that is away keeps no process from its end.
@@ -24,11 +26,13 @@ FLUSH_MS = 2000
 UNTOLD = frozenset(("/ok", "/livez", "/readyz", "/ui", "/ui/{name:path}"))
 
 
-def open_tracing(version: str) -> "Traces":
-    """Where to, and how much of it: OpenTelemetry's own variables say."""
+def open_tracing(version: str, most_a_second: float) -> "Traces":
+    """Where to, OpenTelemetry's own variables say; how much of it too, if they do."""
     name = os.environ.get("OTEL_SERVICE_NAME") or "holdfast"
     own = {SERVICE_NAME: name, SERVICE_VERSION: version, SERVICE_INSTANCE_ID: str(uuid4())}
-    return Traces(TracerProvider(resource=Resource.create(own), shutdown_on_exit=False), version)
+    sampler = None if os.environ.get(OTEL_TRACES_SAMPLER) else ParentBased(Limited(most_a_second))
+    resource = Resource.create(own)
+    return Traces(TracerProvider(sampler=sampler, resource=resource, shutdown_on_exit=False), version)
 
 
 class Traces:

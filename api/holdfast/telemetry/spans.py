@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import Decision, ParentBased
+from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult
 from opentelemetry.trace import (
     NonRecordingSpan,
     SpanContext,
@@ -51,6 +51,35 @@ class Place(NamedTuple):
             NonRecordingSpan(SpanContext(self.trace_id, self.span_id, is_remote=remote, trace_flags=flags)),
             NOWHERE,
         )
+
+
+class Limited(Sampler):
+    """Keeps so many new traces a second, all where there are fewer: more requests cost no more time."""
+
+    def __init__(self, most_a_second: float) -> None:
+        self._rate = most_a_second
+        self._burst = max(most_a_second, 1.0)
+        self._left = self._burst
+        self._at = time.monotonic()
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        *_: Any,
+        **__: Any,
+    ) -> SamplingResult:
+        now = time.monotonic()
+        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+        self._at = now
+        if self._left < 1:
+            return SamplingResult(Decision.DROP)
+        self._left -= 1
+        return SamplingResult(Decision.RECORD_AND_SAMPLE)
+
+    def get_description(self) -> str:
+        return f"Limited{{{self._rate:g}}}"
 
 
 class Span:

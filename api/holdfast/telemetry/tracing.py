@@ -59,13 +59,13 @@ class Tracing(Protocol):
 
 
 @asynccontextmanager
-async def open_tracing(choice: Choice, version: str) -> AsyncIterator[Tracing | None]:
+async def open_tracing(choice: Choice, version: str, most_a_second: float) -> AsyncIterator[Tracing | None]:
     """None where no traces are wanted. Raises `StartError` when what they need is not installed."""
     if choice == "off":
         yield None
         return
     # By name, because it takes a second to load and most processes never need it.
-    tracing: Tracing = load("otel", "holdfast.telemetry.otel").open_tracing(version)
+    tracing: Tracing = load("otel", "holdfast.telemetry.otel").open_tracing(version, most_a_second)
     try:
         yield tracing
     finally:
