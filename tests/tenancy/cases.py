@@ -6,7 +6,7 @@
 import uuid
 from dataclasses import replace
 
-from holdfast.project import ASSISTANTS
+from holdfast.project import id_of_graph
 from tests.servers import said
 from tests.tenancy.a2a_cases import A2A_CASES, BY_NAME
 from tests.tenancy.belongings import KEYED, YEARLY
@@ -301,7 +301,7 @@ CASES: dict[str, list[Case]] = {
     "POST /subjects/erase": [Case({"subject": "$subject"}, changes=True, by_staff=True)],
 }
 
-ECHO = str(uuid.uuid5(ASSISTANTS, "echo"))
+ECHO = str(id_of_graph("echo"))
 OF_GRAPH = {"assistant_id": ECHO}
 
 # Routes that name nothing which could be somebody's, or are asked for nothing that is, each with the reason.
