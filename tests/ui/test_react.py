@@ -1,7 +1,6 @@
 """`examples/react-chat`: the official React client, built as its README says, against our server."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +14,7 @@ from playwright.async_api import Browser, expect
 
 from graph.demo import DemoModel, Script
 from graph.demo.script import Say
+from tests.certificates import GIVEN
 from tests.gates import ROOT
 from tests.programs import need_program
 from tests.ui.conftest import Served
@@ -55,7 +55,7 @@ async def run(*command: str, cwd: Path, **environment: str) -> None:
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=cwd,
-        env={**os.environ, **environment},
+        env={**GIVEN, **environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
