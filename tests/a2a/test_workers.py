@@ -51,7 +51,7 @@ PROGRAM = dedent(
     import sys
     from importlib import import_module
 
-    for module in ("cli.processes", "worker", "core.webhooks.courier", "app"):
+    for module in ("cli.serving", "worker", "core.webhooks.courier", "app"):
         import_module(f"holdfast.{module}")
     # Where OpenTelemetry is installed, FastAPI, redis-py and LangSmith load other parts of it by themselves.
     parts = ("a2a", "google", "mcp", "holdfast.telemetry.otel", "opentelemetry.exporter")

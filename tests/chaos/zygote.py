@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from holdfast.cli import processes
+from holdfast.cli import processes, serving
 from holdfast.project import load_project
 from holdfast.redis.embedded import die_with_parent
 from tests.chaos.failing import arm
@@ -30,7 +30,7 @@ from tests.servers import ROOT, clean_environment
 CONFIG = Path(__file__).parent / "langgraph.json"
 KINDS: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
     "worker": processes.work,
-    "serve": processes.serve,
+    "serve": serving.serve,
 }
 
 

@@ -15,7 +15,7 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
-from holdfast.cli.processes import listening
+from holdfast.cli.serving import listening
 from tests.servers import free_port, holdfast, live, wait_ready
 from tests.waiting import wait_until
 

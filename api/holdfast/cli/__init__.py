@@ -2,14 +2,14 @@
 
 import sys
 
-from holdfast.cli.commands import app
+from holdfast.cli.loading import part
 from holdfast.errors import HoldfastError
 
 
 def main() -> None:
     """Runs a command; what cannot start or be done says why in one sentence and exits with 2."""
     try:
-        app()
+        part("commands").app()
     except HoldfastError as error:
         sys.stderr.write(f"holdfast: {' '.join(error.detail.split())}\n")
         sys.exit(2)

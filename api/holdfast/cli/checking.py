@@ -6,8 +6,8 @@ from pathlib import Path
 from rich.console import Console
 from starlette.routing import Route
 
-from holdfast.errors import StartError
-from holdfast.project import IGNORED, KNOWN, GraphSpec, Project, load_project, read_project, reason
+from holdfast.cli.doctor.project import try_out
+from holdfast.project import IGNORED, KNOWN, Project, load_project, read_project
 from holdfast.routes.custom import load_app
 
 
@@ -21,18 +21,6 @@ async def check(config: Path, screen: Console) -> None:
             screen.print(f"  {spec.description}")
     for line in describe(project, frozenset(read_project(config))):
         screen.print(line)
-
-
-async def try_out(spec: GraphSpec) -> None:
-    try:
-        async with spec.open({"configurable": {}}):
-            pass
-    except StartError:
-        raise
-    except Exception as error:  # whatever the project's own factory raises
-        raise StartError(
-            f"Graph {spec.graph_id!r}: it cannot be made, {type(error).__name__}: {reason(error)}."
-        ) from error
 
 
 def describe(project: Project, keys: frozenset[str]) -> Iterator[str]:

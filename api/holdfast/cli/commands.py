@@ -11,7 +11,6 @@ from rich.console import Console
 from holdfast.cli import (
     approvals,
     audit,
-    checking,
     dead_letters,
     erasing,
     keys,
@@ -23,6 +22,7 @@ from holdfast.cli import (
 from holdfast.cli import chat as conversation
 from holdfast.cli import top as table
 from holdfast.cli.doctor import doctor
+from holdfast.cli.loading import part
 from holdfast.cli.operators import TENANT, Tenant, Yes, operate
 
 app = typer.Typer(
@@ -55,13 +55,13 @@ PORT = 8123
 @app.command()
 def dev(config: Config = CONFIG, host: Host = HOST, port: Port = PORT) -> None:
     """Start everything in one process: API, worker and, without REDIS_URL, a Valkey of its own."""
-    processes.run(processes.dev, config, host, port)
+    processes.run(part("serving").dev, config, host, port)
 
 
 @app.command()
 def serve(config: Config = CONFIG, host: Host = HOST, port: Port = PORT) -> None:
     """Start the API on the Redis of REDIS_URL."""
-    processes.run(processes.serve, config, host, port)
+    processes.run(part("serving").serve, config, host, port)
 
 
 @app.command()
@@ -74,7 +74,7 @@ def worker(config: Config = CONFIG) -> None:
 def check(config: Config = CONFIG) -> None:
     """Say what langgraph.json would serve, or what is wrong with it."""
     processes.prepare(config)
-    asyncio.run(checking.check(config, Console(highlight=False, soft_wrap=True)))
+    asyncio.run(part("checking").check(config, Console(highlight=False, soft_wrap=True)))
 
 
 @app.command()

@@ -6,13 +6,15 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from holdfast.cli.processes import on_signals
 
 # Between "not ready" and the end of listening: a load balancer that asks for `/readyz` learns of it first.
 NOTICE_S = 1.0
@@ -136,9 +138,3 @@ async def listen(
     server = Server(app, grace_s, send_timeout_s)
     on_signals(lambda number: server.stop(notice_s if number == signal.SIGTERM else 0))
     await server.serve(sockets=[bound])
-
-
-def on_signals(told: Callable[[int], None]) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told, number)

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from holdfast.cli.checking import try_out
 from holdfast.cli.doctor.findings import Finding, fail, ok
 from holdfast.core import checkup
-from holdfast.errors import HoldfastError
-from holdfast.project import Project, load_project
+from holdfast.errors import HoldfastError, StartError
+from holdfast.project import GraphSpec, Project, load_project, reason
 
 
 async def examine(config: Path) -> list[Finding]:
@@ -18,6 +17,18 @@ async def examine(config: Path) -> list[Finding]:
         return [fail("project", error.detail)]
     graphs = ", ".join(project.graphs)
     return [ok("project", f"{config} with {graphs}"), await examine_business(project)]
+
+
+async def try_out(spec: GraphSpec) -> None:
+    try:
+        async with spec.open({"configurable": {}}):
+            pass
+    except StartError:
+        raise
+    except Exception as error:  # whatever the project's own factory raises
+        raise StartError(
+            f"Graph {spec.graph_id!r}: it cannot be made, {type(error).__name__}: {reason(error)}."
+        ) from error
 
 
 async def examine_business(project: Project) -> Finding:
