@@ -182,9 +182,9 @@ class Hub:
     async def _join(self, channel: bytes, reader: Reader) -> None:
         if not self._lines.of(channel).connected:
             await self._client.call("EXISTS", channel)  # says at once that Redis is away
-        subscribed = self._subscribe(channel, lambda: self._readers.setdefault(channel, set()).add(reader))
         try:
-            await asyncio.wait_for(subscribed, REPLY_TIMEOUT_S)
+            async with asyncio.timeout(REPLY_TIMEOUT_S):
+                await self._subscribe(channel, lambda: self._readers.setdefault(channel, set()).add(reader))
         except TimeoutError as error:
             raise unavailable(error) from error
 
