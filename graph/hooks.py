@@ -1,14 +1,17 @@
-"""What the platform asks of the business: to forget a person, and whether it can work.
+"""What the platform asks of the business: to forget a person, whether it can work, and its pages.
 
-Named in langgraph.json under `holdfast`; both open the shop by themselves, so that no run has to have been.
+Named in langgraph.json under `holdfast`; each opens what it needs, so that no run has to have been.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from graph.models import check_model
+from graph.pages import shared_pages
 from graph.settings import Settings
+from graph.workplace import open_knowledge
 from tools.erasure import erase_customer
 from tools.errors import ShopUnavailable
 from tools.shop import Shop
@@ -30,6 +33,12 @@ async def check() -> None:
     except ShopUnavailable:
         raise RuntimeError("The shop's database does not answer: see to SHOP_DATABASE_URL.") from None
     await check_model(await asyncio.to_thread(Settings.read))
+
+
+async def share() -> dict[tuple[str, ...], dict[str, dict[str, Any]]]:
+    """The shop's pages, for the store to embed. Raises SettingInvalid."""
+    settings = await asyncio.to_thread(Settings.read)
+    return shared_pages(await asyncio.to_thread(open_knowledge, settings))
 
 
 @asynccontextmanager

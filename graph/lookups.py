@@ -9,10 +9,12 @@ from typing import Annotated, Any
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, StructuredTool
+from langgraph.config import get_store
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from graph.callers import caller
 from graph.languages import language_of
+from graph.pages import find_pages
 from graph.sources import passages
 from graph.technical import HAND_OFF
 from graph.workplace import Doors, Workplace
@@ -210,7 +212,13 @@ def make_tools(doors: Doors) -> list[BaseTool]:
 
     async def knowledge(query: str) -> tuple[str, list[Section]]:
         workplace = await doors.enter()
-        found = workplace.knowledge.search(query, language_of(query) or "en")
+        found = await find_pages(
+            workplace.knowledge,
+            get_store(),
+            query,
+            language_of(query) or "en",
+            workplace.settings.knowledge_min_score,
+        )
         return dumps(passages(found)), found
 
     async def person(reason: str) -> tuple[str, None]:

@@ -16,12 +16,12 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCall
 from langchain_core.messages.utils import message_chunk_to_message
 from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_openai import ChatOpenAI
+from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import SecretStr
 
 from graph.demo import MODEL, demo_base_url
 from graph.languages import plain_text
-from graph.settings import Settings
+from graph.settings import SettingInvalid, Settings
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ Failure = Literal["busy", "unreachable", "empty", "overflow"]
 
 OPENAI = "https://api.openai.com/v1"
 CHECK_S, CHECKED_S = 4.0, 60.0
+EMBED_S, EMBEDDED_AT_ONCE = 30.0, 64
 
 NAME_LENGTH = 64
 ARGUMENTS_LENGTH = 10_000
@@ -59,6 +60,22 @@ async def connect_model(settings: Settings, resources: AsyncExitStack) -> Connec
     chat, client = await asyncio.to_thread(_build, settings, base_url)
     await resources.enter_async_context(client)
     return chat.bind_tools
+
+
+def connect_embeddings(settings: Settings) -> OpenAIEmbeddings:
+    """OpenAIEmbeddings for the configured server. Raises SettingInvalid: the demo model embeds nothing."""
+    if settings.demo_model:
+        raise SettingInvalid("Search by meaning needs a model: set OPENAI_API_KEY or OPENAI_BASE_URL.")
+    return OpenAIEmbeddings(
+        model=settings.openai_embedding_model,
+        base_url=settings.openai_base_url,
+        api_key=SecretStr(settings.openai_api_key or "none"),
+        chunk_size=EMBEDDED_AT_ONCE,
+        timeout=EMBED_S,
+        max_retries=0,
+        # To count tokens the library would fetch tables from elsewhere.
+        check_embedding_ctx_length=False,
+    )
 
 
 async def check_model(settings: Settings) -> None:

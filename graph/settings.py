@@ -9,6 +9,7 @@ from typing import Literal
 from graph.hours import HoursInvalid, OpeningHours
 
 DEFAULT_MODEL = "gpt-4.1-mini"
+DEFAULT_EMBEDDING_MODEL = "text-embedding-3-small"
 DEFAULT_SERVER = "http://127.0.0.1:8123"
 
 
@@ -24,12 +25,14 @@ class Settings:
     shop_database_url: str | None = field(default=None, repr=False)
     refund_policy: Path | None = None
     knowledge_folder: Path | None = None
+    knowledge_min_score: float = 0.25
     payment_provider: Literal["simulated", "stripe"] = "simulated"
     stripe_api_key: str | None = field(default=None, repr=False)
     stripe_api_base: str | None = None
     openai_api_key: str | None = field(default=None, repr=False)
     openai_base_url: str | None = None
     openai_model: str = DEFAULT_MODEL
+    openai_embedding_model: str = DEFAULT_EMBEDDING_MODEL
     context_tokens: int = 12_000
     model_turns: int = 8
     tool_calls: int = 16
@@ -72,12 +75,14 @@ class Settings:
             shop_database_url=env.get("SHOP_DATABASE_URL") or None,
             refund_policy=Path(policy) if (policy := env.get("REFUND_POLICY")) else None,
             knowledge_folder=Path(folder) if (folder := env.get("KNOWLEDGE_FOLDER")) else None,
+            knowledge_min_score=_positive(env, "KNOWLEDGE_MIN_SCORE", 0.25),
             payment_provider=_provider(env),
             stripe_api_key=env.get("STRIPE_API_KEY") or None,
             stripe_api_base=env.get("STRIPE_API_BASE") or None,
             openai_api_key=env.get("OPENAI_API_KEY") or None,
             openai_base_url=env.get("OPENAI_BASE_URL") or None,
             openai_model=env.get("OPENAI_MODEL") or DEFAULT_MODEL,
+            openai_embedding_model=env.get("OPENAI_EMBEDDING_MODEL") or DEFAULT_EMBEDDING_MODEL,
             context_tokens=int(_positive(env, "AGENT_CONTEXT_TOKENS", 12_000)),
             model_turns=int(_positive(env, "AGENT_MODEL_TURNS", 8)),
             tool_calls=int(_positive(env, "AGENT_TOOL_CALLS", 16)),

@@ -6,6 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 # As usual for BM25: how soon a word said again counts no more, and how much longer sections are held back.
@@ -41,12 +42,18 @@ class Section:
     def name(self) -> str:
         return f"{self.page}: {self.heading}" if self.heading else self.page
 
+    @property
+    def key(self) -> str:
+        """The same for the same words, wherever they are read."""
+        return sha256(f"{self.language}\n{self.name}\n{self.text}".encode()).hexdigest()[:32]
+
 
 class Knowledge:
-    """The sections of some pages, by the words in them."""
+    """The sections of some pages, by the words in them and by their keys."""
 
     def __init__(self, sections: Iterable[Section]) -> None:
         self.sections = tuple(sections)
+        self._by_key = {one.key: one for one in self.sections}
         self._words = [Counter(words(f"{one.name} {one.heading} {one.text}")) for one in self.sections]
         self._lengths = [found.total() for found in self._words]
         self._mean = sum(self._lengths) / max(1, len(self._lengths))
@@ -62,6 +69,10 @@ class Knowledge:
         ]
         scores.sort(key=lambda scored: -scored[0])
         return [section for score, section in scores[:limit] if score > 0]
+
+    def named(self, keys: Iterable[str]) -> list[Section]:
+        """The sections of these keys, those that there are."""
+        return [self._by_key[key] for key in keys if key in self._by_key]
 
     def _score(self, number: int, wanted: set[str]) -> float:
         found, length = self._words[number], self._lengths[number] / self._mean

@@ -6,7 +6,7 @@ import inspect
 import logging
 import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, fields
 from functools import cache, partial
@@ -24,6 +24,7 @@ from langgraph_sdk import Auth
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from holdfast.errors import AssistantNotFound, Invalid, StartError
+from holdfast.hooks import NO_HOOKS, Hooks
 from holdfast.http import NO_HTTP, Http
 from holdfast.outgoing import NO_RULES, Outgoing
 from holdfast.schedules import read_schedule
@@ -88,23 +89,6 @@ def compiled(graph_id: str, graph: Any) -> Pregel[Any, Any, Any, Any]:
     return graph
 
 
-@dataclass(frozen=True)
-class Hooks:
-    """What the platform may ask of a project beside its graphs; a project need not have any of it.
-
-    `erase` takes a person's data out of what the project itself keeps and says how much of each kind; it is
-    told the subject and, if it names it, the `tenant`. `check` raises RuntimeError, with a sentence, while
-    the project's own business cannot work.
-    """
-
-    erase: Callable[..., Awaitable[dict[str, int]]] | None = None
-    check: Callable[[], Awaitable[None]] | None = None
-
-    @property
-    def erases_by_tenant(self) -> bool:
-        return self.erase is not None and "tenant" in inspect.signature(self.erase).parameters
-
-
 class DeclaredCron(BaseModel):
     """A cron that langgraph.json asks for."""
 
@@ -153,7 +137,7 @@ class Project:
     ttl_minutes: float | None
     env_file: Path | None
     auth: Auth | None = None
-    hooks: Hooks = Hooks()
+    hooks: Hooks = NO_HOOKS
     crons: tuple[DeclaredCron, ...] = ()
     http: Http = NO_HTTP
     store: StoreConfig = NO_STORE
@@ -312,7 +296,7 @@ def load_hooks(path: Path, folder: Path, own: Mapping[str, Any]) -> Hooks:
             f'{path}: "hooks" must be the name of a module, as in {{"hooks": "package.module"}}.'
         )
     if not source:
-        return Hooks()
+        return NO_HOOKS
     module = imported(folder, "The hooks", source)
     found = {field.name: getattr(module, field.name, None) for field in fields(Hooks)}
     for name, hook in found.items():

@@ -15,7 +15,7 @@ from functools import partial
 from redis.exceptions import RedisError
 from structlog.contextvars import bind_contextvars
 
-from holdfast.core import timers
+from holdfast.core import sharing, timers
 from holdfast.core.declared import declare
 from holdfast.core.platform import Platform
 from holdfast.core.webhooks.courier import Courier, open_courier
@@ -234,7 +234,7 @@ class Worker:
             claim,
             spec or absent(graph_id),
             lambda graph: platform.saver(graph_id, graph, claim.token),
-            platform.store(claim.tenant, claim.owner),
+            platform.store(claim.tenant, claim.owner, reads_shared=True),
             log,
             limits(platform),
             Asking(platform.client, platform.keys, claim, platform.settings.told_of("approval.requested")),
@@ -362,8 +362,10 @@ async def running_worker(platform: Platform) -> AsyncIterator[Worker]:
         await insist(partial(declare, platform))
         worker = Worker(platform, queue, name, courier)
         task = asyncio.create_task(worker.run(), name="worker")
+        share = asyncio.create_task(sharing.keep(platform), name="share")
         try:
             yield worker
         finally:
             worker.stop()
+            await cancel(share, reason="the worker is stopping")
             await task

@@ -34,8 +34,8 @@ MUTATIONS = (
     Mutation(
         "a run sees the store of whoever",
         "api/holdfast/worker.py",
-        "platform.store(claim.tenant, claim.owner)",
-        'platform.store("north", claim.owner)',
+        "platform.store(claim.tenant, claim.owner,",
+        'platform.store("north", claim.owner,',
         "tests/store/test_routes.py -k own_tenant",
     ),
     Mutation(
@@ -86,5 +86,26 @@ MUTATIONS = (
         "    match tests:\n",
         "    return lambda _: True\n    match tests:\n",
         "tests/store/test_store.py -k compared",
+    ),
+    Mutation(
+        "a graph changes what all tenants share",
+        "api/holdfast/store/store.py",
+        "and not self._puts_shared:",
+        "and False:",
+        "tests/store/test_sharing.py -k all_tenants",
+    ),
+    Mutation(
+        "callers read what is for graphs alone",
+        "api/holdfast/store/store.py",
+        "        if self._shared is None:",
+        "        if False:",
+        "tests/store/test_routes.py -k refused",
+    ),
+    Mutation(
+        "what all tenants share is embedded at every start",
+        "api/holdfast/core/sharing.py",
+        " if kept.get(place) != value}",
+        "}",
+        "tests/store/test_sharing.py -k once",
     ),
 )

@@ -28,8 +28,7 @@ def describe(project: Project, keys: frozenset[str]) -> Iterator[str]:
         yield f"cron {cron.name}: {cron.graph} at {cron.schedule} {cron.timezone or 'UTC'}"
     if project.auth:
         yield "callers are let in by the project's own auth"
-    hooks = [name for name, hook in (("erase", project.hooks.erase), ("check", project.hooks.check)) if hook]
-    if hooks:
+    if hooks := project.hooks.names:
         yield f"hooks: {', '.join(hooks)}"
     if app := load_app(project):
         served = [

@@ -22,7 +22,7 @@ from holdfast.redis.disk import Disk
 from holdfast.redis.keys import Keys
 from holdfast.redis.stream import Hub
 from holdfast.settings import Settings
-from holdfast.store import Index, RedisStore
+from holdfast.store import NOBODY, Index, RedisStore
 from holdfast.telemetry.metrics import Metrics
 from holdfast.telemetry.recorder import SILENT, Recorder
 from holdfast.telemetry.tracing import Tracing, open_tracing
@@ -69,7 +69,7 @@ class Platform:
             self._savers[graph_id] = self.checkpointer.for_graph(graph)
         return self._savers[graph_id].for_run(token)
 
-    def store(self, tenant: str, person: str, *, owner: str = "") -> RedisStore:
+    def store(self, tenant: str, person: str, *, owner: str = "", reads_shared: bool = False) -> RedisStore:
         """The store of a tenant: what is put belongs to `person`, what is seen to `owner`, "" for all."""
         ttl = self.project.store.ttl
         return RedisStore(
@@ -80,7 +80,12 @@ class Platform:
             owner=owner,
             index=self.index,
             ttl=TTLConfig(default_ttl=ttl.default_ttl, refresh_on_read=ttl.refresh_on_read) if ttl else None,
+            reads_shared=reads_shared,
         )
+
+    def shared_store(self) -> RedisStore:
+        """What the project shares with the graphs of all tenants, to be put by the project alone."""
+        return RedisStore(self.client, self.keys, NOBODY, index=self.index)
 
 
 @asynccontextmanager

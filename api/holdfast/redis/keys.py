@@ -269,12 +269,17 @@ class Keys:
 
     # the installation
     def installation(self) -> str:
-        """Hash: what every process must agree on (number of lanes), and the version of the records."""
+        """Hash: what every process must agree on (number of lanes), the version of the records, and the
+        digest of what has embedded the shared items."""
         return f"{self.prefix}:installation"
 
     def declared_crons(self) -> str:
         """Hash: the ids of the crons that langgraph.json asks for, by their names."""
         return f"{self.prefix}:declared-crons"
+
+    def shared_lock(self) -> str:
+        """String, for a minute: who brings up to date what the project shares with all tenants."""
+        return f"{self.prefix}:shared-lock"
 
     def secret(self, name: str) -> str:
         """String: a secret that the processes of one installation share."""

@@ -3,6 +3,15 @@
 from holdfast.store.documents import Unfit
 from holdfast.store.filters import FilterError
 from holdfast.store.index import EmbeddingError, Index
-from holdfast.store.store import RedisStore, Unsearchable
+from holdfast.store.store import NOBODY, SHARED, RedisStore, Unsearchable
 
-__all__ = ["EmbeddingError", "FilterError", "Index", "RedisStore", "Unfit", "Unsearchable"]
+__all__ = [
+    "NOBODY",
+    "SHARED",
+    "EmbeddingError",
+    "FilterError",
+    "Index",
+    "RedisStore",
+    "Unfit",
+    "Unsearchable",
+]

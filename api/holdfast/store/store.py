@@ -35,6 +35,9 @@ MOST_SEARCHED = 10_000  # items whose vectors are fetched for one query
 LONGEST_TTL = 100 * 366 * 24 * 60  # a hundred years, in minutes
 ANY = "*"
 
+SHARED = "holdfast_shared"  # the first label of what the project shares with all tenants
+NOBODY = ""  # the tenant that keeps it: no caller's tenant has an empty name
+
 
 class Unsearchable(ValueError):
     """More items than can be compared with a query."""
@@ -44,7 +47,8 @@ class RedisStore(BaseStore):
     """The store of one tenant, on Redis >= 7.0 or Valkey, no modules needed.
 
     What is put belongs to `person`. `owner` is whose items are seen and changed, "" for everybody's. Nothing
-    of what one tenant keeps is seen by another.
+    of what one tenant keeps is seen by another. What is below `SHARED` can be read by who `reads_shared`, and
+    put through the store of `NOBODY` alone.
     The blocking methods are for threads beside the event loop.
     """
 
@@ -60,9 +64,12 @@ class RedisStore(BaseStore):
         owner: str = "",
         index: Index | None = None,
         ttl: TTLConfig | None = None,
+        reads_shared: bool = False,
     ) -> None:
         self.ttl_config = ttl
         self._shelves = Shelves(client, keys, tenant, owner)
+        self._puts_shared = tenant == NOBODY
+        self._shared = Shelves(client, keys, NOBODY) if reads_shared or self._puts_shared else None
         self._person = person
         self._owner = owner
         self._index = index
@@ -87,6 +94,8 @@ class RedisStore(BaseStore):
         asked = list(ops)
         for op in asked:
             validate_op_namespace(op)
+            if isinstance(op, PutOp) and is_shared(op.namespace) and not self._puts_shared:
+                raise InvalidNamespaceError(f"What is below {SHARED!r} is put by the project alone.")
         results = await asyncio.gather(*map(self._answer, asked))
         await self._put_all({Place(op.namespace, op.key): op for op in asked if isinstance(op, PutOp)})
         return results
@@ -131,45 +140,60 @@ class RedisStore(BaseStore):
 
     # reading
 
+    def _shelves_of(self, namespace: Namespace) -> Shelves:
+        if not is_shared(namespace):
+            return self._shelves
+        if self._shared is None:
+            raise InvalidNamespaceError(f"What is below {SHARED!r} is read by graphs alone.")
+        return self._shared
+
     async def _get(self, op: GetOp) -> Item | None:
-        found = await self._shelves.get(Place(op.namespace, op.key), refresh=op.refresh_ttl)
+        found = await self._shelves_of(op.namespace).get(Place(op.namespace, op.key), refresh=op.refresh_ttl)
         return Item(**shown(found)) if found else None
 
     async def _search(self, op: SearchOp) -> list[SearchItem]:
         """Items in the order in which they were made; under a query the nearest first, then the others."""
         wanted = read_filter(op.filter) if op.filter else None
-        found = await self._shelves.items(op.namespace_prefix, wanted)
+        shelves = self._shelves_of(op.namespace_prefix)
+        found = await shelves.items(op.namespace_prefix, wanted)
         scores: dict[Place, float] = {}
         if op.query and self._index:
-            scores = await self._score(self._index, op.query, found)
+            scores = await score(self._index, op.query, shelves, found)
             found.sort(key=lambda one: -scores.get(one.place, -2.0))  # a cosine is -1 at least
         page = found[max(op.offset, 0) :][: max(op.limit, 0)]
         if op.refresh_ttl:
-            await self._shelves.refresh(page)
+            await shelves.refresh(page)
         return [SearchItem(**shown(one), score=scores.get(one.place)) for one in page]
-
-    async def _score(self, index: Index, query: str, items: list[Stored]) -> dict[Place, float]:
-        if len(items) > MOST_SEARCHED:
-            raise Unsearchable(
-                f"{len(items)} items are too many to be searched by meaning, {MOST_SEARCHED} are taken: give "
-                "a longer namespace prefix, or a filter."
-            )
-        wanted, vectors = await asyncio.gather(
-            index.embed_query(query), self._shelves.vectors([one.place for one in items])
-        )
-        scores = await asyncio.to_thread(rank, wanted, list(vectors.values()))
-        return {place: score for place, score in zip(vectors, scores, strict=True) if score is not None}
 
     async def _list(self, op: ListNamespacesOp) -> list[Namespace]:
         conditions = op.match_conditions or ()
         prefixes = [literal(one.path) for one in conditions if one.match_type == "prefix"]
         prefix = max(prefixes, key=len, default=())
+        shelves = self._shelves_of(prefix)
         if self._owner:
-            found = [one.namespace for one in await self._shelves.items(prefix)]
+            found = [one.namespace for one in await shelves.items(prefix)]
         else:
-            found = await self._shelves.namespaces(prefix)
+            found = await shelves.namespaces(prefix)
         fitting = {one[: op.max_depth] for one in found if all(fits(each, one) for each in conditions)}
         return sorted(fitting)[max(op.offset, 0) :][: max(op.limit, 0)]
+
+
+async def score(index: Index, query: str, shelves: Shelves, items: list[Stored]) -> dict[Place, float]:
+    """How near items are to a query, those that have vectors. Raises `Unsearchable`, `EmbeddingError`."""
+    if len(items) > MOST_SEARCHED:
+        raise Unsearchable(
+            f"{len(items)} items are too many to be searched by meaning, {MOST_SEARCHED} are taken: give "
+            "a longer namespace prefix, or a filter."
+        )
+    wanted, vectors = await asyncio.gather(
+        index.embed_query(query), shelves.vectors([one.place for one in items])
+    )
+    scores = await asyncio.to_thread(rank, wanted, list(vectors.values()))
+    return {place: score for place, score in zip(vectors, scores, strict=True) if score is not None}
+
+
+def is_shared(namespace: Namespace) -> bool:
+    return namespace[:1] == (SHARED,)
 
 
 def ttl_ms(op: PutOp) -> int:

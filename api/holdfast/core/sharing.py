@@ -1,0 +1,110 @@
+"""What a project shares with the graphs of all tenants: the store holds what the project's hook says.
+
+Each item is embedded once, by whichever worker comes first: again only when its value, or what embeds it,
+is another. See docs/store.md.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from langgraph.store.base import PutOp
+
+from holdfast.core.platform import Platform
+from holdfast.project import Project
+from holdfast.redis.locks import Lock, alone
+from holdfast.redis.store import Place
+from holdfast.store import SHARED
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 5.0, 300.0  # the first time, and at the longest
+LEASE_S = 60.0  # for a batch
+BATCH = 64
+MOST = 100_000
+EMBEDDED_BY = "shared_index"
+
+Values = Mapping[Place, Mapping[str, Any]]
+
+
+async def keep(platform: Platform) -> None:
+    """Returns when the store holds what the project shares, however long its embedding is away."""
+    wait_s, longest_s = RETRY_S
+    while not await bring_up(platform):
+        await asyncio.sleep(wait_s)
+        wait_s = min(2 * wait_s, longest_s)
+
+
+async def bring_up(platform: Platform) -> bool:
+    """False when it is to be tried again: another worker is at it, or something failed."""
+    try:
+        wanted = await ask(platform.project)
+        async with alone(platform.client, platform.keys.shared_lock(), LEASE_S) as lock:
+            if lock:
+                await replace(platform, wanted, lock)
+            return lock is not None
+    except Exception as error:  # whatever the project's hook raises, and its embedding; or Redis is away
+        told = {"error": type(error).__name__, "reason": str(error)}
+        logger.warning("what the project shares is not in the store", extra=told)
+        return False
+
+
+async def ask(project: Project) -> Values:
+    """What the project's hook says, by place."""
+    if project.hooks.share is None:
+        return {}
+    return {
+        Place((SHARED, *namespace), key): value
+        for namespace, items in (await project.hooks.share()).items()
+        for key, value in items.items()
+    }
+
+
+async def replace(platform: Platform, wanted: Values, lock: Lock) -> None:
+    """Deletes what is no longer shared, and puts what is new or has changed."""
+    kept = await read(platform)
+    if kept and not await embedded_alike(platform):
+        await put(platform, dict.fromkeys(kept), lock)
+        kept = {}
+    changed: dict[Place, Mapping[str, Any] | None] = {place: None for place in kept if place not in wanted}
+    changed |= {place: value for place, value in wanted.items() if kept.get(place) != value}
+    if changed:
+        await note_embedding(platform)
+        await put(platform, changed, lock)
+        logger.info("what the project shares has changed", extra={"items": len(changed)})
+
+
+async def read(platform: Platform) -> Values:
+    found = await platform.shared_store().asearch((SHARED,), limit=MOST)
+    return {Place(item.namespace, item.key): item.value for item in found}
+
+
+async def put(platform: Platform, values: Mapping[Place, Mapping[str, Any] | None], lock: Lock) -> None:
+    """A batch at a time, so that what was embedded stays when something fails; None deletes an item."""
+    store = platform.shared_store()
+    ops = [PutOp(*place, None if value is None else dict(value)) for place, value in values.items()]
+    for start in range(0, len(ops), BATCH):
+        await lock.take()
+        await store.abatch(ops[start : start + BATCH])
+
+
+async def embedded_alike(platform: Platform) -> bool:
+    """Whether the items were embedded by what embeds them now."""
+    noted = await platform.client.call("HGET", platform.keys.installation(), EMBEDDED_BY)
+    return bool(noted == digest(platform.project).encode())
+
+
+async def note_embedding(platform: Platform) -> None:
+    mark = digest(platform.project)
+    await platform.client.call("HSET", platform.keys.installation(), EMBEDDED_BY, mark)
+
+
+def digest(project: Project) -> str:
+    """Of all that decides what vectors are like, the model that the project's own object names included."""
+    index = project.store.index
+    model = getattr(project.embeddings, "model", None)
+    named = [index and index.model_dump(), str(model) if model else None]
+    return sha256(orjson.dumps(named)).hexdigest()
