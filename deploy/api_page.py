@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from fastapi import FastAPI
 
 from deploy.locks import ROOT
-from holdfast.app import OF_EXTRAS, ROUTERS
+from holdfast.app import OF_EXTRAS, OF_OAUTH, ROUTERS
 from holdfast.routes import dev
 
 PAGE = ROOT / "docs" / "api.md"
@@ -47,7 +47,7 @@ def page() -> str:
 
 def schema() -> dict[str, Any]:
     app = FastAPI(title="Holdfast")
-    described = [router for router, _ in ROUTERS] + [router for router, _, _ in OF_EXTRAS]
+    described = [router for router, _ in ROUTERS] + [router for router, _, _ in OF_EXTRAS + OF_OAUTH]
     for router in (*described, dev.routes):
         app.include_router(router)
     return app.openapi()

@@ -86,6 +86,8 @@ OF_EXTRAS: tuple[tuple[APIRouter, str, tuple[str, ...]], ...] = (
     (a2a.routes, "a2a", ("disable_a2a", "disable_runs")),
     (mcp.routes, "mcp", ("disable_mcp", "disable_runs")),
 )
+# What only clients of OAuth look for, with the extra and the flags of what they call.
+OF_OAUTH = ((mcp.about, "mcp", ("disable_mcp", "disable_runs")),)
 NAMES = {
     "thread_id": "thread ID",
     "ids": "thread ID",
@@ -136,7 +138,8 @@ def create_app(platform: Platform, sign_in: SignIn, custom: Custom | None = None
     app.state.health = Health(platform, lambda: app.state.stopping)
     app.state.closing = asyncio.Event()  # answers that are under way are about to be cut
     http = platform.project.http
-    extras = tuple((router, flags) for router, extra, flags in OF_EXTRAS if installed(extra))
+    of_extras = OF_EXTRAS + (OF_OAUTH if sign_in.issuer else ())
+    extras = tuple((router, flags) for router, extra, flags in of_extras if installed(extra))
     for router, flags in (*ROUTERS, *extras):
         if not any(getattr(http, flag) for flag in flags):
             add_routes(app, router)

@@ -229,7 +229,9 @@ class Settings(BaseModel):
         description="Pages that may call from a browser, as `https://host`, separated by commas; `*` is any",
     )
     public_url: PublicUrl | None = Field(
-        None, description="Address at which clients reach the server, as `https://host`: agent cards name it"
+        None,
+        description="Address at which clients reach the server, as `https://host`: agent cards and OAuth "
+        "metadata name it",
     )
     allow_eviction: bool = Field(False, description="Start on a Redis that may evict what it keeps")
     log_format: Literal["text", "json"] = Field("text", description="How log lines are written")

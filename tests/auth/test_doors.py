@@ -20,6 +20,7 @@ from tests.servers import Live
 
 OPEN = {"/ok", "/", "/livez", "/readyz", "/info", "/docs", "/ui", "/ui/{name:path}"}
 OPEN |= {"/.well-known/agent-card.json", "/a2a/{assistant_id}/.well-known/agent-card.json"}
+OF_OAUTH = {"/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"}
 UNKNOWN = "7d9f3c1e-5a2b-4f6d-8e9a-0b1c2d3e4f50"
 
 
@@ -48,7 +49,7 @@ def test_every_route_is_behind_the_guard_but_those_on_the_list(guarded: Live) ->
     routes = list(routes_of(app_of(guarded)))
     assert len(routes) > 40
     assert all(isinstance(route, JsonRoute | SocketRoute) for route in routes), routes
-    assert paths(app_of(guarded), OpenRoute) == OPEN
+    assert paths(app_of(guarded), OpenRoute) == OPEN | OF_OAUTH
 
 
 def test_only_dev_has_a_door_for_making_tokens(guarded: Live, server: Live) -> None:
@@ -62,7 +63,7 @@ async def test_a_stranger_is_turned_away_at_every_other_door(
     doors = [
         (method, route.path)
         for route in routes_of(app_of(guarded))
-        if isinstance(route, APIRoute) and route.path not in OPEN
+        if isinstance(route, APIRoute) and route.path not in OPEN | OF_OAUTH
         for method in route.methods or ()
     ]
     assert len(doors) > 35

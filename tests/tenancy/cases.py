@@ -316,6 +316,10 @@ NOBODYS: dict[str, tuple[str, Case]] = {
         "a graph's card is the same for all",
         Case(path=BY_NAME),
     ),
+    **{
+        f"GET /.well-known/oauth-protected-resource{of}": ("who issues tokens is the same for all", Case())
+        for of in ("", "/mcp")
+    },
     "GET /docs": ("where it leads is the same for all", Case()),
     "GET /ui": ("a page is the same for all", Case()),
     "GET /ui/{name:path}": ("a file of the pages is the same for all", Case()),

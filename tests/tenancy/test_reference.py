@@ -35,7 +35,8 @@ def app_of(server: Live) -> FastAPI:
 
 def test_every_route_and_all_that_it_takes_is_in_the_matrix(world: World, server: Live) -> None:
     assert list(complaints(app_of(world.server))) == []
-    assert list(complaints(app_of(server))) == [], "under the sign-in for development too"
+    others = [one for one in complaints(app_of(server)) if "/.well-known/oauth" not in one]
+    assert others == [], "under the sign-in for development too, where nobody issues tokens"
 
 
 def test_what_is_left_out_is_told(world: World) -> None:

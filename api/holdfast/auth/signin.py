@@ -25,10 +25,14 @@ class Authenticator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """The way in: API keys first, for everything else the way that HOLDFAST_AUTH names."""
+    """The way in: API keys first, for everything else the way that HOLDFAST_AUTH names.
+
+    `issuer` is where clients of OAuth get the tokens that are taken; None where none are.
+    """
 
     keys: ApiKeys
     own: Authenticator
+    issuer: str | None = None
 
     async def authenticate(self, asked: HTTPConnection) -> Caller:
         key = find_api_key(asked)

@@ -35,7 +35,8 @@ async def open_sign_in(
 ) -> AsyncIterator[SignIn]:
     """Opens the way that HOLDFAST_AUTH names. Raises `StartError` for what does not fit together."""
     async with AsyncExitStack() as stack:
-        yield SignIn(ApiKeys(settings, client, keys), await open_own(settings, project, client, keys, stack))
+        own = await open_own(settings, project, client, keys, stack)
+        yield SignIn(ApiKeys(settings, client, keys), own, find_issuer(settings))
 
 
 async def open_own(
@@ -60,6 +61,12 @@ async def open_own(
 
 
 # HOLDFAST_AUTH=jwt
+
+
+def find_issuer(settings: Settings) -> str | None:
+    """The issuer where clients can look for it: some are only names."""
+    issuer = settings.jwt_issuer if settings.auth == "jwt" else None
+    return issuer if issuer and is_safe(issuer) else None
 
 
 def demands(settings: Settings) -> Demands:
@@ -109,14 +116,18 @@ def algorithms(settings: Settings) -> tuple[str, ...]:
 
 
 def check_url(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme != "http" or not is_loopback(parts.hostname or ""):
+    if not is_safe(url):
         raise StartError(
             "HOLDFAST_JWT_JWKS_URL must begin with https:// (http:// is taken for this machine only): who "
             "can change the answer on its way can sign in as anybody."
         )
+
+
+def is_safe(url: str) -> bool:
+    """Whether nobody can change the answer on its way."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
 
 
 def is_loopback(host: str) -> bool:

@@ -19,6 +19,7 @@ from holdfast.routes.base import (
     CallerDep,
     PlatformDep,
     answer,
+    base_url,
     identify,
     later,
     open_router,
@@ -74,8 +75,7 @@ async def get_card_of(request: Request, platform: PlatformDep, assistant_id: Ass
 
 async def show_card(request: Request, platform: Platform, name: str) -> Response:
     assistant = await find_open(request, platform, name)
-    base = (platform.settings.public_url or str(request.base_url)).rstrip("/")
-    card = cards.describe(platform, assistant, f"{base}/a2a/{assistant.assistant_id}")
+    card = cards.describe(platform, assistant, f"{base_url(request)}/a2a/{assistant.assistant_id}")
     return answer((await protocol()).encode_card(card), headers=CARD_FOR)
 
 

@@ -137,6 +137,12 @@ def open_router(tag: str) -> APIRouter:
     return APIRouter(route_class=OpenRoute, tags=[tag])
 
 
+def base_url(request: Request) -> str:
+    """Where clients reach the server, without a slash at the end."""
+    known: str | None = request.app.state.platform.settings.public_url
+    return (known or str(request.base_url)).rstrip("/")
+
+
 async def identify(connection: HTTPConnection) -> Caller:
     """Who is calling; found out once for each request. Raises `Unauthorized`."""
     found: Caller | None = connection.scope.get(CALLER)
