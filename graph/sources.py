@@ -6,7 +6,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMes
 
 from tools.knowledge import Section
 
-SOURCES = "sources"  # in `additional_kwargs`: a list of {"title"}
+SOURCES = "sources"  # in `additional_kwargs`: a list of {"title", "url" where the page has one}
 
 
 def passages(found: list[Section]) -> dict[str, Any]:
@@ -19,8 +19,12 @@ def passages(found: list[Section]) -> dict[str, Any]:
 
 def note(message: ToolMessage, found: list[Section]) -> ToolMessage:
     """The tool's message with what was found named on it."""
-    message.additional_kwargs[SOURCES] = [{"title": section.name} for section in found]
+    message.additional_kwargs[SOURCES] = [name(section) for section in found]
     return message
+
+
+def name(section: Section) -> dict[str, str]:
+    return {"title": section.name} | ({"url": section.url} if section.url else {})
 
 
 def cite(answer: AIMessage, messages: list[AnyMessage]) -> AIMessage:

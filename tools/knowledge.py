@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 # As usual for BM25: how soon a word said again counts no more, and how much longer sections are held back.
 SATURATION, LENGTH = 1.2, 0.75
@@ -20,6 +21,7 @@ _IDLE = re.compile(
     r"|would|your?"
 )
 
+_FRONT_MATTER = re.compile(r"---[ \t]*\n((?:[\w-]+:.*\n)*)---[ \t]*\n")
 _HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$", re.MULTILINE)
 _WORDS = re.compile(r"[^\W_\u3400-\u9fff]+|[\u3400-\u9fff]+")
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -31,12 +33,14 @@ class KnowledgeInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a page under one heading. `language` is the folder that the page is in."""
+    """A part of a page under one heading. `language` is the folder that the page is in, `url` where customers
+    can read it."""
 
     language: str
     page: str
     heading: str
     text: str
+    url: str | None = None
 
     @property
     def name(self) -> str:
@@ -100,7 +104,8 @@ def read_knowledge(folder: Path) -> Knowledge:
 
 
 def sections_of(language: str, path: Path, text: str) -> Iterator[Section]:
-    """A page is named by its first heading; each heading begins a section."""
+    """A page is named by its first heading; each heading begins a section. Raises KnowledgeInvalid."""
+    url, text = read_front_matter(path, text)
     headings = list(_HEADING.finditer(text))
     page = headings[0][2] if headings else path.stem
     starts = [0, *(heading.end() for heading in headings)]
@@ -108,7 +113,31 @@ def sections_of(language: str, path: Path, text: str) -> Iterator[Section]:
     names = ["", *(heading[2] for heading in headings)]
     for name, start, end in zip(names, starts, ends, strict=True):
         if said := text[start:end].strip():
-            yield Section(language, page, "" if name == page else name, said[:MOST_CHARS])
+            yield Section(language, page, "" if name == page else name, said[:MOST_CHARS], url)
+
+
+def read_front_matter(path: Path, text: str) -> tuple[str | None, str]:
+    """The `url` that a page begins with, if it does, and the page without it. Raises KnowledgeInvalid."""
+    found = _FRONT_MATTER.match(text)
+    if found is None:
+        return None, text
+    values = dict(line.split(":", 1) for line in found[1].splitlines())
+    url = values.get("url", "").strip().strip("\"'")
+    return check_url(path, url) if url else None, text[found.end() :]
+
+
+def check_url(path: Path, url: str) -> str:
+    """A page is shown to everybody under this address: nothing but a page of the web may be behind it."""
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme == "https" and parts.hostname and not parts.username
+    except ValueError:
+        fits = False
+    if not fits or not url.isprintable() or " " in url or len(url) > MOST_CHARS:
+        raise KnowledgeInvalid(
+            f"{path}: url must be an address such as https://shop.example/page, not {url!r}."
+        )
+    return url
 
 
 def words(text: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from graph.workplace import SHIPPED_KNOWLEDGE
-from tools.knowledge import Knowledge, KnowledgeInvalid, read_knowledge, words
+from tools.knowledge import Knowledge, KnowledgeInvalid, Section, read_knowledge, words
 from tools.money import Money
 from tools.policy import read_policy
 
@@ -68,6 +68,51 @@ def test_a_page_is_cut_at_its_headings(tmp_path: Path) -> None:
         read_knowledge(tmp_path)
     with pytest.raises(KnowledgeInvalid, match="no folder"):
         read_knowledge(tmp_path / "none")
+
+
+def read(tmp_path: Path, text: str) -> list[Section]:
+    (tmp_path / "en").mkdir()
+    (tmp_path / "en" / "a.md").write_text(text)
+    return list(read_knowledge(tmp_path).sections)
+
+
+def test_a_page_may_say_where_it_can_be_read(tmp_path: Path) -> None:
+    url = "https://shop.example/help?page=returns#all"
+    [intro, part] = read(
+        tmp_path, f"---\ntitle: x\nurl: '{url}'\n---\n# Page\n\nIntro.\n\n## Part\n\nText.\n"
+    )
+    assert (intro.url, intro.name, intro.text) == (url, "Page", "Intro.")
+    assert (part.url, part.name) == (url, "Page: Part")
+
+
+@pytest.mark.parametrize("begins", ["---\ntitle: x\n---\n", "---\n---\n", "---\nurl:\n---\n", ""])
+def test_a_page_need_not_say_it(tmp_path: Path, begins: str) -> None:
+    [section] = read(tmp_path, f"{begins}# Page\n\nText.")
+    assert (section.url, section.name, section.text) == (None, "Page", "Text.")
+
+
+def test_a_line_across_the_page_is_no_front_matter(tmp_path: Path) -> None:
+    [section] = read(tmp_path, "---\nWe open at: nine.\n---\n")
+    assert "We open at: nine." in section.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://shop.example/",
+        "javascript:alert(1)",
+        "//shop.example/",
+        "/help",
+        "https://",
+        "https://ann:secret@shop.example/",
+        "https://shop.example/a b",
+        "https://[shop.example/",
+        "https://shop.example/" + "a" * 2000,
+    ],
+)
+def test_what_is_no_address_of_a_page_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(KnowledgeInvalid, match=r"a\.md: url must be an address"):
+        read(tmp_path, f"---\nurl: {url}\n---\n# Page\n\nText.")
 
 
 def test_no_pages_are_no_error() -> None:

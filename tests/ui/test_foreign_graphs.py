@@ -1,5 +1,6 @@
 """The chat with graphs that know nothing of it."""
 
+import re
 from typing import Any
 
 from playwright.async_api import Browser, expect
@@ -55,6 +56,29 @@ async def test_a_question_that_was_written_over_is_gone(browser: Browser, server
         await sdk.threads.update_state(await chat.thread_id(), said, as_node="question")
         await chat.sees("It was decided.")
         await expect(chat.card).to_have_count(0)
+
+
+async def test_sources_are_links_where_they_lead_to_the_web(browser: Browser, server: Live) -> None:
+    title = '<b>Returns</b> & "refunds"'
+    sources = [
+        {"title": title, "url": "https://shop.example/help?a=1&b=\"'<"},
+        {"title": "Script", "url": "javascript:alert(1)"},
+        {"title": "Shipping"},
+    ]
+    said: Any = [{"role": "assistant", "content": "See there.", "additional_kwargs": {"sources": sources}}]
+    thread: Any = await server.sdk().threads.create(graph_id="echo")
+    await server.sdk().threads.update_state(thread["thread_id"], {"messages": said})
+    async with window(browser, f"{server.url}/ui?assistant=echo", locale="en-US") as chat:
+        await chat.open_thread(thread["thread_id"])
+        shown = chat.page.locator(".message.ai small")
+        await expect(shown).to_have_text(f"Sources: {title} · Script · Shipping")
+        link = shown.locator("a")
+        await expect(link).to_have_count(1)
+        await expect(link).to_have_text(title)
+        await expect(link).to_have_attribute("href", "https://shop.example/help?a=1&b=%22%27%3C")
+        await expect(link).to_have_attribute("target", "_blank")
+        await expect(link).to_have_attribute("rel", re.compile("noopener noreferrer"))
+        await chat.shoot("sources")
 
 
 async def test_several_approvals_are_cards_of_their_own(browser: Browser, server: Live) -> None:

@@ -2,7 +2,7 @@
 // The conversation as elements, one for each item, kept as long as the item is and touched only where it changes:
 // what a frame costs does not grow with the conversation.
 import { h, icon } from "../parts/dom.js";
-import { parse } from "../parts/markup.js";
+import { anchor, parse } from "../parts/markup.js";
 import { parsed, pretty } from "../parts/text.js";
 import { timesIn } from "./times.js";
 
@@ -119,7 +119,7 @@ export class Messages {
     const again = h("button", { type: "button", className: "link", onclick: () => this.again(item.key) }, words.again);
     const unsent = state === "failed" && h("p", { className: "unsent" }, `${words.unsent} `, again);
     const at = timed && time && h("time", { dateTime: new Date(time).toISOString() }, h("bdi", {}, this.times.clock(time)));
-    const from = sources && h("small", { dir: "auto" }, `${words.sources}: ${sources}`);
+    const from = sources && h("small", { dir: "auto" }, `${words.sources}: `, ...JSON.parse(sources).flatMap(cite));
     element.replaceChildren(...[by, body, from, at, unsent].filter((one) => one instanceof Node));
   }
 
@@ -155,6 +155,14 @@ function say(shown, text) {
   while (body.children.length > same) body.lastChild?.remove();
   body.append(...found.slice(same).map(({ make }) => make()));
   shown.sources = found.map(({ source }) => source);
+}
+
+/**
+ * @param {{title: string, url?: string}} source
+ * @param {number} at
+ */
+function cite({ title, url = "" }, at) {
+  return [at ? " · " : "", anchor(title, url) ?? title];
 }
 
 /**

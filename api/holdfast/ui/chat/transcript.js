@@ -264,7 +264,7 @@ export class Transcript {
     const text = textOf(content);
     if (type === "human") return [{ key: id, kind: "human", text, speaker: "", time: this.#times.get(id) }];
     if (type !== "ai") return [];
-    const sources = more?.sources?.map((/** @type {any} */ one) => one.title).join(" · ");
+    const sources = more?.sources?.length ? JSON.stringify(more.sources) : "";
     return this.#answer(id, text, calls, false, speakerOf(message), sources);
   }
 

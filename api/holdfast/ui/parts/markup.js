@@ -121,7 +121,7 @@ function styledText([whole, quoted, bold, starred, underlined, label, address, b
  * @param {string} address
  * @returns {HTMLElement | null} null for an address that is not of the web
  */
-function anchor(label, address) {
+export function anchor(label, address) {
   const url = URL.canParse(address) ? new URL(address) : null;
   if (!url || !["http:", "https:"].includes(url.protocol)) return null;
   return h("a", { href: url.href, title: url.href, target: "_blank", rel: "noopener noreferrer nofollow" }, label);
