@@ -2,12 +2,17 @@
 
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
+from a2a.compat.v0_3.conversions import to_compat_task
 from a2a.types import a2a_pb2 as pb
 from a2a.utils.errors import InvalidParamsError, TaskNotFoundError
 from google.protobuf.json_format import ParseDict
 
+from holdfast.core.a2a import older
+from holdfast.core.a2a.messages import data_part, message, text_part
 from tests.a2a.agents import Agent, Json, agent, reply, state, text, told
+from tests.a2a.test_protocol import HI, rpc
 from tests.servers import Live, live
 from tests.webhooks.receivers import Answer, Receiver, reachable, receiving
 from tests.webhooks.test_run_ends import settled
@@ -72,6 +77,58 @@ async def test_news_of_a_task_that_was_over_before_is_brought_too(served: Live, 
         )
         assert got["/news"]["id"] == task["id"]
         assert reply(got["/news"]) == "echo: hi"
+
+
+async def call(http: httpx.AsyncClient, method: str, **params: Json) -> Json:
+    """A call as clients of version 0.3 make it, and as the official package answers it."""
+    answer = (await http.post("/a2a/approve", json=rpc(method, **params))).json()
+    return {name: value for name, value in answer["result"].items() if name != "metadata"}
+
+
+def bare(told: Json) -> Json:
+    """Without what may be left out, and without the time, which the package writes in another way."""
+    if isinstance(told, list):
+        return [bare(one) for one in told]
+    if isinstance(told, dict):
+        return {name: bare(one) for name, one in told.items() if one not in ([], {}) and name != "timestamp"}
+    return told
+
+
+async def test_who_asked_in_terms_of_0_3_is_told_in_them(served: Live, receiver: Receiver) -> None:
+    secret = {"schemes": ["Bearer"], "credentials": "c-1"}
+    asked = {"pushNotificationConfig": target(receiver, "/sent", authentication=secret)}
+    parts = [{"kind": "text", "text": "please"}, {"kind": "data", "data": {"n": 1}}]
+    async with served.http() as http, agent(served.url, "approve") as other:
+        task = await call(http, "message/send", message={**HI, "parts": parts}, configuration=asked)
+        [news] = await receiver.has(1)
+        assert news.headers["authorization"] == "Bearer c-1"
+        assert news.json["status"]["state"] == "input-required"
+        assert bare(news.json) == bare(await call(http, "tasks/get", id=task["id"]))
+        wanted = {"taskId": task["id"], "pushNotificationConfig": target(receiver, "/set")}
+        made = await call(http, "tasks/pushNotificationConfig/set", **wanted)
+        assert made["pushNotificationConfig"]["url"] == f"{receiver.url}/set"
+        await put(other, task, target(receiver, "/newer"))
+        await other.send(text("yes"), task=task["id"])
+        done = {one.path: one.json for one in (await receiver.has(4))[1:]}
+        ended = bare(await call(http, "tasks/get", id=task["id"]))
+        assert bare(done["/sent"]) == bare(done["/set"]) == ended
+        assert state(done["/newer"]) == "completed"
+
+
+@pytest.mark.parametrize("value", [{"a": [1]}, [1, "b"], "c", 2.5, None])
+def test_a_task_is_told_as_the_official_package_tells_it(value: Json) -> None:
+    said = [text_part("hi"), data_part(value)]
+    task = {
+        "id": "t",
+        "contextId": "c",
+        "status": {"state": "TASK_STATE_FAILED", "message": message("t", "c", "AGENT", "m", said)},
+        "history": [message("t", "c", "USER", "n", said)],
+        "artifacts": [{"artifactId": "r", "name": "reply", "parts": said}],
+    }
+    theirs = to_compat_task(ParseDict(task, pb.Task())).model_dump(
+        mode="json", by_alias=True, exclude_none=True
+    )
+    assert bare(older.task(task)) == bare(theirs)
 
 
 async def test_a_config_can_be_read_and_taken_away(served: Live, receiver: Receiver) -> None:

@@ -75,7 +75,10 @@ class Visit:
         self.assistant = assistant
         self.refused: HoldfastError | None = None
         self._followers: list[Follower] = []
-        self._dispatcher = JsonRpcDispatcher(Handler(self), Contexts(method), enable_v0_3_compat=True)
+        newer = method in JsonRpcDispatcher.METHOD_TO_MODEL
+        self.version = constants.PROTOCOL_VERSION_1_0 if newer else constants.PROTOCOL_VERSION_0_3
+        contexts = Contexts(self.version)
+        self._dispatcher = JsonRpcDispatcher(Handler(self), contexts, enable_v0_3_compat=True)
 
     async def reply(self, request: Request) -> bytes:
         """The reply as JSON. Raises what is to be told by the status of the answer."""
@@ -140,12 +143,13 @@ async def one(item: Json) -> AsyncGenerator[Json, None]:
 
 
 class Contexts(ServerCallContextBuilder):
-    """The version that a client speaks is all that the package has to know of a request."""
+    """The version that a client speaks is all that the package has to know of a request.
 
-    def __init__(self, method: str | None) -> None:
-        # A client that does not say it shows it by how it calls the method.
-        newer = method in JsonRpcDispatcher.METHOD_TO_MODEL
-        self._shown = constants.PROTOCOL_VERSION_1_0 if newer else constants.PROTOCOL_VERSION_0_3
+    A client that does not say it shows it by how it calls the method.
+    """
+
+    def __init__(self, shown: str) -> None:
+        self._shown = shown
 
     def build(self, request: Request) -> ServerCallContext:
         said = request.headers.get(constants.VERSION_HEADER) or self._shown
@@ -278,7 +282,7 @@ class Handler(RequestHandler):
     def _target(self, given: Json) -> Json:
         if self._platform.project.http.disable_webhooks:
             raise a2a.PushNotificationNotSupportedError(NO_PUSHES)
-        return pushes.read_target(self._platform, given)
+        return pushes.read_target(self._platform, given, self._visit.version)
 
     async def _show(self, task: Task, history_length: int | None) -> pb.Task:
         told = await tasks.describe(self._platform, task, history_length=history_length)

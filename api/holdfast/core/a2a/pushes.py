@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from holdfast.core.a2a import tasks
+from holdfast.core.a2a import older, tasks
 from holdfast.core.a2a.messages import Json
 from holdfast.core.a2a.tasks import Task, TaskNotFound
 from holdfast.core.platform import Platform
@@ -32,11 +32,15 @@ class News(NamedTuple):
     headers: Mapping[str, str]
 
 
-def read_target(platform: Platform, given: Mapping[str, Any]) -> Json:
-    """A target as it is kept. Raises `TargetRefused` for an address that may not be called, and `Invalid`."""
+def read_target(platform: Platform, given: Mapping[str, Any], version: str) -> Json:
+    """A target as it is kept; it is told in the terms of `version`.
+
+    Raises `TargetRefused` for an address that may not be called, and `Invalid`.
+    """
     platform.targets.check(given.get("url") or "")
     target = {"id": given.get("id") or str(uuid4()), "url": given["url"], "token": given.get("token") or ""}
     target["authentication"] = dict(given.get("authentication") or {})
+    target["version"] = version
     headers = headers_of(target)
     if not all(text.isascii() and text.isprintable() for text in headers.values()):
         raise Invalid("The token and the credentials must be what a header may have.")
@@ -56,8 +60,8 @@ def headers_of(target: Mapping[str, Any]) -> dict[str, str]:
 def describe(task: Task, target: Json) -> Json:
     """What is told of a target: never its credentials."""
     scheme = target["authentication"].get("scheme")
-    shown = {**target, "taskId": task.task_id, "authentication": {"scheme": scheme}}
-    return {name: value for name, value in shown.items() if value and (scheme or name != "authentication")}
+    shown = {name: target[name] for name in ("id", "url", "token") if target[name]}
+    return {**shown, "taskId": task.task_id, **({"authentication": {"scheme": scheme}} if scheme else {})}
 
 
 async def put(platform: Platform, task: Task, target: Json, *, at_once: bool = False) -> None:
@@ -90,4 +94,7 @@ async def news(platform: Platform, letter: Letter) -> News:
         target = await find(platform, task, told["target"])
     except (ThreadNotFound, TaskNotFound, ConfigNotFound):
         raise Unwanted from None
-    return News(dump({"task": await tasks.describe(platform, task)}), headers_of(target))
+    shown = await tasks.describe(platform, task)
+    # A target of an earlier release has no version, and is told as it always was.
+    body = older.task(shown) if target.get("version") == older.VERSION else {"task": shown}
+    return News(dump(body), headers_of(target))
