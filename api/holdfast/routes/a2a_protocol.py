@@ -4,7 +4,7 @@ Nothing else imports this module: it needs the extra `a2a`, and is loaded by nam
 """
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
@@ -104,8 +104,14 @@ class Visit:
             return cast("AsyncGenerator[Json, None]", response.body_iterator)
         return one({"data": bytes(response.body).decode()})
 
-    async def follow(self, thread_id: str, first: str) -> Follower:
-        follower = await subscribing.subscribe(self.platform, self.caller, thread_id, first)
+    async def follow(self, thread_id: str, send: Callable[[], Awaitable[Sent]]) -> Follower:
+        return self._followed(await subscribing.follow(self.platform, self.caller, thread_id, send))
+
+    async def subscribe(self, task: Task) -> Follower:
+        found = subscribing.subscribe(self.platform, self.caller, task.thread_id, task.first)
+        return self._followed(await found)
+
+    def _followed(self, follower: Follower) -> Follower:
         self._followers.append(follower)
         return follower
 
@@ -169,10 +175,9 @@ class Handler(RequestHandler):
         self, params: pb.SendMessageRequest, context: ServerCallContext
     ) -> pb.Task | pb.Message:
         with self._visit.told():
-            sent = await self._send(params)
             configuration = read(params.configuration)
-            follower = await self._visit.follow(sent.thread_id, sent.first)
-            if follower.task.state not in SETTLED and not configuration.get("returnImmediately"):
+            follower = await self._send(params)
+            if follower.standing.state not in SETTLED and not configuration.get("returnImmediately"):
                 async for _ in follower.updates():
                     pass
             return await self._show(follower.task, configuration.get("historyLength"))
@@ -182,10 +187,9 @@ class Handler(RequestHandler):
         self, params: pb.SendMessageRequest, context: ServerCallContext
     ) -> AsyncGenerator[Event]:
         with self._visit.told():
-            sent = await self._send(params)
-            follower = await self._visit.follow(sent.thread_id, sent.first)
+            follower = await self._send(params)
             yield filled(await follower.snapshot(), pb.Task())
-            if follower.task.state in SETTLED:  # clients of 0.3 wait for the word that it is the last
+            if follower.standing.state in SETTLED:  # clients of 0.3 wait for the word that it is the last
                 yield filled(follower.status()["statusUpdate"], pb.TaskStatusUpdateEvent())
                 return
             async for event in changes(follower):
@@ -198,7 +202,7 @@ class Handler(RequestHandler):
         """Also while the task waits for an answer, whoever gives it."""
         with self._visit.told():
             task = await self._visit.find(params.id)
-            follower = await self._visit.follow(task.thread_id, task.first)
+            follower = await self._visit.subscribe(task)
             if follower.task.state in TERMINAL:
                 raise a2a.UnsupportedOperationError(ENDED)
             yield filled(await follower.snapshot(), pb.Task())
@@ -268,16 +272,20 @@ class Handler(RequestHandler):
     ) -> pb.AgentCard:
         raise a2a.ExtendedAgentCardNotConfiguredError
 
-    async def _send(self, params: pb.SendMessageRequest) -> Sent:
-        visit, sent = self._visit, read(params.message)
+    async def _send(self, params: pb.SendMessageRequest) -> Follower:
+        platform, caller, assistant = self._platform, self._caller, self._visit.assistant
         asked = read(params.configuration).get("taskPushNotificationConfig")
         target = self._target(asked) if asked else None
-        planned = await sending.plan(self._platform, self._caller, visit.assistant, sent)
-        made = await sending.send(self._platform, self._caller, visit.assistant, planned)
-        if target:
-            task = await tasks.read(self._platform, self._caller, made.thread_id, made.first)
-            await pushes.put(self._platform, task, target, at_once=True)
-        return made
+        planned = await sending.plan(platform, caller, assistant, read(params.message))
+
+        async def send() -> Sent:
+            made = await sending.send(platform, caller, assistant, planned)
+            if target:
+                task = await tasks.read(platform, caller, made.thread_id, made.first)
+                await pushes.put(platform, task, target, at_once=True)
+            return made
+
+        return await self._visit.follow(planned.thread_id, send)
 
     def _target(self, given: Json) -> Json:
         if self._platform.project.http.disable_webhooks:

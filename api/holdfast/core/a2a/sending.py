@@ -38,13 +38,14 @@ class NotCancelable(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The task of a message, and the place in the log before all that comes of it.
+    """The task of a message, the run that the message became, and the place in the log before that run.
 
     `place` is None for a message that had been sent before.
     """
 
     thread_id: str
     first: str
+    run_id: str
     place: Place | None
 
 
@@ -97,7 +98,7 @@ async def send(platform: Platform, caller: Caller, assistant: AssistantRecord, p
     if task is None:
         return await begin(platform, caller, assistant, planned)
     if heard_before(task, said):
-        return Sent(task.thread_id, task.first, None)
+        return Sent(task.thread_id, task.first, task.runs[-1].run_id, None)
     if task.state in TERMINAL:
         raise TaskEnded
     stamp = {"task": task.first, "said": stamp_of(said), "hops": said.hops}
@@ -106,7 +107,7 @@ async def send(platform: Platform, caller: Caller, assistant: AssistantRecord, p
         created = await put_in_line(platform, caller, assistant, planned, stamp)
     else:
         created = await respond(platform, caller, task, answer, stamp)
-    return Sent(task.thread_id, task.first, created.place)
+    return Sent(task.thread_id, task.first, created.record.run_id, created.place)
 
 
 def heard_before(task: Task, said: Said) -> bool:
@@ -123,8 +124,8 @@ async def begin(platform: Platform, caller: Caller, assistant: AssistantRecord, 
     said = planned.said
     stamp = {"said": stamp_of(said), "context": planned.context.name, "hops": said.hops}
     created = await put_in_line(platform, caller, assistant, planned, stamp, key_of(said))
-    place = created.place if created.record.active else None
-    return Sent(planned.thread_id, created.record.run_id, place)
+    run_id, place = created.record.run_id, created.place if created.record.active else None
+    return Sent(planned.thread_id, run_id, run_id, place)
 
 
 async def put_in_line(

@@ -1,14 +1,16 @@
 """A task as it is followed: from the log of its thread, on whichever replica, whichever worker runs it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import orjson
 
 from holdfast.core import pauses
 from holdfast.core.a2a import tasks
 from holdfast.core.a2a.messages import Json
+from holdfast.core.a2a.sending import Sent
 from holdfast.core.a2a.tasks import SETTLED, Task
 from holdfast.core.chat import Account
 from holdfast.core.platform import Platform
@@ -40,13 +42,17 @@ class Speech:
 
 @dataclass(slots=True)
 class Follower:
-    """One reader of a task; owns the subscription until `close`."""
+    """One reader of a task; owns the subscription until `close`.
+
+    The log is read up to `after`; `over` are the runs of which nothing is to come after that.
+    """
 
     platform: Platform
     caller: Caller
     reader: Reader
     task: Task
     after: Place
+    over: set[str] = field(default_factory=set)
     _speeches: dict[str, Speech] = field(default_factory=dict)
     _others: set[str] = field(default_factory=set)
 
@@ -62,6 +68,13 @@ class Follower:
                     self._speech(stored.event.run_id).take(stored.event)
                 self.after = stored.place
         await self._look()
+        self.over = {run.run_id for run in self.task.runs if not run.active}
+
+    @property
+    def standing(self) -> Task:
+        """The task as it stands where the log is read to: it may have come further."""
+        ended = [run.run_id for run in self.task.runs if not run.active and run.run_id not in self.over]
+        return self.task.before_end(ended[0]) if ended else self.task
 
     @property
     def _active(self) -> set[str]:
@@ -69,7 +82,7 @@ class Follower:
 
     async def snapshot(self) -> Json:
         """The task as it was when the reader came, with what was said of what is still being said."""
-        told = await tasks.describe(self.platform, self.task)
+        told = await tasks.describe(self.platform, self.standing)
         speeches = [(run_id, self._speeches[run_id]) for run_id in self._speeches if run_id in self._active]
         said = [tasks.artifact(run_id, one.text) for run_id, one in speeches if one.text]
         if said:
@@ -85,7 +98,7 @@ class Follower:
                     continue
                 async for update in self._tell(event):
                     yield update
-                if event.mode == "end" and self.task.state in SETTLED:
+                if event.mode == "end" and self.standing.state in SETTLED:
                     return
 
     async def _is_its(self, run_id: str) -> bool:
@@ -123,6 +136,7 @@ class Follower:
             account.state = await whole(self.platform, self.task.thread_id, account.state)
             if reply := account.reply:
                 yield self._artifact(event.run_id, reply, append=False, last=True)
+            self.over.add(event.run_id)
             await self._look()
             yield self.status(account)
 
@@ -134,7 +148,7 @@ class Follower:
 
     def status(self, account: Account | None = None) -> Json:
         told = {"taskId": self.task.task_id, "contextId": self.task.context_id}
-        return {"statusUpdate": {**told, "status": tasks.status(self.platform, self.task, account)}}
+        return {"statusUpdate": {**told, "status": tasks.status(self.platform, self.standing, account)}}
 
     def _artifact(self, run_id: str, text: str, *, append: bool, last: bool = False) -> Json:
         told = {"taskId": self.task.task_id, "contextId": self.task.context_id}
@@ -142,15 +156,35 @@ class Follower:
         return {"artifactUpdate": update}
 
 
-async def subscribe(platform: Platform, caller: Caller, thread_id: str, first: str) -> Follower:
-    """Follows a task that exists, from now on. Raises `ThreadNotFound` and `TaskNotFound`."""
+async def follow(
+    platform: Platform, caller: Caller, thread_id: str, send: Callable[[], Awaitable[Sent]]
+) -> Follower:
+    """Follows the task of a message from before its run, which may be over by the time that it is read.
+
+    Subscribes before the message is sent, so that nothing is missed. Raises what `send` does,
+    `ThreadNotFound` and `TaskNotFound`.
+    """
     reader = await platform.hub.join(thread_id)
     try:
-        task = await tasks.read(platform, caller, thread_id, first)
-        place = Place(task.thread.epoch, task.thread.seq)
-        follower = Follower(platform, caller.on(task.thread), reader, task, place)
-        await follower.catch_up()
+        sent = await send()
+        task = await tasks.read(platform, caller, thread_id, sent.first)
+        now = Place(task.thread.epoch, task.thread.seq)
+        follower = Follower(platform, caller.on(task.thread), reader, task, sent.place or now)
+        if sent.place is None:
+            await follower.catch_up()
+        else:
+            earlier = takewhile(lambda run: run.run_id != sent.run_id, task.runs)
+            follower.over = {run.run_id for run in earlier if not run.active}
     except BaseException:
         await platform.hub.leave(thread_id, reader)
         raise
     return follower
+
+
+async def subscribe(platform: Platform, caller: Caller, thread_id: str, first: str) -> Follower:
+    """Follows a task that exists, from now on. Raises `ThreadNotFound` and `TaskNotFound`."""
+
+    async def sent_before() -> Sent:
+        return Sent(thread_id, first, first, None)
+
+    return await follow(platform, caller, thread_id, sent_before)

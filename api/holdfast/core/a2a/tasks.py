@@ -7,7 +7,7 @@ stands.
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -82,6 +82,12 @@ class Task:
         if self.questions:
             return INPUT_REQUIRED
         return {"success": COMPLETED, "interrupted": CANCELED}.get(last.status, FAILED)
+
+    def before_end(self, run_id: str) -> "Task":
+        """The task as it was before one of its runs had ended."""
+        at = [run.run_id for run in self.runs].index(run_id)
+        run = replace(self.runs[at], status="running", updated_at=self.runs[at].created_at)
+        return replace(self, runs=[*self.runs[:at], run], questions=[])
 
 
 def task_name(thread_id: str, run_id: str) -> str:
