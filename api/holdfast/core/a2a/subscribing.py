@@ -1,7 +1,6 @@
 """A task as it is followed: from the log of its thread, on whichever replica, whichever worker runs it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -11,7 +10,7 @@ from holdfast.core import pauses
 from holdfast.core.a2a import tasks
 from holdfast.core.a2a.messages import Json
 from holdfast.core.a2a.sending import Sent
-from holdfast.core.a2a.tasks import SETTLED, Task
+from holdfast.core.a2a.tasks import SETTLED, Task, TaskNotFound
 from holdfast.core.chat import Account
 from holdfast.core.platform import Platform
 from holdfast.core.replay import whole
@@ -141,10 +140,11 @@ class Follower:
             yield self.status(account)
 
     async def _look(self) -> None:
-        with suppress(ThreadNotFound):  # it was deleted: what was known is all there is to tell
-            self.task = await insist(
-                lambda: tasks.look(self.platform, self.caller, self.task.thread_id, self.task.first)
-            )
+        thread_id, first = self.task.thread_id, self.task.first
+        try:
+            self.task = await insist(lambda: tasks.look(self.platform, self.caller, thread_id, first))
+        except (ThreadNotFound, TaskNotFound):
+            self.task = self.task.deleted()
 
     def status(self, account: Account | None = None) -> Json:
         told = {"taskId": self.task.task_id, "contextId": self.task.context_id}

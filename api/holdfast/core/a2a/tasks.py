@@ -89,6 +89,11 @@ class Task:
         run = replace(self.runs[at], status="running", updated_at=self.runs[at].created_at)
         return replace(self, runs=[*self.runs[:at], run], questions=[])
 
+    def deleted(self) -> "Task":
+        """The task of a thread that was deleted: what was still to come of it has failed."""
+        runs = [replace(run, status="error") if run.active else run for run in self.runs]
+        return replace(self, runs=runs, questions=[])
+
 
 def task_name(thread_id: str, run_id: str) -> str:
     return f"{thread_id}:{run_id}"
