@@ -60,6 +60,13 @@ MUTATIONS = (
         "tests/store/test_store.py -k expired",
     ),
     Mutation(
+        "namespaces that hold nothing any more are listed",
+        f"{SCRIPTS}/item_living.lua",
+        "if alive(cmsgpack.unpack(found[2][i + 1]), KEYS[1], first .. found[2][i], at) then",
+        "if true then",
+        "tests/store/test_store.py -k not_listed",
+    ),
+    Mutation(
         "an item that was put again goes at the time of the one before",
         f"{SCRIPTS}/item_delete.lua",
         "if which == 'expired' and alive(item, KEYS[5], name, now_us()) then return 0 end",

@@ -222,13 +222,12 @@ async def test_a_person_is_erased_as_owner_and_as_author(
 
 
 async def seconds_left(client: Client, keys: Keys, key: str) -> float | None:
-    name = "\0\0".join(("north", "\0".join(HERE), key))
-    due = await client.call("ZSCORE", keys.store_expiry(keys.lane("north")), name)
+    due = await client.call("ZSCORE", keys.store_expiry(keys.lane("north")), Place(HERE, key).name("north"))
     return float(due) / 1000 - datetime.now(UTC).timestamp() if due else None
 
 
-async def let_expire(client: Client, keys: Keys, key: str) -> None:
-    name = "\0\0".join(("north", "\0".join(HERE), key))
+async def let_expire(client: Client, keys: Keys, key: str, namespace: tuple[str, ...] = HERE) -> None:
+    name = Place(namespace, key).name("north")
     await client.call("ZADD", keys.store_expiry(keys.lane("north")), "XX", 1, name)
 
 
@@ -252,6 +251,21 @@ async def test_an_expired_item_is_gone_for_readers_before_it_is_deleted(
     assert again
     assert again.value == {"n": 3}
     assert again.created_at > first.created_at, "it is a new item"
+
+
+async def test_a_namespace_of_expired_items_is_not_listed(
+    client: Client, keys: Keys, store: RedisStore
+) -> None:
+    names = [("a",), ("b", "1"), ("b", "2"), ("c",), ("d",)]
+    for name in names:
+        await store.aput(name, "k", {}, ttl=5)
+    await store.aput(("c",), "kept", {})
+    for name in (("a",), ("b", "1"), ("c",)):
+        await let_expire(client, keys, "k", name)
+    assert await store.alist_namespaces(max_depth=1) == [("b",), ("c",), ("d",)]
+    assert await store.alist_namespaces(limit=1, offset=1) == names[3:4]
+    assert [one async for one in deleted(client, keys)] == [3]
+    assert await store.alist_namespaces() == names[2:]
 
 
 async def test_an_item_that_was_put_again_is_not_deleted(
@@ -283,7 +297,7 @@ async def test_expired_items_of_others_are_free_to_be_put(
 
 
 async def test_reading_keeps_an_item_for_another_ttl(client: Client, keys: Keys, store: RedisStore) -> None:
-    name = "\0\0".join(("north", "\0".join(HERE), "k"))
+    name = Place(HERE, "k").name("north")
     soon_ms = (datetime.now(UTC).timestamp() + 30) * 1000
 
     async def left_after(read: Any) -> bool:

@@ -293,9 +293,9 @@ CASES: dict[str, list[Case]] = {
         Case({"limit": 1000}, tells="item"),
     ],
     "POST /store/namespaces": [
-        # Without either, a caller's own come and go: what others of the tenant have put for no time.
-        Case({"prefix": ["$shelf"]}, tells="shelf"),
+        Case({"prefix": ["$shelf"]}),
         Case({"suffix": ["$shelf"]}),
+        Case({"limit": 1000}, tells="shelf"),
     ],
     # people
     "POST /subjects/erase": [Case({"subject": "$subject"}, changes=True, by_staff=True)],

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
+from itertools import compress, islice
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, Self
 
@@ -17,6 +17,7 @@ from holdfast.redis.timers import clock_ms
 PUT = Script.load("item", "item_put")
 GET = Script.load("item", "item_get")
 DELETE = Script.load("item", "item_delete")
+LIVING = Script.load("item", "item_living")
 
 LABELS, PARTS = "\0", "\0\0"  # what joins labels, and what joins the parts of a name: no label is empty
 AFTER = "\1"  # comes next after what joins labels
@@ -148,6 +149,12 @@ class Shelves:
         within = (f"[{start}", f"({start}{AFTER}") if prefix else ("-", "+")
         found = await self._client.call("ZRANGE", self._keys.store_namespaces(self._tenant), *within, "BYLEX")
         return [split(one.decode()) for one in found]
+
+    async def living(self, namespaces: Sequence[Namespace]) -> list[Namespace]:
+        """Those of some namespaces that hold an item whose time is not up."""
+        keys = [self._expiry, *map(self._items, namespaces)]
+        names = [self._tenant + PARTS, *map(LABELS.join, namespaces)]
+        return list(compress(namespaces, await self._client.run(LIVING, keys, names)))
 
     async def items(self, prefix: Namespace, wanted: Test | None = None) -> list[Stored]:
         """The items in a namespace and all below it whose values are wanted, the oldest first."""

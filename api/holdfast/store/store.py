@@ -32,6 +32,7 @@ from holdfast.store.index import Index
 from holdfast.store.ranking import rank
 
 MOST_SEARCHED = 10_000  # items whose vectors are fetched for one query
+LISTED = 100  # namespaces looked at in one step
 LONGEST_TTL = 100 * 366 * 24 * 60  # a hundred years, in minutes
 ANY = "*"
 
@@ -171,11 +172,25 @@ class RedisStore(BaseStore):
         prefix = max(prefixes, key=len, default=())
         shelves = self._shelves_of(prefix)
         if self._owner:
-            found = [one.namespace for one in await shelves.items(prefix)]
+            found = {one.namespace for one in await shelves.items(prefix)}
         else:
-            found = await shelves.namespaces(prefix)
-        fitting = {one[: op.max_depth] for one in found if all(fits(each, one) for each in conditions)}
-        return sorted(fitting)[max(op.offset, 0) :][: max(op.limit, 0)]
+            found = set(await shelves.namespaces(prefix))
+        fitting = sorted(one for one in found if all(fits(each, one) for each in conditions))
+        start, count = max(op.offset, 0), max(op.limit, 0)
+        return (await first(shelves, start + count, fitting, op.max_depth))[start:]
+
+
+async def first(
+    shelves: Shelves, count: int, namespaces: list[Namespace], depth: int | None
+) -> list[Namespace]:
+    """So many of those that hold items, in their order: no more are looked at than it takes."""
+    found: dict[Namespace, None] = {}
+    for start in range(0, len(namespaces), LISTED):
+        if len(found) >= count:
+            break
+        living = await shelves.living(namespaces[start : start + LISTED])
+        found |= dict.fromkeys(one[:depth] for one in living)
+    return list(found)[:count]
 
 
 async def score(index: Index, query: str, shelves: Shelves, items: list[Stored]) -> dict[Place, float]:
