@@ -10,7 +10,7 @@ import orjson
 from holdfast.cli.chat_questions import listing, mapping, show_action, show_display
 from holdfast.cli.chat_screen import Screen, terminal
 from holdfast.cli.operators import show, shown
-from holdfast.cli.servers import Server, explained, write, write_all
+from holdfast.cli.servers import Server, explained, write, write_page
 from holdfast.client import ApprovalsClient
 from holdfast.wire.approvals import ApprovalDetail, ApprovalShown, ApprovalStatus
 
@@ -46,12 +46,7 @@ async def list_approvals(
     status: Status, role: str | None, limit: int, json: bool, client: ApprovalsClient, screen: Screen
 ) -> None:
     page = await client.list(status=status, role=role, limit=limit)
-    if json:
-        write_all(screen, page.approvals)
-        return
-    show(screen, [HEADS, *map(describe, page)])
-    if page.total > len(page):
-        screen.hint(f"({page.total - len(page)} more: --limit shows them)")
+    write_page(screen, json, page.approvals, page.total, HEADS, describe)
 
 
 def describe(one: ApprovalShown) -> tuple[object, ...]:

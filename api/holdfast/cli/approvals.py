@@ -7,7 +7,7 @@ import typer
 
 from holdfast.cli import approval_views
 from holdfast.cli.approval_views import Status, call
-from holdfast.cli.servers import URL, ApiKey, AsJson, Limit, Server, Token, Url
+from holdfast.cli.servers import AsJson, Limit, Server, with_server
 
 app = typer.Typer(help="Look at requests for approval on a server, and answer them.", no_args_is_help=True)
 
@@ -18,55 +18,42 @@ Revision = Annotated[
 
 
 @app.command("ls")
+@with_server
 def list_approvals(
+    server: Server,
     status: Annotated[Status, typer.Option(help="Only approvals that are so")] = "open",
     role: Annotated[str | None, typer.Option(help="Only those that this role decides")] = None,
     limit: Limit = 20,
     json: AsJson = False,
-    url: Url = URL,
-    api_key: ApiKey = None,
-    token: Token = None,
 ) -> None:
     """List approvals: those that wait, next due first; others, newest first."""
-    call(Server(url, api_key, token), partial(approval_views.list_approvals, status, role, limit, json))
+    call(server, partial(approval_views.list_approvals, status, role, limit, json))
 
 
 @app.command()
-def show(
-    approval_id: ApprovalId,
-    json: AsJson = False,
-    url: Url = URL,
-    api_key: ApiKey = None,
-    token: Token = None,
-) -> None:
+@with_server
+def show(server: Server, approval_id: ApprovalId, json: AsJson = False) -> None:
     """Show an approval: its figures, how it stands, and what was done to it."""
-    call(Server(url, api_key, token), partial(approval_views.show_approval, approval_id, json))
+    call(server, partial(approval_views.show_approval, approval_id, json))
 
 
 @app.command()
-def approve(
-    approval_id: ApprovalId,
-    revision: Revision = None,
-    json: AsJson = False,
-    url: Url = URL,
-    api_key: ApiKey = None,
-    token: Token = None,
-) -> None:
+@with_server
+def approve(server: Server, approval_id: ApprovalId, revision: Revision = None, json: AsJson = False) -> None:
     """Say yes to all of an approval's actions."""
     yes = {"type": "approve"}
-    call(Server(url, api_key, token), partial(approval_views.decide, approval_id, yes, revision, json))
+    call(server, partial(approval_views.decide, approval_id, yes, revision, json))
 
 
 @app.command()
+@with_server
 def reject(
+    server: Server,
     approval_id: ApprovalId,
     message: Annotated[str, typer.Option(help="Why; the graph is told")] = "",
     revision: Revision = None,
     json: AsJson = False,
-    url: Url = URL,
-    api_key: ApiKey = None,
-    token: Token = None,
 ) -> None:
     """Say no to all of an approval's actions."""
     no = {"type": "reject", "message": message} if message else {"type": "reject"}
-    call(Server(url, api_key, token), partial(approval_views.decide, approval_id, no, revision, json))
+    call(server, partial(approval_views.decide, approval_id, no, revision, json))

@@ -7,7 +7,7 @@ import orjson
 from holdfast.cli import run_views
 from holdfast.cli.chat_screen import Screen
 from holdfast.cli.operators import show, shown
-from holdfast.cli.servers import Calls, write, write_all
+from holdfast.cli.servers import Calls, write, write_page
 from holdfast.wire.operations import DeadKind, DeadLetter, DeadLetterDetail, Retried
 
 HEADS = ("LETTER", "KIND", "WHAT", "HOST", "ATTEMPTS", "AT", "WHY")
@@ -16,12 +16,7 @@ HEADS = ("LETTER", "KIND", "WHAT", "HOST", "ATTEMPTS", "AT", "WHY")
 async def list_letters(kind: DeadKind | None, limit: int, json: bool, server: Calls, screen: Screen) -> None:
     only = {"kind": kind} if kind else {}
     letters, total = await server.page("/dead-letters", list[DeadLetter], limit=limit, **only)
-    if json:
-        write_all(screen, letters)
-        return
-    show(screen, [HEADS, *map(describe, letters)])
-    if total > len(letters):
-        screen.hint(f"({total - len(letters)} more: --limit shows them)")
+    write_page(screen, json, letters, total, HEADS, describe)
 
 
 def describe(one: DeadLetter) -> tuple[object, ...]:

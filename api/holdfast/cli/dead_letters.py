@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from holdfast.cli import dead_letter_views
-from holdfast.cli.servers import URL, ApiKey, AsJson, Limit, Server, Token, Url, ask
+from holdfast.cli.servers import AsJson, Limit, Server, ask, with_server
 from holdfast.wire.operations import DeadKind
 
 app = typer.Typer(
@@ -18,35 +18,33 @@ LetterId = Annotated[str, typer.Argument(help="The dead letter's id, as `ls` sho
 
 
 @app.command("ls")
+@with_server
 def list_letters(
+    server: Server,
     kind: Annotated[DeadKind | None, typer.Option(help="Only runs, or letters to webhooks")] = None,
     limit: Limit = 20,
     json: AsJson = False,
-    url: Url = URL,
-    api_key: ApiKey = None,
-    token: Token = None,
 ) -> None:
     """List dead letters, the newest first."""
-    ask(Server(url, api_key, token), partial(dead_letter_views.list_letters, kind, limit, json))
+    ask(server, partial(dead_letter_views.list_letters, kind, limit, json))
 
 
 @app.command()
-def show(
-    letter_id: LetterId, json: AsJson = False, url: Url = URL, api_key: ApiKey = None, token: Token = None
-) -> None:
+@with_server
+def show(server: Server, letter_id: LetterId, json: AsJson = False) -> None:
     """Show a dead letter: why it is one, and what was asked of the run or is said in the letter."""
-    ask(Server(url, api_key, token), partial(dead_letter_views.show_letter, letter_id, json))
+    ask(server, partial(dead_letter_views.show_letter, letter_id, json))
 
 
 @app.command()
-def retry(
-    letter_id: LetterId, json: AsJson = False, url: Url = URL, api_key: ApiKey = None, token: Token = None
-) -> None:
+@with_server
+def retry(server: Server, letter_id: LetterId, json: AsJson = False) -> None:
     """Try the run again from where it had come to, or send the letter again."""
-    ask(Server(url, api_key, token), partial(dead_letter_views.retry_letter, letter_id, json))
+    ask(server, partial(dead_letter_views.retry_letter, letter_id, json))
 
 
 @app.command()
-def drop(letter_id: LetterId, url: Url = URL, api_key: ApiKey = None, token: Token = None) -> None:
+@with_server
+def drop(server: Server, letter_id: LetterId) -> None:
     """Give it up for good; a run stays on its thread as it is."""
-    ask(Server(url, api_key, token), partial(dead_letter_views.drop_letter, letter_id))
+    ask(server, partial(dead_letter_views.drop_letter, letter_id))

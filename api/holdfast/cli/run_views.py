@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from holdfast.cli.chat_screen import Screen
 from holdfast.cli.operators import show, shown
-from holdfast.cli.servers import Calls, write, write_all
+from holdfast.cli.servers import Calls, write, write_page
 from holdfast.errors import StartError
 from holdfast.wire.common import canonical
 from holdfast.wire.operations import RunStanding, RunsWanted
@@ -16,12 +16,7 @@ UNITS = (("d", 86_400), ("h", 3600), ("m", 60))
 
 async def list_runs(status: RunsWanted, limit: int, json: bool, server: Calls, screen: Screen) -> None:
     runs, total = await server.page("/runs", list[RunStanding], status=status, limit=limit)
-    if json:
-        write_all(screen, runs)
-        return
-    show(screen, [HEADS, *map(describe, runs)])
-    if total > len(runs):
-        screen.hint(f"({total - len(runs)} more: --limit shows them)")
+    write_page(screen, json, runs, total, HEADS, describe)
 
 
 def describe(run: RunStanding) -> tuple[object, ...]:

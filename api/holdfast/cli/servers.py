@@ -1,9 +1,11 @@
 """Servers that commands ask over HTTP, as a caller of theirs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import inspect
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, NamedTuple, TypeVar
+from functools import wraps
+from typing import Annotated, Any, Concatenate, NamedTuple, TypeVar
 
 import httpx
 import orjson
@@ -11,10 +13,13 @@ import typer
 from pydantic import BaseModel
 
 from holdfast.cli.chat_screen import Screen, terminal
+from holdfast.cli.operators import show
 from holdfast.client import ApprovalsError, check, read
 from holdfast.errors import StartError
 
 T = TypeVar("T")
+Shown = TypeVar("Shown", bound=BaseModel)
+Row = Sequence[object]
 
 URL = "http://127.0.0.1:8123"
 TIMEOUT_S = 30.0
@@ -23,6 +28,10 @@ Url = Annotated[str, typer.Option(help="The server", envvar="HOLDFAST_URL", show
 ApiKey = Annotated[str | None, typer.Option(help="An API key", envvar="HOLDFAST_API_KEY", show_envvar=True)]
 Token = Annotated[
     str | None, typer.Option(help="A token of your sign-in", envvar="HOLDFAST_TOKEN", show_envvar=True)
+]
+OPTIONS = [
+    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+    for name, default, annotation in (("url", URL, Url), ("api_key", None, ApiKey), ("token", None, Token))
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, as the server says it")]
 Limit = Annotated[int, typer.Option(help="At most so many", min=1, max=1000)]
@@ -39,6 +48,19 @@ class Server(NamedTuple):
     def headers(self) -> dict[str, str]:
         own = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         return own | ({"x-api-key": self.api_key} if self.api_key else {})
+
+
+def with_server(command: Callable[Concatenate[Server, ...], None]) -> Callable[..., None]:
+    """Gives a command, after its own options, those that say which server it asks and as whom."""
+
+    @wraps(command)
+    def asked(url: str, api_key: str | None, token: str | None, **own: Any) -> None:
+        command(Server(url, api_key, token), **own)
+
+    signature = inspect.signature(command)
+    _, *own = signature.parameters.values()
+    asked.__signature__ = signature.replace(parameters=[*own, *OPTIONS])  # type: ignore[attr-defined]
+    return asked
 
 
 class Calls:
@@ -120,5 +142,18 @@ def write(screen: Screen, value: BaseModel | list[Any]) -> None:
     screen.line(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
 
 
-def write_all(screen: Screen, values: list[Any]) -> None:
-    write(screen, [one.model_dump(mode="json") for one in values])
+def write_page(
+    screen: Screen,
+    json: bool,
+    page: Sequence[Shown],
+    total: int,
+    heads: Row,
+    describe: Callable[[Shown], Row],
+) -> None:
+    """A page of a list, under heads or as JSON, and how many more there are."""
+    if json:
+        write(screen, [one.model_dump(mode="json") for one in page])
+        return
+    show(screen, [heads, *map(describe, page)])
+    if total > len(page):
+        screen.hint(f"({total - len(page)} more: --limit shows them)")

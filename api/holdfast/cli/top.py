@@ -16,7 +16,7 @@ from rich.text import Text
 from holdfast.cli.chat_screen import Screen, one_line
 from holdfast.cli.operators import show, shown
 from holdfast.cli.run_views import age, name, since
-from holdfast.cli.servers import URL, ApiKey, AsJson, Calls, Server, Token, Url, ask, write
+from holdfast.cli.servers import AsJson, Calls, Server, ask, with_server, write
 from holdfast.wire.operations import LaneDepth, Operations
 
 BUSIEST = 8  # lanes that are shown
@@ -28,18 +28,17 @@ BYTES = ("B", "KB", "MB", "GB", "TB")
 Section = tuple[str, Sequence[Sequence[object]]]  # a title, and a table with its heads
 
 
+@with_server
 def top(
+    server: Server,
     once: Annotated[bool, typer.Option("--once", help="Show it once, for scripts")] = False,
     interval: Annotated[float, typer.Option(help="Seconds between two looks", min=0.5, max=60)] = 2.0,
     json: AsJson = False,
-    url: Url = URL,
-    api_key: ApiKey = None,
-    token: Token = None,
 ) -> None:
     """Show a server at work, until Ctrl-C: queue, runs, workers, approvals, Redis."""
     look = partial(look_once, json) if once or json else partial(keep_looking, interval)
     with suppress(KeyboardInterrupt):
-        ask(Server(url, api_key, token), look)
+        ask(server, look)
 
 
 async def look_once(json: bool, server: Calls, screen: Screen) -> None:
