@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from holdfast.errors import ThreadNotFound
-from holdfast.redis import lua, states
+from holdfast.redis import states
 from holdfast.redis.records import Caller
 from holdfast.redis.states import Told
 from tests.engine.conftest import DONE, ME, Engine, now
@@ -112,7 +112,7 @@ async def test_a_stranger_can_tell_nothing(engine: Engine) -> None:
 
 
 async def lifetimes(engine: Engine) -> dict[str, int]:
-    keys = [engine.keys.thread(engine.thread_id), *lua.thread_keys(engine.keys, engine.thread_id)]
+    keys = [engine.keys.queue(engine.thread_id), *engine.keys.lapsing(engine.thread_id)]
     found = {key.split(":")[2]: await engine.client.call("TTL", key) for key in keys}
     return {name: ttl for name, ttl in found.items() if ttl != -2}
 

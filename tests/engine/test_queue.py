@@ -322,7 +322,7 @@ async def test_a_finished_thread_expires_as_a_whole_and_a_busy_one_never(engine:
     await engine.finish(await engine.claimed(), 0, Outcome("success", "idle", {}, None, 100))
 
     async def lifetimes() -> dict[str, int]:
-        keys = [engine.keys.thread(engine.thread_id), *lua.thread_keys(engine.keys, engine.thread_id)]
+        keys = [engine.keys.queue(engine.thread_id), *engine.keys.lapsing(engine.thread_id)]
         found = {key.split(":")[2]: await engine.client.call("TTL", key) for key in keys}
         return {name: ttl for name, ttl in found.items() if ttl != -2}
 

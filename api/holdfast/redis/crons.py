@@ -203,14 +203,4 @@ def cron_keys(keys: Keys, cron_id: str, tenant: str, owner: str, thread_id: str 
     ]
     if thread_id is None:
         return own
-    return [
-        *own,
-        keys.thread(thread_id),
-        keys.runs(thread_id),
-        keys.run_order(thread_id),
-        keys.events(thread_id),
-        keys.checkpoints(thread_id),
-        keys.checkpoint_index(thread_id),
-        keys.approvals(thread_id),
-        keys.thread_expiry(lane),
-    ]
+    return [*own, *keys.lapsing(thread_id), keys.thread_expiry(lane)]

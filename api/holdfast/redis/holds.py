@@ -40,14 +40,8 @@ async def change(
     reply = await client.run(
         HOLD,
         [
-            keys.thread(thread_id),
-            keys.runs(thread_id),
-            keys.run_order(thread_id),
+            *keys.lapsing(thread_id),
             keys.queue(thread_id),
-            keys.events(thread_id),
-            keys.checkpoints(thread_id),
-            keys.checkpoint_index(thread_id),
-            keys.approvals(thread_id),
             keys.stats(keys.lane(thread_id), caller.tenant, now.date()),
             *index_keys(keys, thread_id, caller.tenant),
         ],

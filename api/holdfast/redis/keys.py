@@ -73,6 +73,15 @@ class Keys:
         """Sorted set, all scores 0: names of the thread's checkpoints and writes in order."""
         return self._thread("checkpoint-index", thread_id)
 
+    def contents(self, thread_id: str) -> list[str]:
+        """What a thread has beside its record and its requests, in the order in which scripts take it."""
+        kinds = self.runs, self.run_order, self.events, self.checkpoints, self.checkpoint_index
+        return [kind(thread_id) for kind in kinds]
+
+    def lapsing(self, thread_id: str) -> list[str]:
+        """All that goes when the thread's time is up, in the order of `lapsing_of` in `thread.lua`."""
+        return [self.thread(thread_id), *self.contents(thread_id), self.approvals(thread_id)]
+
     def idempotency(self, thread_id: str, key: str) -> str:
         """Hash: the run that was made under an Idempotency-Key, and the digest of what was asked.
 

@@ -91,18 +91,6 @@ UNBOUNDED = 2**53
 NO_BOUNDS = Most()
 
 
-def thread_keys(keys: Keys, thread_id: str) -> list[str]:
-    """Every key that belongs to the thread alone."""
-    return [
-        keys.queue(thread_id),
-        keys.runs(thread_id),
-        keys.run_order(thread_id),
-        keys.events(thread_id),
-        keys.checkpoints(thread_id),
-        keys.checkpoint_index(thread_id),
-    ]
-
-
 def schedule_keys(keys: Keys, lane: int) -> list[str]:
     """What `schedule.lua` works on, in its order."""
     return [keys.ready(lane), keys.waiting(lane), keys.shares(lane), keys.queued(lane)]
@@ -183,16 +171,7 @@ async def lapse(
     client: Client, keys: Keys, thread_id: str, tenant: str, ttl_s: int, *, now_s: int, keep_s: int
 ) -> None:
     """Sets how long a thread is kept; at rest it begins now, with `now_s`, where 0 is for ever."""
-    its_keys = [
-        keys.thread(thread_id),
-        keys.events(thread_id),
-        *index_keys(keys, thread_id, tenant),
-        keys.runs(thread_id),
-        keys.run_order(thread_id),
-        keys.checkpoints(thread_id),
-        keys.checkpoint_index(thread_id),
-        keys.approvals(thread_id),
-    ]
+    its_keys = [*keys.lapsing(thread_id), *index_keys(keys, thread_id, tenant)]
     await client.run(LAPSE, its_keys, [thread_id, ttl_s, now_s, keep_s])
 
 
@@ -204,7 +183,8 @@ async def delete_thread(client: Client, keys: Keys, thread_id: str, tenant: str)
         *index_keys(keys, thread_id, tenant),
         keys.registry(lane),
         keys.cancels(lane),
-        *thread_keys(keys, thread_id),
+        keys.queue(thread_id),
+        *keys.contents(thread_id),
         *schedule_keys(keys, lane),
         keys.timers(lane),
         *approval_keys(keys, thread_id, tenant),

@@ -43,16 +43,7 @@ async def note_state(
     """
     reply = await client.run(
         NOTE_STATE,
-        [
-            keys.thread(thread_id),
-            keys.runs(thread_id),
-            keys.run_order(thread_id),
-            keys.events(thread_id),
-            keys.checkpoints(thread_id),
-            keys.checkpoint_index(thread_id),
-            keys.approvals(thread_id),
-            *index_keys(keys, thread_id, caller.tenant),
-        ],
+        [*keys.lapsing(thread_id), *index_keys(keys, thread_id, caller.tenant)],
         [
             thread_id,
             caller.tenant,

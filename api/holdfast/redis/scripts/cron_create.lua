@@ -1,5 +1,5 @@
--- KEYS cron, crons of the owner, crons of the tenant, timers; for the cron of a thread also: thread, runs, order, events,
---      checkpoints, checkpoint index, the thread's approvals, threads of the lane that expire
+-- KEYS cron, crons of the owner, crons of the tenant, timers; for the cron of a thread also: what lapses of it, and threads of the
+--      lane that expire
 -- ARGV cron_id, created_at (us), timer, due (ms, '' = nothing is to come), most crons of the tenant, tenant, owner and id
 --      of the thread, field, value ...
 -- Returns 'ok', 'taken' (there is one of this id), 'full' or 'missing' (the thread).

@@ -1,5 +1,5 @@
--- KEYS cron, crons of the owner, crons of the tenant, timers; for the cron of a thread also: thread, runs, order, events,
---      checkpoints, checkpoint index, the thread's approvals, threads of the lane that expire
+-- KEYS cron, crons of the owner, crons of the tenant, timers; for the cron of a thread also: what lapses of it, and threads of the
+--      lane that expire
 -- ARGV cron_id, timer, ttl_s ('' = the thread is about to go), keep_s and id of the thread
 -- Returns 1, or 0 when there is none.
 local gone = redis.call('DEL', KEYS[1])
@@ -14,7 +14,7 @@ for id in string.gmatch(redis.call('HGET', thread, 'crons') or '', '%S+') do
 end
 redis.call('HSET', thread, 'crons', table.concat(left, ' '))
 if ARGV[3] ~= '' and redis.call('HGET', thread, 'status') ~= 'busy' then
-  lapse(thread, {KEYS[6], KEYS[7], KEYS[9], KEYS[10], KEYS[11]}, KEYS[8], tonumber(ARGV[3]), tonumber(ARGV[4]))
+  lapse(lapsing_of(5), tonumber(ARGV[3]), tonumber(ARGV[4]))
   index_expiry({expiry = KEYS[12]}, thread, ARGV[5])
 end
 return gone

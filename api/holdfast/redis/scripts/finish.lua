@@ -130,7 +130,7 @@ redis.call('HSET', thread, 'token', '', 'active', '', 'status', more and 'busy' 
 if more then
   dispatch(lane, thread_id, tenant)
 else
-  lapse(thread, {runs, order, KEYS[6], KEYS[7], approvals.hash}, events, ttl, keep)
+  lapse({thread = thread, events = events, others = {runs, order, KEYS[6], KEYS[7], approvals.hash}}, ttl, keep)
 end
 index_state(index, thread, thread_id)
 return {'ok'}

@@ -1,10 +1,10 @@
 -- Changes who has a thread, where that is still what the caller has seen of it, and tells those who read its log.
--- KEYS thread, runs, order, queue, events, checkpoints, checkpoint index, the thread's approvals, the tenant's statistics,
---      the index
+-- KEYS what lapses of a thread, its queue, the tenant's statistics, the index
 -- ARGV thread_id, tenant, owner ('' = anybody in the tenant), mark (one a change: a repeated call finds its own), old, new ('' =
 --      nobody), handback ('' = none), data of the event, now_us, ttl_s, keep_s
 -- Returns 'ok', 'missing' or 'changed'.
-local thread, runs, order, queue, events = unpack(KEYS, 1, 5)
+local lapsing, queue = lapsing_of(1), KEYS[8]
+local thread, events = lapsing.thread, lapsing.events
 local mark, old, new, handback, data, now_us = unpack(ARGV, 4, 9)
 if not visible(thread, ARGV[2], ARGV[3]) then return 'missing' end
 local at = redis.call('HMGET', thread, 'hold_mark', 'hold', 'status')
@@ -20,7 +20,7 @@ if handback ~= '' then
   redis.call('HDEL', thread, 'handback_run')
 end
 if at[3] ~= 'busy' then
-  lapse(thread, {runs, order, KEYS[6], KEYS[7], KEYS[8]}, events, tonumber(ARGV[10]), tonumber(ARGV[11]))
+  lapse(lapsing, tonumber(ARGV[10]), tonumber(ARGV[11]))
 end
 local index = index_of(10)
 index_hold(index, thread, ARGV[1])

@@ -1,10 +1,11 @@
 -- Brings a thread's record in step with a state that was written from outside a run, and tells those who read its log.
--- KEYS thread, runs, order, events, checkpoints, checkpoint index, the thread's approvals, the index
+-- KEYS what lapses of a thread, the index
 -- ARGV thread_id, tenant, owner ('' = anybody in the tenant), mark (one a write: a repeated call finds its own), seq (of the log
 --      when the state was read), status, interrupts, now_us, ttl_s, keep_s, the new state, how the thread stands (both
 --      data of events)
 -- Returns 'ok', 'missing', 'held' (by a run, which tells the state itself) or 'moved' (the state may be another by now).
-local thread, runs, order, events = unpack(KEYS, 1, 4)
+local lapsing = lapsing_of(1)
+local thread, events = lapsing.thread, lapsing.events
 local now_us = ARGV[8]
 if not visible(thread, ARGV[2], ARGV[3]) then return 'missing' end
 local at = redis.call('HMGET', thread, 'noted', 'token', 'seq', 'status')
@@ -20,6 +21,6 @@ end
 emit(thread, events, list)
 redis.call('HSET', thread, 'status', busy and 'busy' or ARGV[6], 'interrupts', ARGV[7], 'error', '', 'noted', ARGV[4],
   'updated_at', now_us, 'state_updated_at', now_us)
-if not busy then lapse(thread, {runs, order, KEYS[5], KEYS[6], KEYS[7]}, events, tonumber(ARGV[9]), tonumber(ARGV[10])) end
+if not busy then lapse(lapsing, tonumber(ARGV[9]), tonumber(ARGV[10])) end
 index_state(index_of(8), thread, ARGV[1])
 return 'ok'

@@ -67,15 +67,21 @@ local function expire(keys, seconds)
   end
 end
 
+-- All that goes when a thread's time is up, as `Keys.lapsing` lists it.
+local function lapsing_of(first)
+  local thread, runs, order, events, checkpoints, index, approvals = unpack(KEYS, first, first + 6)
+  return {thread = thread, events = events, others = {runs, order, checkpoints, index, approvals}}
+end
+
 -- Begins the time that a thread at rest is kept, unless a run of it is still to come: while it has a cron, a request of
 -- it waits, or a person is asked for or has taken it over, it is kept without end. Its log goes before the rest.
-local function lapse(thread, others, events, ttl, keep)
-  local at = redis.call('HMGET', thread, 'delayed', 'asking', 'crons', 'hold', 'ttl_s', 'interrupts')
+local function lapse(lapsing, ttl, keep)
+  local at = redis.call('HMGET', lapsing.thread, 'delayed', 'asking', 'crons', 'hold', 'ttl_s', 'interrupts')
   if tonumber(at[1] or 0) > 0 then return end
   if at[5] and (ttl > 0 or (at[6] or '{}') == '{}') then ttl = tonumber(at[5]) end  -- changed since the caller looked
   if string.find(at[2] or '', '%S') or (at[3] or '') ~= '' or (at[4] or '') ~= '' then ttl = 0 end
-  expire({thread, unpack(others)}, ttl)
-  redis.call('EXPIRE', events, ttl > 0 and math.min(ttl, keep) or keep)
+  expire({lapsing.thread, unpack(lapsing.others)}, ttl)
+  redis.call('EXPIRE', lapsing.events, ttl > 0 and math.min(ttl, keep) or keep)
 end
 
 -- What a thread is when no run of it is active.
