@@ -22,6 +22,7 @@ HoldfastError
 │   ├── Held
 │   ├── NotHeld
 │   ├── NotRetryable
+│   ├── Contended
 │   └── NothingPending
 ├── TooLarge 413
 ├── Invalid 422
@@ -210,6 +211,12 @@ class NotRetryable(Conflict):
     """Only a run that has failed, and after which nothing was run on its thread, can be tried again."""
 
     code = "not_retryable"
+
+
+class Contended(Conflict):
+    """Others change this all the time, so nothing was changed: try again in a moment."""
+
+    code = "contended"
 
 
 class NothingPending(Conflict):

@@ -5,7 +5,6 @@ told what has happened.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -15,10 +14,10 @@ import orjson
 from holdfast.core import answers, threads
 from holdfast.core.answers import Pending
 from holdfast.core.platform import Platform
+from holdfast.core.racing import again
 from holdfast.core.votes import check_claim, check_open, check_role, claimed, judge
 from holdfast.errors import (
     ApprovalNotFound,
-    Conflict,
     Forbidden,
     HoldfastError,
     Invalid,
@@ -37,7 +36,6 @@ from holdfast.wire.approvals import ApprovalSearch
 T = TypeVar("T")
 
 NOBODY = ""  # as an assignee: what nobody has claimed
-TRIES = 20  # at a request that others change meanwhile
 
 
 @dataclass(slots=True)
@@ -240,14 +238,6 @@ async def attempt_on(
     attempt: Callable[[Approval], Awaitable[T]],
 ) -> T:
     return await attempt(await find(platform, caller, thread_id, request_id))
-
-
-async def again(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Repeats what others have come before with. Raises `Conflict` when that never ends."""
-    for _ in range(TRIES):
-        with suppress(Raced):
-            return await attempt()
-    raise Conflict("Others change this request all the time: try again.")
 
 
 async def show(platform: Platform, error: HoldfastError, thread_id: str, request_id: str) -> None:

@@ -11,11 +11,13 @@ from uuid_utils.compat import uuid7
 
 from holdfast.auth.rules import Action
 from holdfast.core.platform import Platform
+from holdfast.core.racing import again
 from holdfast.errors import AssistantExists, AssistantNotFound, BadRequest, Conflict, Invalid
 from holdfast.limits import check_metadata
 from holdfast.project import GraphSpec
 from holdfast.redis import assistants as stored
 from holdfast.redis.assistants import AssistantRecord, Content, Version
+from holdfast.redis.lua import Raced
 from holdfast.redis.records import Caller, contains
 from holdfast.wire.assistants import (
     AssistantCreate,
@@ -227,14 +229,18 @@ async def change(
 ) -> AssistantRecord:
     """Saves what an attempt makes of the record, and begins again when somebody has changed it meanwhile."""
     caller = await platform.rules.admit(caller, "assistants", "update", value)
-    while True:
+
+    async def save() -> AssistantRecord:
         record = await read_record(platform, caller, assistant_id)
         check_free(record)
         content, number = await attempt(record)
         now = datetime.now(UTC)
         made = await stored.change(platform.client, platform.keys, record, content, now, number)
-        if made:
-            return replace(record, content=content, version=made, updated_at=now)
+        if not made:
+            raise Raced(assistant_id)
+        return replace(record, content=content, version=made, updated_at=now)
+
+    return await again(save)
 
 
 def check_free(record: AssistantRecord) -> None:

@@ -13,11 +13,13 @@ from uuid_utils.compat import uuid7
 from holdfast.auth.rules import Action
 from holdfast.core import assistants, inspection, requests, threads
 from holdfast.core.platform import Platform
+from holdfast.core.racing import again
 from holdfast.errors import AssistantNotFound, BadRequest, Conflict, CronNotFound, Invalid
 from holdfast.redis import crons
 from holdfast.redis.assistants import NO_CONTENT, AssistantRecord
 from holdfast.redis.crons import CronRecord
 from holdfast.redis.keys import Keys
+from holdfast.redis.lua import Raced
 from holdfast.redis.records import Caller, contains
 from holdfast.redis.timers import clock_ms
 from holdfast.schedules import Schedule, read_schedule
@@ -117,6 +119,11 @@ async def find(
     """
     asked = {"cron_id": cron_id} if value is None else value
     caller = await platform.rules.admit(caller, "crons", action, asked)
+    return await read_record(platform, caller, cron_id)
+
+
+async def read_record(platform: Platform, caller: Caller, cron_id: str) -> CronRecord:
+    """As `find`, for a caller whom the project's rules have admitted."""
     record = await crons.read(platform.client, platform.keys, cron_id, caller)
     if record is None or not caller.may_use(record):
         raise missing(cron_id)
@@ -134,8 +141,10 @@ async def update(platform: Platform, caller: Caller, cron_id: str, asked: CronPa
         "payload": {name: given[name] for name in OF_RUNS & given.keys()},
         "metadata": given.pop("metadata", {}),
     }
-    record = await find(platform, caller, cron_id, "update", value)
-    while True:
+    caller = await platform.rules.admit(caller, "crons", "update", value)
+
+    async def save() -> CronRecord:
+        record = await read_record(platform, caller, cron_id)
         check_free(record)
         now = await clock(platform)
         new = replace(changed(record, given, value), updated_at=now)
@@ -144,9 +153,11 @@ async def update(platform: Platform, caller: Caller, cron_id: str, asked: CronPa
         if any(getattr(new, name) != getattr(record, name) for name in TIMING):
             new = planned(new, now)
         check_run(new)
-        if await crons.change(platform.client, platform.keys, new):
-            return new
-        record = await again(platform, cron_id)  # it was changed meanwhile, or has ticked
+        if not await crons.change(platform.client, platform.keys, new):
+            raise Raced(cron_id)  # it was changed meanwhile, or has ticked
+        return new
+
+    return await again(save)
 
 
 def changed(record: CronRecord, given: dict[str, Any], value: dict[str, Any]) -> CronRecord:
@@ -156,13 +167,6 @@ def changed(record: CronRecord, given: dict[str, Any], value: dict[str, Any]) ->
     own["metadata"] = {**record.metadata, **(value["metadata"] or {})}
     own["payload"] = {**record.payload, **(value["payload"] or {})}
     return replace(record, **own)
-
-
-async def again(platform: Platform, cron_id: str) -> CronRecord:
-    record = await crons.load(platform.client, platform.keys, cron_id)
-    if record is None:
-        raise missing(cron_id)
-    return record
 
 
 async def delete(platform: Platform, caller: Caller, cron_id: str) -> None:

@@ -6,9 +6,11 @@ from uuid import uuid4
 
 from holdfast.core import threads
 from holdfast.core.platform import Platform
+from holdfast.core.racing import again
 from holdfast.errors import Forbidden, Held, Invalid, NotHeld
 from holdfast.redis import holds
 from holdfast.redis.holds import Change
+from holdfast.redis.lua import Raced
 from holdfast.redis.records import Caller, Handback, Hold, ThreadRecord, tell_hold
 from holdfast.settings import Settings
 from holdfast.wire.threads import HoldPut
@@ -24,13 +26,17 @@ async def put(platform: Platform, caller: Caller, thread_id: str, asked: HoldPut
     Whatever is so already stays so. Raises `Held` when somebody else has the thread, `Forbidden` or `Invalid`
     for a role that will not do.
     """
-    thread = await threads.find(platform, caller, thread_id, "update", hold=asked.model_dump())
-    caller = caller.on(thread)
-    while True:
-        hold = choose(platform.settings, caller, thread.hold, asked)
-        if hold == thread.hold or await change(platform, caller, thread, hold):
-            return hold
+    value = {"thread_id": thread_id, "hold": asked.model_dump()}
+    caller = await threads.admit(platform, caller, thread_id, "update", value)
+
+    async def take() -> Hold:
         thread = await threads.read_record(platform, caller, thread_id)
+        hold = choose(platform.settings, caller, thread.hold, asked)
+        if hold != thread.hold:
+            await change(platform, caller, thread, hold)
+        return hold
+
+    return await again(take)
 
 
 async def release(platform: Platform, caller: Caller, thread_id: str, note: str | None) -> None:
@@ -38,13 +44,15 @@ async def release(platform: Platform, caller: Caller, thread_id: str, note: str 
 
     Raises `NotHeld`, and `Forbidden` for who may do neither.
     """
-    thread = await threads.find(platform, caller, thread_id, "update", hold=None)
-    caller = caller.on(thread)
-    while True:
-        check_release(caller, thread.hold, note)
-        if await change(platform, caller, thread, None, note):
-            return
+    value = {"thread_id": thread_id, "hold": None}
+    caller = await threads.admit(platform, caller, thread_id, "update", value)
+
+    async def hand_back() -> None:
         thread = await threads.read_record(platform, caller, thread_id)
+        check_release(caller, thread.hold, note)
+        await change(platform, caller, thread, None, note)
+
+    await again(hand_back)
 
 
 def choose(settings: Settings, caller: Caller, held: Hold | None, asked: HoldPut) -> Hold:
@@ -93,15 +101,15 @@ def check_release(caller: Caller, hold: Hold | None, note: str | None) -> None:
 
 async def change(
     platform: Platform, caller: Caller, thread: ThreadRecord, new: Hold | None, note: str | None = None
-) -> bool:
-    """False when somebody else has changed it since the record was read.
+) -> None:
+    """Raises `Raced` when somebody else has changed it since the record was read.
 
     The note is for the graph: it is not told on the log, which the owner reads.
     """
     now = datetime.now(UTC)
     handback = Handback(caller.subject, note, now.isoformat()) if new is None and caller.may_hold else None
     released = {} if new else {"released": {"by": caller.subject, "at": now.isoformat()}}
-    return await holds.change(
+    changed = await holds.change(
         platform.client,
         platform.keys,
         thread.thread_id,
@@ -111,6 +119,8 @@ async def change(
         ttl_s=threads.kept_s(platform, thread),
         keep_s=platform.settings.events_keep_s,
     )
+    if not changed:
+        raise Raced(thread.thread_id)
 
 
 def moment() -> str:

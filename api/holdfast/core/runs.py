@@ -15,6 +15,7 @@ from holdfast.core import approvals, assistants, pauses, threads
 from holdfast.core.following import START, Followed, Result, result, with_interrupts
 from holdfast.core.once import read_once, thread_for
 from holdfast.core.platform import Platform
+from holdfast.core.racing import again
 from holdfast.core.requests import about, admit, new_request, of_assistant, put_in_line
 from holdfast.core.webhooks.events import addresses
 from holdfast.errors import BadRequest, Conflict, RunNotFound, ThreadNotFound
@@ -128,7 +129,7 @@ async def submit(
     if told := addresses(platform.settings, "run.ended", own):
         request["webhooks"] = told
     bind_contextvars(thread_id=thread_id, run_id=request["run_id"])
-    place = await approvals.again(
+    place = await again(
         lambda: submit_once(platform, caller, request, asked, create_thread=create_thread, once=once)
     )
     now = datetime.fromisoformat(request["created_at"])

@@ -75,7 +75,7 @@ class Once(NamedTuple):
 
 
 class Raced(Exception):
-    """Something has happened to a request since it was read: it is to be read again."""
+    """Something has happened to a thing since it was read: it is to be read again."""
 
 
 class AlreadyMade(Exception):
