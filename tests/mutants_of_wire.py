@@ -20,8 +20,8 @@ MUTATIONS = (
     Mutation(
         "of a batch that is refused some runs stay",
         "api/holdfast/core/batches.py",
-        "                await withdraw(platform, created)",
-        "                pass",
+        '        await settle(platform, batch, "dropped")\n        raise',
+        "        raise",
         "tests/api/test_batches.py -k refused",
     ),
     Mutation(
@@ -51,6 +51,34 @@ MUTATIONS = (
         'and "write" not in self._caller.scopes',
         "and False",
         "tests/auth/test_api_keys.py -k for_reading",
+    ),
+    Mutation(
+        "runs of a batch begin before all of them are made",
+        "api/holdfast/core/batches.py",
+        "stamp=stamp, held=True",
+        "stamp=stamp, held=False",
+        "tests/api/test_all_or_nothing.py",
+    ),
+    Mutation(
+        "a batch whose maker has died stays",
+        "api/holdfast/core/batches.py",
+        'await settle(platform, batch, "dropped")\n\n\nasync def cancel',
+        "pass\n\n\nasync def cancel",
+        "tests/api/test_all_or_nothing.py",
+    ),
+    Mutation(
+        "a batch is decided on twice",
+        f"{SCRIPTS}/batch_decide.lua",
+        "redis.call('HSETNX', KEYS[1], 'fate', ARGV[1])",
+        "redis.call('HSET', KEYS[1], 'fate', ARGV[1])",
+        "tests/api/test_all_or_nothing.py -k decided_on",
+    ),
+    Mutation(
+        "a history is written to a thread that is there already",
+        "api/holdfast/core/histories.py",
+        "foreign = platform.foreign_checkpointer",
+        "foreign = True",
+        "tests/api/test_all_or_nothing.py -k dies",
     ),
     Mutation(
         "a checkpoint comes after the state that it holds",

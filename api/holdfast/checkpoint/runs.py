@@ -38,6 +38,10 @@ class RunSaver(BaseCheckpointSaver[str]):
     def begin_with(self, found: Loaded) -> None:
         """Takes what was found when the thread was claimed for its newest state, until the run changes it."""
 
+    def passing(self, ttl_s: int) -> Self:
+        """The same saver for threads that expire so long after their last write, where it can do that."""
+        return self
+
     def revoke(self) -> None:
         """Refuses every further write of this run, where writes can be fenced."""
 

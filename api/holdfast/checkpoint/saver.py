@@ -127,6 +127,11 @@ class RedisSaver(BlockingSaver):
         if found.token == self.token:
             self._ahead = found
 
+    def passing(self, ttl_s: int) -> Self:
+        saver = self.for_run("")
+        saver.ttl_s = ttl_s
+        return saver
+
     def revoke(self) -> None:
         self.token = "revoked"  # noqa: S105 - no claim's token looks like this
 

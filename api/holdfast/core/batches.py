@@ -1,8 +1,12 @@
-"""Many runs at once: put in line together, or told to end."""
+"""Many runs at once: put in line together, or told to end.
 
+The runs of a batch are held back until all of them are made. Then it is decided that they are kept, and they
+begin. Where one is refused the others are taken away; where who makes them dies on the way, the clock does
+either, as it was decided.
+"""
+
+import asyncio
 from collections.abc import AsyncIterator, Collection
-from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from uuid_utils.compat import uuid7
@@ -10,36 +14,74 @@ from uuid_utils.compat import uuid7
 from holdfast.core import runs, thread_matches, threads
 from holdfast.core.platform import Platform
 from holdfast.core.requests import about
-from holdfast.errors import HoldfastError, NotFound, RunNotFound, ThreadNotFound
-from holdfast.redis import lua
+from holdfast.errors import HoldfastError, NotFound, RunNotFound, Unavailable
+from holdfast.redis import batches, claims, lua
+from holdfast.redis.batches import Batch, Fate, Held
 from holdfast.redis.records import Caller
+from holdfast.redis.timers import SEPARATOR, Timer, clock_ms, move_timer
 from holdfast.wire.runs import CancelAction, RunCreateStateless, RunsCancel
 from holdfast.wire.threads import ThreadFilter
 
 ACTIVE = (b"pending", b"running")
 STATUSES = {"pending": ACTIVE[:1], "running": ACTIVE[1:], "all": ACTIVE}
 NONE_FOUND = "No runs found to cancel."
+UNDECIDED_MS = 300_000  # longer than anybody waits for a batch to be made
+TOO_SLOW = "The batch was taken back, because it took too long to make: try again, with fewer runs at once."
 
 
 async def create(
     platform: Platform, caller: Caller, asked: Collection[RunCreateStateless]
 ) -> list[runs.Created]:
-    """Puts runs in line, each on a new thread. Where one is refused, those before it go again."""
-    made: list[runs.Created] = []
+    """Puts runs in line, each on a new thread: all of them or none."""
+    client, keys, now_ms = platform.client, platform.keys, await clock_ms(platform.client)
+    held = [Held(str(uuid7()), str(uuid7()), due_ms(one, now_ms)) for one in asked]
+    batch = Batch(str(uuid7()), caller.tenant, held)
+    await batches.begin(client, keys, batch, now_ms + UNDECIDED_MS)
     try:
-        for one in asked:
-            made += [await runs.create_stateless(platform, caller, str(uuid7()), one)]
+        made = [await hold(platform, caller, run, one) for run, one in zip(held, asked, strict=True)]
     except HoldfastError:
-        for created in made:
-            with suppress(ThreadNotFound):  # it has ended, and its thread is gone with it
-                await withdraw(platform, created)
+        await settle(platform, batch, "dropped")
         raise
+    if await settle(platform, batch, "kept") != "kept":
+        raise Unavailable(TOO_SLOW)
     return made
 
 
-async def withdraw(platform: Platform, created: runs.Created) -> None:
-    caller = replace(created.caller, conditions=(), within=created.caller.subject)
-    await threads.delete(platform, caller, created.record.thread_id)
+def due_ms(asked: RunCreateStateless, now_ms: int) -> int:
+    return now_ms + round(asked.after_seconds * 1000) if asked.after_seconds else 0
+
+
+async def hold(platform: Platform, caller: Caller, run: Held, asked: RunCreateStateless) -> runs.Created:
+    stamp = {"run_id": run.run_id}
+    return await runs.create_stateless(platform, caller, run.thread_id, asked, stamp=stamp, held=True)
+
+
+async def settle(platform: Platform, batch: Batch, fate: Fate) -> Fate:
+    """Does with the runs what was decided first, which it returns. One that is settled was dropped."""
+    client, keys = platform.client, platform.keys
+    decided = await batches.decide(client, keys, batch.batch_id, fate) or "dropped"
+    deal = start if decided == "kept" else drop
+    await asyncio.gather(*(deal(platform, batch.tenant, run) for run in batch.runs))
+    await batches.forget(client, keys, batch.batch_id)
+    return decided
+
+
+async def start(platform: Platform, _tenant: str, run: Held) -> None:
+    client, keys, lane = platform.client, platform.keys, platform.keys.lane(run.thread_id)
+    if run.due_ms:
+        await move_timer(client, keys, lane, "run", f"{run.thread_id}{SEPARATOR}{run.run_id}", run.due_ms)
+    else:
+        await claims.start_one(client, keys, lane, run.thread_id, run.run_id)
+
+
+async def drop(platform: Platform, tenant: str, run: Held) -> None:
+    await threads.remove(platform, run.thread_id, tenant)
+
+
+async def take_back(platform: Platform, timer: Timer) -> None:
+    """What the clock does with a batch that its maker has not settled."""
+    if batch := await batches.read(platform.client, platform.keys, timer.id):
+        await settle(platform, batch, "dropped")
 
 
 async def cancel(platform: Platform, caller: Caller, asked: RunsCancel, action: CancelAction) -> None:

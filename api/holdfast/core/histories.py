@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -20,17 +21,23 @@ from holdfast.errors import (
     ThreadExists,
     ThreadNotFound,
 )
+from holdfast.events import dump
 from holdfast.limits import check_messages, check_metadata
+from holdfast.project import GraphSpec
 from holdfast.redis.checkpoints import Fields
+from holdfast.redis.lua import History
 from holdfast.redis.records import METADATA, Caller, ThreadRecord, timestamp_us
 from holdfast.redis.transfers import Contents, read_contents, write_contents
 from holdfast.wire.commands import read_command
-from holdfast.wire.threads import Superstep, SuperstepUpdate, ThreadCreate, ThreadsPrune
+from holdfast.wire.threads import SuperstepUpdate, ThreadCreate, ThreadsPrune
 
 NO_GRAPH = "supersteps need a graph: name it as graph_id in the thread's metadata."
 # What a copy has not in common with its thread: what passes, who has taken it over, and what it gets anew.
 APART = transfers.PASSING | {b"hold", b"noted"}
 MOMENTS = (b"created_at", b"updated_at", b"state_updated_at")
+PASSING_S = 600  # longer than it takes to make a history
+
+Steps = list[list[StateUpdate]]
 
 # made with a history
 
@@ -39,39 +46,59 @@ async def create(platform: Platform, caller: Caller, asked: ThreadCreate) -> Thr
     """A thread, and the history that its supersteps make: all of it or no thread.
 
     One that was there before, under `if_exists=do_nothing`, stays as it is. Raises `BadRequest` for what the
-    graph does not take.
+    graph does not take. Where another checkpointer keeps the history, a thread has it step by step.
     """
     if not asked.supersteps:
         return await threads.create(platform, caller, asked)
     graph_id = (asked.metadata or {}).get("graph_id")
     if not isinstance(graph_id, str):
         raise BadRequest(NO_GRAPH)
-    platform.project.graph(graph_id)
+    spec = platform.project.graph(graph_id)
     for update in (update for step in asked.supersteps for update in step.updates):
         check_messages(platform.settings, update.values, update.command and update.command.update)
+    steps = [[read_update(update) for update in step.updates] for step in asked.supersteps]
+    foreign = platform.foreign_checkpointer
+    begin = None if foreign else partial(prepare, platform, spec, steps)
     try:
-        thread = await threads.create(platform, caller, asked.model_copy(update={"if_exists": "raise"}))
+        thread = await threads.create(
+            platform, caller, asked.model_copy(update={"if_exists": "raise"}), begin
+        )
     except ThreadExists:
         if asked.if_exists == "raise":
             raise
         return await threads.create(platform, caller, asked)
-    return await fill(platform, caller.on(thread), thread, asked.supersteps)
+    caller = caller.on(thread)
+    if foreign:
+        await fill(platform, caller, thread, steps)
+    await threads.note_state(platform, caller, thread.thread_id, mark=str(uuid7()))
+    return await threads.read_record(platform, caller, thread.thread_id)
 
 
-async def fill(
-    platform: Platform, caller: Caller, thread: ThreadRecord, supersteps: list[Superstep]
-) -> ThreadRecord:
-    steps = [[read_update(update) for update in step.updates] for step in supersteps]
+async def prepare(platform: Platform, spec: GraphSpec, steps: Steps, thread_id: str) -> History:
+    """What the steps make of a thread, made on another one, which nobody sees and which passes by itself."""
+    elsewhere = str(uuid7())
+    at = threads.address(elsewhere)
+    async with spec.open({"configurable": {"thread_id": thread_id}}) as opened:
+        saver = platform.saver(spec.graph_id, opened).passing(PASSING_S)
+        graph = opened.copy(update={"checkpointer": saver})
+        try:
+            with threads.explained():
+                await graph.abulk_update_state(at, steps)
+            told = threads.tell(platform, thread_id, await graph.aget_state(at))
+            made = await read_contents(platform.client, platform.keys, elsewhere)
+        finally:
+            await saver.adelete_thread(elsewhere)
+    return History(made.checkpoints, ("status", told.status, "interrupts", dump(told.interrupts)))
+
+
+async def fill(platform: Platform, caller: Caller, thread: ThreadRecord, steps: Steps) -> None:
     try:
         async with threads.opened(platform, thread) as graph:
             with threads.explained():
-                written = await graph.abulk_update_state(threads.address(thread.thread_id), steps)
+                await graph.abulk_update_state(threads.address(thread.thread_id), steps)
     except HoldfastError:
         await threads.delete(platform, caller, thread.thread_id)
         raise
-    mark = str(written["configurable"]["checkpoint_id"])
-    await threads.note_state(platform, caller, thread.thread_id, mark=mark)
-    return await threads.read_record(platform, caller, thread.thread_id)
 
 
 def read_update(update: SuperstepUpdate) -> StateUpdate:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -28,6 +29,7 @@ from holdfast.redis.records import Caller, RunRecord, ThreadRecord, read_run, ru
 from holdfast.wire.runs import RunCreate, RunCreateStateless
 
 NO_STAMP: Mapping[str, Any] = MappingProxyType({})
+HELD_MS = 366 * 24 * 3600 * 1000  # who holds a run back begins it, or takes it away, long before
 
 
 @dataclass(slots=True)
@@ -80,14 +82,23 @@ async def create(
 
 
 async def create_stateless(
-    platform: Platform, caller: Caller, thread_id: str, asked: RunCreateStateless, key: str | None = None
+    platform: Platform,
+    caller: Caller,
+    thread_id: str,
+    asked: RunCreateStateless,
+    key: str | None = None,
+    *,
+    stamp: Mapping[str, Any] = NO_STAMP,
+    held: bool = False,
 ) -> Created:
     """Puts a run in line on a new thread, which goes with the run unless `on_completion` is `keep`."""
     if asked.command and asked.command.resumes:
         raise BadRequest("You must provide a thread_id when resuming.")
     once = read_once(caller, thread_id, asked, key)
     try:
-        return await submit(platform, caller, thread_id, asked, create_thread=True, once=once)
+        return await submit(
+            platform, caller, thread_id, asked, create_thread=True, once=once, stamp=stamp, held=held
+        )
     except lua.AlreadyMade as made:
         return await made_before(platform, caller, thread_id, made.run_id)
 
@@ -112,8 +123,9 @@ async def submit(
     once: lua.Once | None = None,
     stamp: Mapping[str, Any] = NO_STAMP,
     assistant: AssistantRecord | None = None,
+    held: bool = False,
 ) -> Created:
-    """`stamp` is what only the server may say of a run's request."""
+    """`stamp` is what only the server may say of a run's request; a `held` one does not begin by itself."""
     check_messages(platform.settings, asked.input, asked.command and asked.command.update)
     if once:  # what was answered, or deleted, since it was first sent would read as one that comes too late
         await lua.check_once(platform.client, platform.keys, thread_id, once)
@@ -129,9 +141,9 @@ async def submit(
     if told := addresses(platform.settings, "run.ended", own):
         request["webhooks"] = told
     bind_contextvars(thread_id=thread_id, run_id=request["run_id"])
-    place = await again(
-        lambda: submit_once(platform, caller, request, asked, create_thread=create_thread, once=once)
-    )
+    delay_ms = HELD_MS if held else round(after_s * 1000)
+    how: dict[str, Any] = {"create_thread": create_thread, "once": once, "delay_ms": delay_ms}
+    place = await again(partial(submit_once, platform, caller, request, asked, **how))
     now = datetime.fromisoformat(request["created_at"])
     record = RunRecord(request["run_id"], thread_id, request, "pending", now, now, 0, "")
     return Created(caller, record, place, asked.stream_resumable, frozenset(asked.stream_mode))
@@ -151,6 +163,7 @@ async def submit_once(
     *,
     create_thread: bool,
     once: lua.Once | None,
+    delay_ms: int,
 ) -> Place:
     """Raises `Raced` when a request that the run answers was changed since it was read here."""
     thread_id = request["thread_id"]
@@ -167,7 +180,7 @@ async def submit_once(
         create=create_thread,
         metadata={name: request[name] for name in ("graph_id", "assistant_id")},
         answers=list(answers.resume) if answers and is_strict(asked) else (),
-        delay_ms=round((asked.after_seconds or 0) * 1000),
+        delay_ms=delay_ms,
         most=bounds(platform),
         once=once,
         ballots=answers.ballots if answers else (),

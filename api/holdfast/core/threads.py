@@ -1,6 +1,6 @@
 """Threads: made, read, changed and deleted; their state read and written."""
 
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,6 +29,7 @@ from holdfast.wire.threads import (
 )
 
 Graph = Pregel[Any, Any, Any, Any]
+Begin = Callable[[str], Awaitable[lua.History]]
 
 
 def missing(thread_id: str) -> ThreadNotFound:
@@ -63,11 +64,15 @@ async def admit(
     return caller.on(await find(platform, caller, thread_id)) if caller.conditions else caller
 
 
-async def create(platform: Platform, caller: Caller, asked: ThreadCreate) -> ThreadRecord:
+async def create(
+    platform: Platform, caller: Caller, asked: ThreadCreate, begin: Begin | None = None
+) -> ThreadRecord:
+    """Makes a thread; what it is to `begin` with is made when the project's rules have agreed."""
     thread_id = asked.thread_id or str(uuid7())
     metadata = asked.metadata or {}
     value: dict[str, Any] = {"thread_id": thread_id, "metadata": metadata, "if_exists": asked.if_exists}
     caller = await platform.rules.admit(caller, "threads", "create", value)
+    history = await begin(thread_id) if begin else lua.NO_HISTORY
     try:
         stored = await lua.create_thread(
             platform.client,
@@ -78,6 +83,7 @@ async def create(platform: Platform, caller: Caller, asked: ThreadCreate) -> Thr
             metadata=value["metadata"] or {},
             ttl_minutes=asked.ttl.ttl if asked.ttl else None,
             default_ttl_s=platform.project.ttl_s,
+            history=history,
         )
     except ThreadExists:
         if asked.if_exists == "raise":
@@ -116,7 +122,12 @@ async def keep_for(platform: Platform, caller: Caller, thread_id: str, ttl_s: in
 async def delete(platform: Platform, caller: Caller, thread_id: str) -> None:
     """Deletes the thread and all that belongs to it, also while a run is active."""
     thread = await find(platform, caller, thread_id, "delete")
-    await lua.delete_thread(platform.client, platform.keys, thread_id, thread.tenant)
+    await remove(platform, thread_id, thread.tenant)
+
+
+async def remove(platform: Platform, thread_id: str, tenant: str) -> None:
+    """The same, asking nobody; also of what is left where there is no such thread."""
+    await lua.delete_thread(platform.client, platform.keys, thread_id, tenant)
     if platform.foreign_checkpointer:
         await platform.checkpointer.adelete_thread(thread_id)
 

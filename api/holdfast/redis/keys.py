@@ -101,6 +101,10 @@ class Keys:
         """Hash: a cron. That of a thread has an id of the thread's lane."""
         return self._thread("cron", cron_id)
 
+    def batch(self, batch_id: str) -> str:
+        """Hash: the runs of a batch while it is made, and what becomes of them."""
+        return self._thread("batch", batch_id)
+
     def assistant(self, assistant_id: str) -> str:
         """Hash: an assistant, with the content of the version in use."""
         return self._thread("assistant", assistant_id)

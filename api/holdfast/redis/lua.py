@@ -1,6 +1,6 @@
 """The scripts as typed functions: the signature is the contract, the Lua (`redis/scripts`) the proof."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from holdfast.redis.crons import delete_of_thread
 from holdfast.redis.keys import Keys
 from holdfast.redis.records import Caller, metadata_fields, run_fields, timestamp_us
 from holdfast.redis.thread_index import INDEXED, index_keys
+from holdfast.redis.transfers import flat
 
 CREATE_THREAD = Script.load(*INDEXED, "create_thread")
 READ_THREAD = Script.load("thread", "read_thread")
@@ -96,6 +97,16 @@ def schedule_keys(keys: Keys, lane: int) -> list[str]:
     return [keys.ready(lane), keys.waiting(lane), keys.shares(lane), keys.queued(lane)]
 
 
+class History(NamedTuple):
+    """What a thread begins with: its checkpoints, and what its record says of the last one."""
+
+    checkpoints: Mapping[bytes, bytes]
+    record: Sequence[Argument]
+
+
+NO_HISTORY = History({}, ())
+
+
 async def create_thread(
     client: Client,
     keys: Keys,
@@ -106,12 +117,17 @@ async def create_thread(
     metadata: dict[str, Any],
     ttl_minutes: float | None,
     default_ttl_s: int,
+    history: History = NO_HISTORY,
 ) -> dict[bytes, bytes]:
-    """The record as `records.read_thread` takes it. Raises `ThreadExists` when the id is taken."""
-    fields: list[Argument] = [*metadata_fields(metadata)]
+    """Makes a thread with its history, all at once: its record, as `records.read_thread` takes it.
+
+    Raises `ThreadExists` when the id is taken, whoever has it.
+    """
+    fields: list[Argument] = [*metadata_fields(metadata), *history.record]
     if ttl_minutes is not None:
         fields += ("ttl", str(ttl_minutes))
     ttl_s = default_ttl_s if ttl_minutes is None else round(ttl_minutes * 60)
+    head = (thread_id, caller.subject, caller.tenant, timestamp_us(now), ttl_s, len(fields) // 2)
     made = await client.run(
         CREATE_THREAD,
         [
@@ -119,8 +135,11 @@ async def create_thread(
             keys.events(thread_id),
             keys.departed(thread_id),
             *index_keys(keys, thread_id, caller.tenant),
+            keys.checkpoints(thread_id),
+            keys.checkpoint_index(thread_id),
+            keys.registry(keys.lane(thread_id)),
         ],
-        [thread_id, caller.subject, caller.tenant, timestamp_us(now), ttl_s, *fields],
+        [*head, *fields, *flat(history.checkpoints)],
     )
     if not made:
         raise ThreadExists(f"Thread with ID {thread_id} already exists")

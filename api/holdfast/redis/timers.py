@@ -50,6 +50,11 @@ async def set_timer(client: Client, keys: Keys, lane: int, kind: str, id: str, d
     await client.call("ZADD", keys.timers(lane), due_ms, member(kind, id))
 
 
+async def move_timer(client: Client, keys: Keys, lane: int, kind: str, id: str, due_ms: int) -> None:
+    """The same for one that is set; another is not made."""
+    await client.call("ZADD", keys.timers(lane), "XX", due_ms, member(kind, id))
+
+
 async def clear_timer(client: Client, keys: Keys, lane: int, kind: str, id: str) -> None:
     await client.call("ZREM", keys.timers(lane), member(kind, id))
 

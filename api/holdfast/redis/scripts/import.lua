@@ -24,13 +24,7 @@ set(runs, kept, 1)
 for i = 1, #kept, 2 do
   if not string.find(kept[i], ':', 1, true) then redis.call('ZADD', order, 0, kept[i]) end
 end
-local values = fields((#ARGV - first + 1) / 2)
-set(checkpoints, values, 1)
-for i = 1, #values, 2 do
-  local kind = string.sub(values[i], 1, 1)
-  if kind == 'c' or kind == 'w' then redis.call('ZADD', index, 0, values[i]) end
-end
-if #values > 0 then redis.call('SADD', KEYS[6], ARGV[2]) end
+fill(checkpoints, index, KEYS[6], ARGV[2], fields((#ARGV - first + 1) / 2))
 expire({thread, runs, order, checkpoints, index}, tonumber(ARGV[3]))
 index_thread(index_of(9), thread, ARGV[2])
 return 1

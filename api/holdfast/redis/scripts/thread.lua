@@ -52,6 +52,19 @@ local function set(key, list, first)
   end
 end
 
+-- Gives a thread all of its checkpoints: field, value ...
+local function fill(checkpoints, index, registry, thread_id, values)
+  set(checkpoints, values, 1)
+  for i = 1, #values, 2 do
+    local kind = string.sub(values[i], 1, 1)
+    if kind == 'c' or kind == 'w' then redis.call('ZADD', index, 0, values[i]) end
+  end
+  if #values > 0 then
+    redis.call('SADD', registry, thread_id)
+    redis.call('PERSIST', registry)
+  end
+end
+
 -- Whether a hash has other values than these in fields that follow each other in a list.
 local function differs(key, list, first)
   for i = first, #list, 2 do
