@@ -52,4 +52,25 @@ MUTATIONS = (
         "    # nothing",
         "tests/api/test_erasure.py",
     ),
+    Mutation(
+        "the older checkpoints of a thread stay at the end of its time",
+        f"{SCRIPTS}/thread.lua",
+        "  prune_later(lapsing.thread, timers, thread_id, ttl, at[7])\n",
+        "",
+        "tests/api/test_lifetimes.py -k latest",
+    ),
+    Mutation(
+        "older checkpoints go although the thread is to go as a whole",
+        f"{SCRIPTS}/thread.lua",
+        "    redis.call('ZREM', timers, member)\n",
+        "",
+        "tests/api/test_lifetimes.py -k something_holds",
+    ),
+    Mutation(
+        "older checkpoints of a copy stay",
+        f"{SCRIPTS}/import.lua",
+        "prune_later(thread, KEYS[13], ARGV[2], tonumber(ARGV[3]))\n",
+        "",
+        "tests/api/test_lifetimes.py -k copy",
+    ),
 )

@@ -13,8 +13,8 @@ MUTATIONS = (
     Mutation(
         "a new time to live is forgotten while a run is at work",
         f"{SCRIPTS}/thread.lua",
-        "  if at[5] and (ttl > 0",
-        "  if false and (ttl > 0",
+        "  if at[5] and (ttl ~= 0",
+        "  if false and (ttl ~= 0",
         "tests/api/test_histories.py -k kept_is_told",
     ),
     Mutation(

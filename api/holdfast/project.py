@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from holdfast.errors import AssistantNotFound, Invalid, StartError
 from holdfast.hooks import NO_HOOKS, Hooks
 from holdfast.http import NO_HTTP, Http
+from holdfast.lifetimes import read_ttl
 from holdfast.outgoing import NO_RULES, Outgoing
 from holdfast.schedules import read_schedule
 
@@ -134,7 +135,7 @@ NO_STORE = StoreConfig()
 class Project:
     folder: Path
     graphs: dict[str, GraphSpec]
-    ttl_minutes: float | None
+    ttl_minutes: float | None  # as `lifetimes` has it
     env_file: Path | None
     auth: Auth | None = None
     hooks: Hooks = NO_HOOKS
@@ -231,21 +232,6 @@ def read_part(path: Path, config: Any, name: str, part: type[Part]) -> Part:
         sentence = "a key of langgraph.json has no effect here" if known else "unknown key in langgraph.json"
         logger.warning(sentence, extra={"key": f"{name}.{key}"})
     return found
-
-
-def read_ttl(path: Path, config: Any) -> float | None:
-    """`checkpointer.ttl.default_ttl`, in minutes. Raises `StartError`."""
-    found = config
-    for key in ("checkpointer", "ttl"):
-        found = found.get(key) or {}
-        if not isinstance(found, dict):
-            raise StartError(f'{path}: "{key}" must be an object, as in {{"ttl": {{"default_ttl": 60}}}}.')
-    minutes = found.get("default_ttl")
-    if minutes is None:
-        return None
-    if isinstance(minutes, bool) or not isinstance(minutes, int | float) or minutes <= 0:
-        raise StartError(f'{path}: "default_ttl" must be a number of minutes, not {minutes!r}.')
-    return minutes
 
 
 def load_auth(folder: Path, entry: Any) -> Auth | None:

@@ -9,7 +9,7 @@ import orjson
 from langgraph.types import StateUpdate
 from uuid_utils.compat import uuid7
 
-from holdfast.core import answers, approvals, threads, transfers
+from holdfast.core import answers, approvals, inspection, threads, transfers
 from holdfast.core.platform import Platform
 from holdfast.errors import (
     BadRequest,
@@ -27,6 +27,7 @@ from holdfast.project import GraphSpec
 from holdfast.redis.checkpoints import Fields
 from holdfast.redis.lua import History
 from holdfast.redis.records import METADATA, Caller, ThreadRecord, timestamp_us
+from holdfast.redis.timers import Timer
 from holdfast.redis.transfers import Contents, read_contents, write_contents
 from holdfast.wire.commands import read_command
 from holdfast.wire.threads import SuperstepUpdate, ThreadCreate, ThreadsPrune
@@ -172,6 +173,18 @@ async def prune(platform: Platform, caller: Caller, asked: ThreadsPrune) -> int:
                 await forget_older(platform, caller, thread_id)
             pruned += 1
     return pruned
+
+
+async def compact(platform: Platform, timer: Timer) -> None:
+    """What the clock does when a thread has been at rest as long as its older checkpoints are kept.
+
+    One that is at work begins its time anew when it rests.
+    """
+    thread = await inspection.find(platform, timer.id)
+    if thread is None or thread.status == "busy":
+        return
+    with suppress(Fenced, Conflict):
+        await platform.checkpointer.aprune([timer.id], strategy="keep_latest")
 
 
 async def forget_older(platform: Platform, caller: Caller, thread_id: str) -> None:

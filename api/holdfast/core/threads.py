@@ -17,8 +17,9 @@ from holdfast.core.platform import Platform
 from holdfast.core.states import EMPTY_STATE, describe_interrupt, describe_state
 from holdfast.errors import BadRequest, Fenced, HoldfastError, ThreadBusy, ThreadExists, ThreadNotFound
 from holdfast.events import dump
+from holdfast.lifetimes import signed, strategy_of
 from holdfast.limits import check_messages, check_metadata
-from holdfast.redis import lua, states
+from holdfast.redis import lua, states, timers
 from holdfast.redis.records import Caller, ThreadRecord, metadata_fields, read_thread, timestamp_us
 from holdfast.wire.common import CheckpointAddress
 from holdfast.wire.threads import (
@@ -30,6 +31,7 @@ from holdfast.wire.threads import (
 
 Graph = Pregel[Any, Any, Any, Any]
 Begin = Callable[[str], Awaitable[lua.History]]
+PRUNE = "prune"  # the kind of timer that rings when older checkpoints are to go
 
 
 def missing(thread_id: str) -> ThreadNotFound:
@@ -81,7 +83,7 @@ async def create(
             caller,
             now=datetime.now(UTC),
             metadata=value["metadata"] or {},
-            ttl_minutes=asked.ttl.ttl if asked.ttl else None,
+            ttl_minutes=signed(asked.ttl.ttl, asked.ttl.strategy) if asked.ttl else None,
             default_ttl_s=platform.project.ttl_s,
             history=history,
         )
@@ -104,11 +106,12 @@ async def patch(platform: Platform, caller: Caller, thread_id: str, asked: Threa
         before = (await read_record(platform, caller, thread_id)).metadata
         check_metadata({**before, **metadata})
     fields = [*metadata_fields(metadata), "updated_at", timestamp_us(datetime.now(UTC))]
-    if asked.ttl:
-        fields += ("ttl", str(asked.ttl.ttl))
+    minutes = signed(asked.ttl.ttl, asked.ttl.strategy) if asked.ttl else 0
+    if minutes:
+        fields += ("ttl", str(minutes))
     await lua.update_thread(platform.client, platform.keys, thread_id, caller, fields)
-    if asked.ttl:
-        await keep_for(platform, caller, thread_id, round(asked.ttl.ttl * 60))
+    if minutes:
+        await keep_for(platform, caller, thread_id, round(minutes * 60))
 
 
 async def keep_for(platform: Platform, caller: Caller, thread_id: str, ttl_s: int) -> None:
@@ -175,9 +178,15 @@ async def describe_ttl(platform: Platform, thread: ThreadRecord) -> dict[str, An
     minutes = thread.ttl_minutes or platform.project.ttl_s / 60
     if not minutes:
         return {}
-    until_ms = await platform.client.call("PEXPIRETIME", platform.keys.thread(thread.thread_id))
-    expires_at = datetime.fromtimestamp(until_ms / 1000, UTC).isoformat() if until_ms > 0 else None
-    return {"ttl": {"strategy": "delete", "ttl_minutes": minutes, "expires_at": expires_at}}
+    client, keys, thread_id = platform.client, platform.keys, thread.thread_id
+    if minutes > 0:
+        until_ms = await client.call("PEXPIRETIME", keys.thread(thread_id))
+    else:
+        until_ms = await timers.due_ms(client, keys, keys.lane(thread_id), PRUNE, thread_id)
+    waits = until_ms > 0 and thread.status != "busy"
+    expires_at = datetime.fromtimestamp(until_ms / 1000, UTC).isoformat() if waits else None
+    ttl = {"strategy": strategy_of(minutes), "ttl_minutes": abs(minutes), "expires_at": expires_at}
+    return {"ttl": ttl}
 
 
 async def values(platform: Platform, thread: ThreadRecord) -> Any:

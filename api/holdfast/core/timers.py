@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
-from holdfast.core import batches, deciding, ticks
+from holdfast.core import batches, deciding, histories, threads, ticks
 from holdfast.core.platform import Platform
 from holdfast.redis import claims, timers
 from holdfast.redis.client import insist
@@ -69,4 +69,5 @@ KINDS: Mapping[str, Ring] = {
     "cron": ticks.fire,
     "approval": look_at_approval,
     "batch": batches.take_back,
+    threads.PRUNE: histories.compact,
 }

@@ -23,7 +23,18 @@ OF_CLAIMS = (b"token", b"active", b"entry", b"written", b"handback_past", b"hand
 # What the statistics of this place have counted of it.
 COUNTED = (b"rated", b"handed", b"counted:threads", b"counted:handoffs")
 PASSING = frozenset(
-    {*OF_CLAIMS, *COUNTED, b"delayed", b"ends", b"asking", b"imported", b"indexed", b"crons", b"pushes"}
+    {
+        *OF_CLAIMS,
+        *COUNTED,
+        b"delayed",
+        b"ends",
+        b"asking",
+        b"imported",
+        b"indexed",
+        b"crons",
+        b"pushes",
+        b"prunes",
+    }
 )
 ACTIVE = (b"pending", b"running")
 CLAIMED = (b"cancel", b"caller", b"tokens")  # of a run that has not ended

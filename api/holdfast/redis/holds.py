@@ -44,6 +44,7 @@ async def change(
             keys.queue(thread_id),
             keys.stats(keys.lane(thread_id), caller.tenant, now.date()),
             *index_keys(keys, thread_id, caller.tenant),
+            keys.timers(keys.lane(thread_id)),
         ],
         [
             thread_id,

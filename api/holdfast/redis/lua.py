@@ -190,7 +190,8 @@ async def lapse(
     client: Client, keys: Keys, thread_id: str, tenant: str, ttl_s: int, *, now_s: int, keep_s: int
 ) -> None:
     """Sets how long a thread is kept; at rest it begins now, with `now_s`, where 0 is for ever."""
-    its_keys = [*keys.lapsing(thread_id), *index_keys(keys, thread_id, tenant)]
+    timers = keys.timers(keys.lane(thread_id))
+    its_keys = [*keys.lapsing(thread_id), *index_keys(keys, thread_id, tenant), timers]
     await client.run(LAPSE, its_keys, [thread_id, ttl_s, now_s, keep_s])
 
 

@@ -158,7 +158,7 @@ class ThreadRecord:
     hold: Hold | None = None
     rated: str = ""  # as it was counted, see `rate.lua`
     hold_known: bool = False  # to readers of the log, also when nobody has the thread any more
-    ttl_minutes: float | None = None
+    ttl_minutes: float | None = None  # as `lifetimes` has it
     started: bool = False
     delayed: int = 0  # runs that are not yet in line
     followed: bool = False

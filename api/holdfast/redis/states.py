@@ -43,7 +43,11 @@ async def note_state(
     """
     reply = await client.run(
         NOTE_STATE,
-        [*keys.lapsing(thread_id), *index_keys(keys, thread_id, caller.tenant)],
+        [
+            *keys.lapsing(thread_id),
+            *index_keys(keys, thread_id, caller.tenant),
+            keys.timers(keys.lane(thread_id)),
+        ],
         [
             thread_id,
             caller.tenant,

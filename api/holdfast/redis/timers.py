@@ -55,6 +55,11 @@ async def move_timer(client: Client, keys: Keys, lane: int, kind: str, id: str, 
     await client.call("ZADD", keys.timers(lane), "XX", due_ms, member(kind, id))
 
 
+async def due_ms(client: Client, keys: Keys, lane: int, kind: str, id: str) -> int:
+    """When a timer rings; 0 for one that is not set."""
+    return int(await client.call("ZSCORE", keys.timers(lane), member(kind, id)) or 0)
+
+
 async def clear_timer(client: Client, keys: Keys, lane: int, kind: str, id: str) -> None:
     await client.call("ZREM", keys.timers(lane), member(kind, id))
 

@@ -46,6 +46,7 @@ async def write_contents(
             keys.events(thread_id),
             keys.departed(thread_id),
             *index_keys(keys, thread_id, record[b"tenant"].decode()),
+            keys.timers(lane),
         ],
         [*head, *flat(record), *flat(contents.runs), *flat(contents.checkpoints)],
     )

@@ -1,11 +1,12 @@
 """What the server answers, for the reference: the routes write their JSON themselves."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from holdfast.lifetimes import Strategy
 from holdfast.wire.common import JsonObject
 from holdfast.wire.crons import OnRunCompleted
 from holdfast.wire.runs import MultitaskStrategy, RunStatus
@@ -38,7 +39,7 @@ class Rating(BaseModel):
 class TtlShown(BaseModel):
     """How long a thread is kept; `expires_at` is null while something holds it, such as a run."""
 
-    strategy: Literal["delete"]
+    strategy: Strategy
     ttl_minutes: float
     expires_at: datetime | None
 

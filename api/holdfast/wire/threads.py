@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from holdfast.lifetimes import Strategy
 from holdfast.wire.common import (
     Body,
     CheckpointAddress,
@@ -50,10 +51,10 @@ MAX_TTL_MINUTES = 100 * 366 * 24 * 60  # a hundred years
 
 
 class ThreadTTL(Body):
-    """How long a thread is kept after its last change: `ttl` in minutes."""
+    """How long a thread is kept after its last change, or its older checkpoints are: `ttl` in minutes."""
 
     ttl: Annotated[float, Field(gt=0, le=MAX_TTL_MINUTES)]
-    strategy: Literal["delete"] = "delete"
+    strategy: Strategy = "delete"
 
 
 class SuperstepUpdate(Body):
@@ -82,7 +83,7 @@ class ThreadsPrune(Body):
     """What goes: the threads whole, or all of their checkpoints but the last ones."""
 
     thread_ids: Many[Uuid]
-    strategy: Literal["delete", "keep_latest"] = "delete"
+    strategy: Strategy = "delete"
 
 
 class ThreadPatch(Body):

@@ -14,7 +14,7 @@ for id in string.gmatch(redis.call('HGET', thread, 'crons') or '', '%S+') do
 end
 redis.call('HSET', thread, 'crons', table.concat(left, ' '))
 if ARGV[3] ~= '' and redis.call('HGET', thread, 'status') ~= 'busy' then
-  lapse(lapsing_of(5), tonumber(ARGV[3]), tonumber(ARGV[4]))
+  lapse(lapsing_of(5), KEYS[4], ARGV[5], tonumber(ARGV[3]), tonumber(ARGV[4]))
   index_expiry({expiry = KEYS[12]}, thread, ARGV[5])
 end
 return gone

@@ -28,6 +28,7 @@ if #line + tonumber(counted[2] or 0) > 0 then
   end
 end
 redis.call('ZREM', lane.waiting, ARGV[1])
+redis.call('ZREM', KEYS[18], 'prune\31' .. ARGV[1])
 local approvals = approvals_of(19)
 local outbox, letters, dead = approvals.box.outbox, approvals.box.letters, KEYS[#KEYS - 2]
 forget_approvals(approvals, ARGV[1], now_us)

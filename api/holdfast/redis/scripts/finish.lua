@@ -130,7 +130,8 @@ redis.call('HSET', thread, 'token', '', 'active', '', 'status', more and 'busy' 
 if more then
   dispatch(lane, thread_id, tenant)
 else
-  lapse({thread = thread, events = events, others = {runs, order, KEYS[6], KEYS[7], approvals.hash}}, ttl, keep)
+  local lapsing = {thread = thread, events = events, others = {runs, order, KEYS[6], KEYS[7], approvals.hash}}
+  lapse(lapsing, approvals.timers, thread_id, ttl, keep)
 end
 index_state(index, thread, thread_id)
 return {'ok'}

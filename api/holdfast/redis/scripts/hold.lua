@@ -1,5 +1,5 @@
 -- Changes who has a thread, where that is still what the caller has seen of it, and tells those who read its log.
--- KEYS what lapses of a thread, its queue, the tenant's statistics, the index
+-- KEYS what lapses of a thread, its queue, the tenant's statistics, the index, timers
 -- ARGV thread_id, tenant, owner ('' = anybody in the tenant), mark (one a change: a repeated call finds its own), old, new ('' =
 --      nobody), handback ('' = none), data of the event, now_us, ttl_s, keep_s
 -- Returns 'ok', 'missing' or 'changed'.
@@ -20,7 +20,7 @@ if handback ~= '' then
   redis.call('HDEL', thread, 'handback_run')
 end
 if at[3] ~= 'busy' then
-  lapse(lapsing, tonumber(ARGV[10]), tonumber(ARGV[11]))
+  lapse(lapsing, KEYS[14], ARGV[1], tonumber(ARGV[10]), tonumber(ARGV[11]))
 end
 local index = index_of(10)
 index_hold(index, thread, ARGV[1])

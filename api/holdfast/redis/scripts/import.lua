@@ -1,5 +1,5 @@
 -- Makes a thread of what was exported.
--- KEYS thread, runs, order, checkpoints, checkpoint index, registry, events, departed, the index
+-- KEYS thread, runs, order, checkpoints, checkpoint index, registry, events, departed, the index, timers
 -- ARGV nonce (one an import), thread_id, ttl_s, number of fields of the record, of the runs,
 --      field, value ... of both and then of the checkpoints
 -- Returns 1, or 0 when there is a thread of this id.
@@ -26,5 +26,6 @@ for i = 1, #kept, 2 do
 end
 fill(checkpoints, index, KEYS[6], ARGV[2], fields((#ARGV - first + 1) / 2))
 expire({thread, runs, order, checkpoints, index}, tonumber(ARGV[3]))
+prune_later(thread, KEYS[13], ARGV[2], tonumber(ARGV[3]))
 index_thread(index_of(9), thread, ARGV[2])
 return 1

@@ -1,5 +1,5 @@
 -- Brings a thread's record in step with a state that was written from outside a run, and tells those who read its log.
--- KEYS what lapses of a thread, the index
+-- KEYS what lapses of a thread, the index, timers
 -- ARGV thread_id, tenant, owner ('' = anybody in the tenant), mark (one a write: a repeated call finds its own), seq (of the log
 --      when the state was read), status, interrupts, now_us, ttl_s, keep_s, the new state, how the thread stands (both
 --      data of events)
@@ -21,6 +21,6 @@ end
 emit(thread, events, list)
 redis.call('HSET', thread, 'status', busy and 'busy' or ARGV[6], 'interrupts', ARGV[7], 'error', '', 'noted', ARGV[4],
   'updated_at', now_us, 'state_updated_at', now_us)
-if not busy then lapse(lapsing, tonumber(ARGV[9]), tonumber(ARGV[10])) end
+if not busy then lapse(lapsing, KEYS[12], ARGV[1], tonumber(ARGV[9]), tonumber(ARGV[10])) end
 index_state(index_of(8), thread, ARGV[1])
 return 'ok'

@@ -80,6 +80,21 @@ local function expire(keys, seconds)
   end
 end
 
+-- Where a time is less than 0, all but the latest checkpoint of a thread goes at its end, which is the clock's work. `prunes`
+-- says that a timer is set.
+local function prune_later(thread, timers, thread_id, ttl, set_before)
+  if ttl >= 0 and not set_before then return end
+  local member = 'prune\31' .. thread_id
+  if ttl >= 0 then
+    redis.call('ZREM', timers, member)
+    redis.call('HDEL', thread, 'prunes')
+    return
+  end
+  local clock = redis.call('TIME')
+  redis.call('ZADD', timers, string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000) - ttl * 1000), member)
+  redis.call('HSET', thread, 'prunes', 1)
+end
+
 -- All that goes when a thread's time is up, as `Keys.lapsing` lists it.
 local function lapsing_of(first)
   local thread, runs, order, events, checkpoints, index, approvals = unpack(KEYS, first, first + 6)
@@ -88,12 +103,13 @@ end
 
 -- Begins the time that a thread at rest is kept, unless a run of it is still to come: while it has a cron, a request of
 -- it waits, or a person is asked for or has taken it over, it is kept without end. Its log goes before the rest.
-local function lapse(lapsing, ttl, keep)
-  local at = redis.call('HMGET', lapsing.thread, 'delayed', 'asking', 'crons', 'hold', 'ttl_s', 'interrupts')
+local function lapse(lapsing, timers, thread_id, ttl, keep)
+  local at = redis.call('HMGET', lapsing.thread, 'delayed', 'asking', 'crons', 'hold', 'ttl_s', 'interrupts', 'prunes')
   if tonumber(at[1] or 0) > 0 then return end
-  if at[5] and (ttl > 0 or (at[6] or '{}') == '{}') then ttl = tonumber(at[5]) end  -- changed since the caller looked
+  if at[5] and (ttl ~= 0 or (at[6] or '{}') == '{}') then ttl = tonumber(at[5]) end  -- changed since the caller looked
   if string.find(at[2] or '', '%S') or (at[3] or '') ~= '' or (at[4] or '') ~= '' then ttl = 0 end
   expire({lapsing.thread, unpack(lapsing.others)}, ttl)
+  prune_later(lapsing.thread, timers, thread_id, ttl, at[7])
   redis.call('EXPIRE', lapsing.events, ttl > 0 and math.min(ttl, keep) or keep)
 end
 
