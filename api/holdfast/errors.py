@@ -32,6 +32,7 @@ HoldfastError
 │   ├── RateLimited
 │   ├── TooManyRuns
 │   ├── TooManyStreams
+│   ├── TooManyItems
 │   └── TokensSpent
 ├── Unavailable 503
 ├── Unreadable 500
@@ -278,6 +279,12 @@ class TooManyStreams(TooMany):
     """Too many streams are open: close one first."""
 
     code = "too_many_streams"
+
+
+class TooManyItems(TooMany):
+    """A tenant may have no more items: delete some, or have HOLDFAST_MAX_ITEMS_OF_TENANT raised."""
+
+    code = "too_many_items"
 
 
 class TokensSpent(TooMany):

@@ -173,6 +173,9 @@ class Settings(BaseModel):
     max_assistants_of_tenant: int = Field(
         1000, ge=1, description="Assistants that a tenant may have; more are refused with 429"
     )
+    max_items_of_tenant: int = Field(
+        100_000, ge=0, description="Items that a tenant may have in the store; 0 is no limit"
+    )
     events_keep_s: int = Field(600, ge=1, description="Seconds that a run's events are kept after its end")
     rate_of_caller: Rate = Field(0, description="Requests a second of one caller; 0 is no limit")
     burst_of_caller: int = Field(

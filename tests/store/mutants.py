@@ -20,9 +20,23 @@ MUTATIONS = (
     Mutation(
         "an item of somebody else is written over",
         f"{SCRIPTS}/item_put.lua",
-        "if kept and not owned(old, ARGV[4]) then return 0 end",
+        "if kept and not owned(old, ARGV[4]) then return 'taken' end",
         "",
         "tests/store/test_store.py -k owner",
+    ),
+    Mutation(
+        "a tenant has any number of items",
+        f"{SCRIPTS}/item_put.lua",
+        "if not old and most > 0 and",
+        "if false and",
+        "tests/store/test_routes.py -k so_many",
+    ),
+    Mutation(
+        "an item that is there cannot be put anew where there are as many as may be",
+        f"{SCRIPTS}/item_put.lua",
+        "if not old and most > 0 and",
+        "if most > 0 and",
+        "tests/store/test_routes.py -k so_many",
     ),
     Mutation(
         "an item of somebody else is deleted",

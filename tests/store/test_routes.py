@@ -210,6 +210,24 @@ async def test_an_item_may_be_found_by_other_fields_or_not_at_all(noted: Live) -
     assert [one["score"] is None for one in found["items"]] == [False, False, True]
 
 
+async def test_a_tenant_has_so_many_items(redis_url: str) -> None:
+    async with live(redis_url, worker=False, max_items_of_tenant=2) as server:
+        ann, staff = server.sdk("ann").store, server.sdk("op", "operator").store
+        for key in ("one", "two"):
+            await ann.put_item(["notes"], key=key, value={"n": 1})
+        await ann.put_item(["notes"], key="two", value={"n": 2})
+        async with server.http("bob") as bob:
+            asked = {"namespace": ["other"], "key": "three", "value": {}}
+            refused = await bob.put("/store/items", json=asked)
+            assert (refused.status_code, refused.json()["code"]) == (429, "too_many_items")
+            assert "HOLDFAST_MAX_ITEMS_OF_TENANT" in refused.json()["detail"]
+            await ann.delete_item(["notes"], "one")
+            assert (await bob.put("/store/items", json=asked)).status_code == 204
+        await staff.put_item(["notes"], key="two", value={"n": 3})
+        found: Json = await staff.search_items([])
+        assert [one["value"] for one in found["items"]] == [{"n": 3}, {}]
+
+
 async def test_a_run_that_has_lost_its_thread_keeps_nothing_more(client: Client, keys: Keys) -> None:
     store = RedisStore(client, keys, "north")
     ClaimedGraph(GraphSpec("never", None), never, store).revoke()

@@ -81,6 +81,7 @@ class Platform:
             index=self.index,
             ttl=TTLConfig(default_ttl=ttl.default_ttl, refresh_on_read=ttl.refresh_on_read) if ttl else None,
             reads_shared=reads_shared,
+            most=self.settings.max_items_of_tenant,
         )
 
     def shared_store(self) -> RedisStore:

@@ -20,7 +20,7 @@ Namespace = tuple[str, ...]
 
 
 async def put(platform: Platform, caller: Caller, asked: ItemPut) -> None:
-    """Raises `ItemTaken` for an item that is somebody else's."""
+    """Raises `ItemTaken` for an item that is somebody else's, `TooManyItems` for one more than may be."""
     value = asked.model_dump()
     caller = await admit(platform, caller, "put", value)
     ttl = NOT_PROVIDED if value["ttl"] is None else value["ttl"]

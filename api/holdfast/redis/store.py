@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, Self
 import orjson
 import ormsgpack
 
+from holdfast.errors import ItemTaken, TooManyItems
 from holdfast.redis.client import Client, Script
 from holdfast.redis.keys import Keys
 from holdfast.redis.timers import clock_ms
@@ -96,14 +97,20 @@ class Shelves:
 
     # one item
 
-    async def put(self, new: New, author: str) -> bool:
-        """False when there is such an item, and it is somebody else's."""
-        made: int = await self._client.run(
+    async def put(self, new: New, author: str, most: int = 0) -> None:
+        """Raises `ItemTaken` for an item that is there and is somebody else's.
+
+        Raises `TooManyItems` for one more than the tenant may have: `most`, where that is not 0.
+        """
+        made = await self._client.run(
             PUT,
             self._keys_of(new.place),
-            [*self._named(new.place), self._owner, author, new.json, new.ttl_ms, new.vectors],
+            [*self._named(new.place), self._owner, author, new.json, new.ttl_ms, new.vectors, most],
         )
-        return bool(made)
+        if made == b"taken":
+            raise ItemTaken
+        if made == b"full":
+            raise TooManyItems
 
     async def get(self, place: Place, *, refresh: bool) -> Stored | None:
         """The item, which `refresh` keeps for another ttl from now on."""

@@ -21,7 +21,7 @@ from langgraph.store.base import (
     validate_op_namespace,
 )
 
-from holdfast.errors import Fenced, ItemTaken
+from holdfast.errors import Fenced
 from holdfast.redis.client import Client
 from holdfast.redis.keys import Keys
 from holdfast.redis.loops import running_loop, wait
@@ -49,7 +49,7 @@ class RedisStore(BaseStore):
 
     What is put belongs to `person`. `owner` is whose items are seen and changed, "" for everybody's. Nothing
     of what one tenant keeps is seen by another. What is below `SHARED` can be read by who `reads_shared`, and
-    put through the store of `NOBODY` alone.
+    put through the store of `NOBODY` alone. `most` is how many items the tenant may have, 0 any number.
     The blocking methods are for threads beside the event loop.
     """
 
@@ -66,12 +66,14 @@ class RedisStore(BaseStore):
         index: Index | None = None,
         ttl: TTLConfig | None = None,
         reads_shared: bool = False,
+        most: int = 0,
     ) -> None:
         self.ttl_config = ttl
         self._shelves = Shelves(client, keys, tenant, owner)
         self._puts_shared = tenant == NOBODY
         self._shared = Shelves(client, keys, NOBODY) if reads_shared or self._puts_shared else None
         self._person = person
+        self._most = most
         self._owner = owner
         self._index = index
         self._loop = running_loop()
@@ -88,7 +90,8 @@ class RedisStore(BaseStore):
         """Answers what is asked, then puts: of one item only what comes last.
 
         Raises `InvalidNamespaceError`, `FilterError`, `Unfit` and `Unsearchable` (all of them ValueErrors),
-        `EmbeddingError`, and `ItemTaken` for an item that is there and is not among those that are seen.
+        `EmbeddingError`, `ItemTaken` for an item that is there and is not among those that are seen, and
+        `TooManyItems`.
         """
         if self._revoked:
             raise Fenced
@@ -136,8 +139,7 @@ class RedisStore(BaseStore):
     async def _put(self, new: New) -> None:
         if not new.place.namespace:
             raise InvalidNamespaceError("Namespace cannot be empty.")
-        if not await self._shelves.put(new, self._person):
-            raise ItemTaken
+        await self._shelves.put(new, self._person, self._most)
 
     # reading
 
