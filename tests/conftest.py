@@ -8,7 +8,7 @@ import pytest
 from holdfast.auth.dev import TENANT
 from holdfast.redis import assistants
 from tests.certificates import self_signed
-from tests.servers import Live, live, replicated, valkey
+from tests.servers import ZYGOTE, Live, live, replicated, valkey
 from tests.waiting import wait_until
 
 # Files that take minutes: begun last, they would have a core to themselves while the others idle.
@@ -38,6 +38,13 @@ def authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         nobody = self_signed(tmp_path_factory.mktemp("authorities"), "nobody.example")
         environment.setenv("SSL_CERT_FILE", str(nobody))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def zygote() -> Iterator[None]:
+    """What `holdfast` is forked from, if it was wanted, goes with the run."""
+    yield
+    ZYGOTE.stop()
 
 
 @pytest.fixture(scope="session")

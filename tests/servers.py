@@ -30,9 +30,11 @@ from holdfast.routes.custom import Custom, open_app
 from holdfast.settings import Settings
 from holdfast.worker import Worker, running_worker
 from tests.waiting import wait_until
+from tests.zygote import Forked, Zygote, forked
 
 SERVED = Path(__file__).parent / "served" / "langgraph.json"
 ROOT = Path(__file__).parent.parent
+ZYGOTE = Zygote()  # of this test run
 
 
 @contextmanager
@@ -153,8 +155,24 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def holdfast(*args: str, **environment: str) -> AsyncIterator[Process]:
+async def holdfast(*args: str, **environment: str) -> AsyncIterator[Forked]:
     """The command in a process of its own, ended by SIGTERM, and by SIGKILL when that is not enough."""
+    async with child_of(ZYGOTE, *args, **environment) as process:
+        yield process
+
+
+@asynccontextmanager
+async def child_of(zygote: Zygote, *args: str, **environment: str) -> AsyncIterator[Forked]:
+    process = await forked(zygote, args, {**clean_environment(), **environment})
+    try:
+        yield process
+    finally:
+        await end(process)
+
+
+@asynccontextmanager
+async def executed(*args: str, **environment: str) -> AsyncIterator[Process]:
+    """The same from the start of a Python on, which takes seconds."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -179,7 +197,7 @@ def clean_environment() -> dict[str, str]:
     }
 
 
-async def end(process: Process, number: int = signal.SIGTERM) -> None:
+async def end(process: Process | Forked, number: int = signal.SIGTERM) -> None:
     """Ends the process, and passes on what it said: pytest shows it when the test fails."""
     if process.returncode is None:
         process.send_signal(number)

@@ -1,9 +1,7 @@
 """Sign-in as it is deployed: processes on one Redis, reached from elsewhere than loopback."""
 
 import asyncio
-import sys
 import uuid
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,7 +13,8 @@ import pytest
 
 from tests.auth.calling import call, is_refused
 from tests.auth.issuers import AUDIENCE, ISSUER, claims, signer
-from tests.servers import ROOT, clean_environment, free_port, holdfast, wait_ready
+from tests.cli.test_operators import said_by
+from tests.servers import free_port, holdfast, wait_ready
 
 CONFIG = str(Path(__file__).parent / "told" / "langgraph.json")
 
@@ -43,16 +42,8 @@ async def serve(stack: AsyncExitStack, **environment: str) -> str:
 
 async def keys(*arguments: str, **environment: str) -> str:
     """What `holdfast keys` prints."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "holdfast", "keys", *arguments, "--config", CONFIG),
-        cwd=ROOT,
-        env={**clean_environment(), **environment},
-        stdout=PIPE,
-    )
-    printed, _ = await process.communicate()
-    assert process.returncode == 0
-    return printed.decode().strip()
+    _told, *keys = (await said_by("keys", *arguments, "--config", CONFIG, beside=environment)).splitlines()
+    return "".join(keys)
 
 
 async def status(url: str, **headers: str) -> int:

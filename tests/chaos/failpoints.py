@@ -39,7 +39,7 @@ async def failpoints(zygote: Zygote, folder: Path, share: float) -> Report:
 async def fail_at(found: Market, talk: Conversation, point: str) -> list[str]:
     """One refund, whose worker ends there and is followed by another."""
     place, subject = found.place, talk.wish.subject
-    failing = await place.zygote.fork("worker", **place.environment, CHAOS_FAIL_AT=point)
+    failing = place.zygote.fork("worker", **place.environment, CHAOS_FAIL_AT=point)
     await talk.ask()
     async with watching(found.clients[0], talk.thread_id, headers=found.headers(subject)) as watch:
         settling = asyncio.create_task(talk.settle())

@@ -94,7 +94,7 @@ async def strike(place: Site, number: int, happened: Counter[str]) -> None:
 
 async def staff(place: Site) -> None:
     """Starts a worker for each that has ended, or that could not start while there was no server."""
-    place.workers[:] = [worker for worker in place.workers if not worker.ended.is_set()]
+    place.workers[:] = [worker for worker in place.workers if not worker.ended]
     while len(place.workers) < WORKERS:
         await place.work()
 

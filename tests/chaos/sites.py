@@ -46,12 +46,12 @@ class Site:
     workers: list[Child] = field(default_factory=list)
 
     async def work(self) -> Child:
-        child = await self.zygote.fork("worker", **self.environment)
+        child = self.zygote.fork("worker", **self.environment)
         self.workers.append(child)
         return child
 
     async def serve(self, port: int) -> Child:
-        return await self.zygote.fork("serve", "127.0.0.1", port, **self.environment)
+        return self.zygote.fork("serve", str(port), **self.environment)
 
     async def submit(
         self, thread_id: str, number: int, *, steps: int = 3, nap_s: float = 0.01, choice_s: float = 0
@@ -99,7 +99,7 @@ class Site:
         return read_notes(self.notes)
 
     def deaths(self) -> dict[int, int]:
-        return {pid: child.ended_at for pid, child in self.zygote.children.items() if child.ended_at}
+        return {pid: child.process.ended_at for pid, child in self.zygote.children.items() if child.ended}
 
 
 async def insist(call: Callable[[], Awaitable[T]]) -> T:

@@ -2,11 +2,8 @@
 
 import asyncio
 import signal
-import sys
 import uuid
-from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,7 +15,7 @@ from holdfast.redis.embedded import MAX_SOCKET_PATH, embedded, running_on
 from tests.api.test_erasure import HOOKED, people
 from tests.api.visitors import Visitor, live_a_life
 from tests.cli.test_start import CONFIG, dev
-from tests.servers import ROOT, clean_environment, live, said
+from tests.servers import holdfast, live, said
 from tests.waiting import wait_until
 
 __all__ = ["people"]
@@ -26,26 +23,8 @@ __all__ = ["people"]
 HEAD = "THREAD  STATUS  OWNER  GRAPH  RUNS  CHANGED"
 
 
-@asynccontextmanager
-async def command(*words: str, beside: dict[str, str]) -> AsyncIterator[Process]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "holdfast", *words),
-        cwd=ROOT,
-        env={**clean_environment(), **beside},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=PIPE,
-        stderr=STDOUT,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
 async def said_by(*words: str, beside: dict[str, str], code: int = 0) -> str:
-    async with command(*words, beside=beside) as process:
+    async with holdfast(*words, **beside) as process:
         output, _ = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode == code, output.decode()
         return output.decode()
@@ -117,7 +96,7 @@ async def test_tail_follows_until_ctrl_c(redis_url: str) -> None:
         sdk = server.sdk("ann")
         thread_id = (await sdk.threads.create())["thread_id"]
         beside = {"REDIS_URL": redis_url, "HOLDFAST_PREFIX": server.platform.keys.prefix}
-        async with command("threads", "tail", thread_id, "--config", CONFIG, beside=beside) as process:
+        async with holdfast("threads", "tail", thread_id, "--config", CONFIG, **beside) as process:
             assert process.stdout is not None
             channel = server.platform.keys.events(thread_id)
 
@@ -149,7 +128,7 @@ async def test_an_erasure_that_is_killed_is_finished_by_the_next(redis_url: str,
             "HOLDFAST_PREFIX": server.platform.keys.prefix,
             "SERVED_PEOPLE": str(people),
         }
-        async with command(*told, beside=beside) as process:
+        async with holdfast(*told, **beside) as process:
 
             async def hook_waits() -> bool:
                 return not await visitor.traces()

@@ -16,7 +16,7 @@ from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
 from holdfast.cli.serving import listening
-from tests.servers import free_port, holdfast, live, wait_ready
+from tests.servers import executed, free_port, live, wait_ready
 from tests.waiting import wait_until
 
 CONFIG = str(Path(__file__).parent / "started" / "langgraph.json")
@@ -27,7 +27,7 @@ async def dev(data: Path, **environment: str) -> AsyncIterator[tuple[Process, st
     """`holdfast dev`, ready, and its URL."""
     port = free_port()
     settings = {"HOLDFAST_DATA": str(data), "HOLDFAST_LEASE_S": "1", **environment}
-    async with holdfast("dev", "--config", CONFIG, "--port", str(port), **settings) as process:
+    async with executed("dev", "--config", CONFIG, "--port", str(port), **settings) as process:
         await wait_ready(f"http://127.0.0.1:{port}")
         yield process, f"http://127.0.0.1:{port}"
 

@@ -15,7 +15,7 @@ from langgraph_sdk.client import LangGraphClient
 from tests.a2a.agents import agent, reply, state, text
 from tests.api.mcps import DECLINED, Person, chosen, connected
 from tests.egress.watching import Watch
-from tests.servers import free_port, holdfast, said, wait_ready
+from tests.servers import executed, free_port, said, wait_ready
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def watch(folder: Path) -> Watch:
 async def url(folder: Path, watch: Watch) -> AsyncIterator[str]:
     """API, worker, demo model and the shop in one process, which never leaves the machine."""
     port = free_port()
-    async with holdfast("dev", "--port", str(port), HOLDFAST_DATA=str(folder), **watch.environment):
+    async with executed("dev", "--port", str(port), HOLDFAST_DATA=str(folder), **watch.environment):
         await wait_ready(f"http://127.0.0.1:{port}", 60)
         yield f"http://127.0.0.1:{port}"
     assert watch.tried == []

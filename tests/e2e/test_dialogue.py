@@ -18,8 +18,9 @@ from langgraph_sdk.client import LangGraphClient
 from graph.demo import DemoModel, Script
 from tests.checkpoint.servers import redis_stack
 from tests.egress.watching import NOWHERE, Watch
-from tests.servers import end, free_port, holdfast, said, valkey, wait_ready
+from tests.servers import child_of, clean_environment, end, free_port, said, valkey, wait_ready
 from tests.waiting import wait_until
+from tests.zygote import Zygote
 
 START_S = 60
 
@@ -55,6 +56,7 @@ SERVERS: dict[str, Callable[[], Any]] = {
 class Fleet:
     """Two API processes and a worker, new ones for each turn."""
 
+    zygote: Zygote
     environment: dict[str, str]
     stack: AsyncExitStack
     turns: int = 0
@@ -65,7 +67,10 @@ class Fleet:
         ports = [free_port(), free_port()]
         commands = [*(("serve", "--port", str(port)) for port in ports), ("worker",)]
         for process in await asyncio.gather(
-            *(self.stack.enter_async_context(holdfast(*command, **self.environment)) for command in commands)
+            *(
+                self.stack.enter_async_context(child_of(self.zygote, *command, **self.environment))
+                for command in commands
+            )
         ):
             self.stack.push_async_callback(end, process)
         urls = [f"http://127.0.0.1:{port}" for port in ports]
@@ -76,25 +81,32 @@ class Fleet:
         return client
 
 
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    """What all processes are forked from: it is watched, and so are they."""
+    watch = Watch(tmp_path_factory.mktemp("egress") / "notes")
+    zygote = Zygote(environment={**clean_environment(), **watch.environment})
+    yield zygote
+    zygote.stop()
+    assert watch.tried == []
+
+
 @contextmanager
 def shop_and_redis(checkpointer: str, folder: Path) -> Iterator[dict[str, str]]:
-    watch = Watch(folder / "egress")
     with SERVERS[checkpointer]() as url:
         yield {
             "REDIS_URL": url,
             "CHECKPOINTER": checkpointer,
             "HOLDFAST_PREFIX": f"t{uuid.uuid4().hex[:8]}",
             "HOLDFAST_DATA": str(folder),
-            **watch.environment,
         }
-    assert watch.tried == []
 
 
 @asynccontextmanager
-async def fleet(environment: dict[str, str], model: DemoModel) -> AsyncIterator[Fleet]:
+async def fleet(zygote: Zygote, environment: dict[str, str], model: DemoModel) -> AsyncIterator[Fleet]:
     async with AsyncExitStack() as stack:
         told = {"OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "demo"}
-        yield Fleet({**environment, **told}, stack)
+        yield Fleet(zygote, {**environment, **told}, stack)
 
 
 async def test_what_would_leave_the_machine_is_refused_and_told(tmp_path: Path) -> None:
@@ -109,12 +121,12 @@ async def test_what_would_leave_the_machine_is_refused_and_told(tmp_path: Path) 
     ("language", "checkpointer"), [("zh", "holdfast"), ("en", "langgraph-checkpoint-redis")]
 )
 async def test_a_refund_through_restarts_of_everything(
-    language: str, checkpointer: str, tmp_path: Path
+    watched: Zygote, language: str, checkpointer: str, tmp_path: Path
 ) -> None:
     words = WORDS[language]
     async with DemoModel(Script()) as model:
         with shop_and_redis(checkpointer, tmp_path) as environment:
-            async with fleet(environment, model) as processes:
+            async with fleet(watched, environment, model) as processes:
                 client = await processes.restart()
                 thread_id = (await client.threads.create())["thread_id"]
                 values = await turn(client, thread_id, input=said(words.ask))
@@ -144,10 +156,10 @@ async def test_a_refund_through_restarts_of_everything(
 
 
 @pytest.mark.timeout(120)
-async def test_tokens_arrive_while_the_model_is_still_speaking(tmp_path: Path) -> None:
+async def test_tokens_arrive_while_the_model_is_still_speaking(watched: Zygote, tmp_path: Path) -> None:
     async with DemoModel(Script(hold_after=3)) as model:
         with shop_and_redis("holdfast", tmp_path) as environment:
-            async with fleet(environment, model) as processes:
+            async with fleet(watched, environment, model) as processes:
                 client = await processes.restart()
                 thread_id = (await client.threads.create())["thread_id"]
                 heard, released = "", False

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import time
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from tests.faults.conftest import STUCK, Valkey, noted, reached
 from tests.faults.proxy import Proxy, proxied
 from tests.servers import SERVED, Live, free_port, holdfast, live, wait_ready
 from tests.waiting import wait_until
+from tests.zygote import Forked
 
 STEP_S = 1.2
 THREADS = min(32, (os.cpu_count() or 1) + 4)  # as many as an executor has
@@ -29,7 +29,7 @@ THREADS = min(32, (os.cpu_count() or 1) + 4)  # as many as an executor has
 class Replicas:
     """Two API processes, and a door in front that leads to the first until it is told otherwise."""
 
-    first: Process
+    first: Forked
     ports: tuple[int, int]
     door: str
     worker: Live

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +13,7 @@ import orjson
 from tests.chaos.sites import Report
 from tests.chaos.zygote import Zygote
 from tests.servers import ROOT, clean_environment, free_port, holdfast, wait_ready
+from tests.zygote import Forked
 
 CONFIG = Path(__file__).parent / "served" / "langgraph.json"
 CASES = 5_300
@@ -37,7 +38,7 @@ async def served(folder: str) -> AsyncIterator[tuple[str, list[str]]]:
             await process.wait()
 
 
-async def read(process: Process) -> list[str]:
+async def read(process: Forked) -> list[str]:
     assert process.stdout
     return [line.decode(errors="replace") async for line in process.stdout]
 

@@ -1,6 +1,5 @@
 """A browser, and `holdfast dev` with a demo model that tests direct."""
 
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from playwright.async_api import Browser, async_playwright
 from graph.demo import DemoModel, Script
 from tests.programs import need_program
 from tests.servers import free_port, holdfast, wait_ready
+from tests.zygote import Forked
 
 OPTIONS = (
     "--headless",
@@ -53,7 +53,7 @@ class Served:
     stage: DemoModel
     data: Path
     port: int = field(default_factory=free_port)
-    process: Process | None = None
+    process: Forked | None = None
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @property
