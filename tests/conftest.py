@@ -1,11 +1,12 @@
 """One Valkey a test run, a prefix a test."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from holdfast.auth.dev import TENANT
+from holdfast.cli.loading import loading
 from holdfast.redis import assistants
 from tests.certificates import self_signed
 from tests.servers import ZYGOTE, Live, live, replicated, valkey
@@ -24,6 +25,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Loads only the few files that hold such a test, where tests that run alone are asked for."""
     alone = config.option.markexpr == "alone" and collection_path.name.startswith("test_")
     return True if alone and "mark.alone" not in collection_path.read_text() else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected, and all that it imports, stays for good: it is not searched for garbage."""
+    with loading():
+        return (yield)
 
 
 @pytest.hookimpl(trylast=True)  # when the order has been drawn
