@@ -1,7 +1,6 @@
 """A refund that nobody heard of, told to its customer by the graph that runs on a clock."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +13,8 @@ from langgraph_sdk.client import LangGraphClient
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tests.servers import ROOT, clean_environment, free_port, holdfast, said, valkey, wait_ready
+from tests.cli.test_operators import said_by
+from tests.servers import free_port, holdfast, said, valkey, wait_ready
 from tests.tools.providers import Silent
 from tools.refunds import Decision, apply_refund
 from tools.shop import Shop
@@ -33,15 +33,9 @@ class Place:
 
 
 async def make_key(environment: dict[str, str], subject: str, role: str) -> str:
-    created = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "holdfast", "keys", "create", "--subject", subject, "--role", role),
-        *("--scope", "write", "--name", subject),
-        cwd=ROOT,
-        env={**clean_environment(), **environment},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    out, _ = await created.communicate()
-    return next(word for word in out.decode().split() if word.startswith("hf_"))
+    words = ("keys", "create", "--subject", subject, "--role", role, "--scope", "write", "--name", subject)
+    told = await said_by(*words, beside=environment)
+    return next(word for word in told.split() if word.startswith("hf_"))
 
 
 @pytest.fixture(scope="module")
