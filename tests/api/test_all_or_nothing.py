@@ -78,3 +78,21 @@ async def test_a_batch_that_was_taken_back_is_not_kept(server: Live) -> None:
     assert await ring(server.platform) == 1
     assert await batches.settle(server.platform, batch, "kept") == "dropped"
     assert await found(server) == []
+
+
+async def test_a_clock_that_comes_too_late_takes_nothing_back(
+    server: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform = server.platform
+    batch = await made(platform, 2)
+
+    async def read(*_: object) -> Batch:
+        """The clock's look at the batch, after which its maker does all that is left to do."""
+        assert await batches.settle(platform, batch, "kept") == "kept"
+        return batch
+
+    monkeypatch.setattr(stored, "read", read)
+    assert await ring(platform) == 1
+    for run in batch.runs:
+        values: Json = await server.sdk("ann").runs.join(run.thread_id, run.run_id)
+        assert values["messages"][-1]["content"] == "echo: hi"

@@ -42,7 +42,7 @@ async def create(
     except HoldfastError:
         await settle(platform, batch, "dropped")
         raise
-    if await settle(platform, batch, "kept") != "kept":
+    if await settle(platform, batch, "kept") == "dropped":
         raise Unavailable(TOO_SLOW)
     return made
 
@@ -57,13 +57,16 @@ async def hold(platform: Platform, caller: Caller, run: Held, asked: RunCreateSt
 
 
 async def settle(platform: Platform, batch: Batch, fate: Fate) -> Fate:
-    """Does with the runs what was decided first, which it returns. One that is settled was dropped."""
-    client, keys = platform.client, platform.keys
-    decided = await batches.decide(client, keys, batch.batch_id, fate) or "dropped"
-    deal = start if decided == "kept" else drop
-    await asyncio.gather(*(deal(platform, batch.tenant, run) for run in batch.runs))
-    await batches.forget(client, keys, batch.batch_id)
+    """What becomes of a batch by its maker's word, if that comes first: one that is gone was dropped."""
+    decided = await batches.decide(platform.client, platform.keys, batch.batch_id, fate) or "dropped"
+    await carry_out(platform, batch, decided)
     return decided
+
+
+async def carry_out(platform: Platform, batch: Batch, fate: Fate) -> None:
+    deal = start if fate == "kept" else drop
+    await asyncio.gather(*(deal(platform, batch.tenant, run) for run in batch.runs))
+    await batches.forget(platform.client, platform.keys, batch.batch_id)
 
 
 async def start(platform: Platform, _tenant: str, run: Held) -> None:
@@ -79,9 +82,13 @@ async def drop(platform: Platform, tenant: str, run: Held) -> None:
 
 
 async def take_back(platform: Platform, timer: Timer) -> None:
-    """What the clock does with a batch that its maker has not settled."""
-    if batch := await batches.read(platform.client, platform.keys, timer.id):
-        await settle(platform, batch, "dropped")
+    """What the clock does with a batch that its maker has not settled.
+
+    One that is gone by now was carried out by whoever has forgotten it: its runs may be at work.
+    """
+    batch = await batches.read(platform.client, platform.keys, timer.id)
+    if batch and (fate := await batches.decide(platform.client, platform.keys, batch.batch_id, "dropped")):
+        await carry_out(platform, batch, fate)
 
 
 async def cancel(platform: Platform, caller: Caller, asked: RunsCancel, action: CancelAction) -> None:
