@@ -56,6 +56,7 @@ class Worker:
         self._queue = queue
         self._courier = courier
         self._attempts: dict[str, Attempt] = {}
+        self._found: dict[str, Loaded] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._sources: list[asyncio.Task[None]] = []
         self._freed = asyncio.Event()
@@ -213,13 +214,18 @@ class Worker:
     async def _work(self, entry: Entry) -> None:
         taken = time.monotonic()
         bind_contextvars(thread_id=entry.thread_id)
-        claim, found = await self._claim(entry)
-        if claim is None or (not self._stopping.is_set() and await self._ended(claim, found, taken)):
+        claim = await self._claim(entry)
+        if claim is None:
             return
+        try:
+            if not self._stopping.is_set() and await self._ended(claim, taken):
+                return
+        finally:
+            self._found.pop(claim.token, None)
         # Also when the lease was lost: if only Redis was away, nobody else has the run yet.
         await self._hand_back(claim)
 
-    async def _ended(self, claim: Claim, found: Loaded | None, taken: float) -> bool:
+    async def _ended(self, claim: Claim, taken: float) -> bool:
         """Works on a run; False when it is to be handed back."""
         platform, graph_id = self._platform, claim.request["graph_id"]
         bind_contextvars(run_id=claim.run_id, **asked_in(claim))
@@ -240,7 +246,7 @@ class Worker:
             Asking(platform.client, platform.keys, claim, platform.settings.told_of("approval.requested")),
             watch,
             platform.redactor,
-            found,
+            self._found.pop(claim.token, None),  # and kept nowhere else: it may be large, and the run long
         )
         self._attempts[claim.token] = attempt
         self._leases.hold(claim, taken, lambda: attempt.node)
@@ -264,10 +270,11 @@ class Worker:
         if not await insist(partial(platform.client.call, "EXISTS", platform.keys.thread(thread_id))):
             await platform.checkpointer.adelete_thread(thread_id)
 
-    async def _claim(self, entry: Entry) -> tuple[Claim | None, Loaded | None]:
-        """The claim and, found in the same round trip, the thread's state: it counts where the tokens agree.
+    async def _claim(self, entry: Entry) -> Claim | None:
+        """None when nothing is left to run, or Redis was away until the entry may be another worker's.
 
-        None when nothing is left to run, or Redis was away until the entry may be another worker's.
+        The thread's state comes in the same round trip, but for an entry that was left: what took its worker
+        too long may have been that.
         """
         claim = partial(
             claims.claim,
@@ -282,17 +289,20 @@ class Worker:
         )
         try:
             async with asyncio.timeout(self._platform.settings.lease_s / 2):
-                claimed, found = await asyncio.gather(insist(claim), self._look(entry.thread_id))
+                claimed, found = await asyncio.gather(insist(claim), self._look(entry))
         except TimeoutError:
             logger.warning("run not begun")
-            return None, None
-        return claimed, found
-
-    async def _look(self, thread_id: str) -> Loaded | None:
-        """The thread's state, where the checkpoints are ours; when this fails, the run asks for it itself."""
-        if self._platform.foreign_checkpointer:
             return None
-        checkpoints = ThreadCheckpoints(self._platform.client, self._platform.keys, thread_id, "", 0)
+        if claimed and found:
+            self._found[claimed.token] = found
+        return claimed
+
+    async def _look(self, entry: Entry) -> Loaded | None:
+        """The thread's state, where the checkpoints are ours; when this fails, the run asks for it itself."""
+        platform = self._platform
+        if entry.left or platform.foreign_checkpointer:
+            return None
+        checkpoints = ThreadCheckpoints(platform.client, platform.keys, entry.thread_id, "", 0)
         with suppress(RedisError, HoldfastError):
             return await checkpoints.newest("")
         return None

@@ -67,15 +67,19 @@ async def test_what_was_found_on_claiming_is_not_asked_for_until_it_changes(
     found = await ThreadCheckpoints(client, keys, "t", "", 0).newest("")
 
     run = saver.for_run("1:abc")
-    run.begin_with(found)
+    run.begin_with("t", found)
     for _ in range(2):
         assert await commands(client, run.aget_tuple(at("t"))) == []
     assert await state(run, at("t")) == {"n": 1}
+    assert await saver.for_run("1:abc").aget_tuple(at("u")) is None
+    run.begin_with("t", found)
+    assert await run.aget_tuple(at("u")) is None  # another thread
+    run.begin_with("t", found)
     await put(run, config, {"n": 2}, version="2")
     assert await state(run, at("t")) == {"n": 2}
 
     other = saver.for_run("2:def")  # claimed anew since then
-    other.begin_with(found)
+    other.begin_with("t", found)
     assert await state(other, at("t")) == {"n": 2}
     await saver.adelete_thread("t")
     await client.call("DEL", keys.thread("t"))

@@ -35,7 +35,7 @@ class RunSaver(BaseCheckpointSaver[str]):
         """The saver to use in the run that holds `token`; the same one where writes cannot be fenced."""
         return self
 
-    def begin_with(self, found: Loaded) -> None:
+    def begin_with(self, thread_id: str, found: Loaded) -> None:
         """Takes what was found when the thread was claimed for its newest state, until the run changes it."""
 
     def passing(self, ttl_s: int) -> Self:

@@ -90,7 +90,7 @@ class RedisSaver(BlockingSaver):
         self.ttl_s = ttl_s
         self.loop = running_loop()
         self._known = Known(KNOWN)
-        self._ahead: Loaded | None = None
+        self._ahead: tuple[str, Loaded] | None = None
         self._writing: dict[Address, set[asyncio.Future[None]]] = {}
 
     @classmethod
@@ -123,9 +123,9 @@ class RedisSaver(BlockingSaver):
         run._known, run._writing, run._ahead = Known(KNOWN), {}, None
         return run
 
-    def begin_with(self, found: Loaded) -> None:
+    def begin_with(self, thread_id: str, found: Loaded) -> None:
         if found.token == self.token:
-            self._ahead = found
+            self._ahead = thread_id, found
 
     def passing(self, ttl_s: int) -> Self:
         saver = self.for_run("")
@@ -251,8 +251,8 @@ class RedisSaver(BlockingSaver):
         return tuples[0] if tuples else None
 
     async def _load(self, at: Address) -> Loaded:
-        if self._ahead and not at.ns and not at.checkpoint_id:
-            return self._ahead
+        if self._ahead and (at.thread_id, at.ns, at.checkpoint_id) == (self._ahead[0], "", ""):
+            return self._ahead[1]
         thread = self._thread(at.thread_id)
         return await (thread.named([at.name]) if at.checkpoint_id else thread.newest(at.ns))
 

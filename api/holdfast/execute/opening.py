@@ -39,7 +39,7 @@ class ClaimedGraph:
         async with self._spec.open(config) as graph:
             saver = self._saver = self._saver_for(graph)
             if self._found:
-                saver.begin_with(self._found)
+                saver.begin_with(config["configurable"]["thread_id"], self._found)
                 self._found = None
             yield graph.copy(update={"checkpointer": saver, "store": self._store}), saver
 

@@ -20,11 +20,12 @@ BLOCK_MS = 2000
 
 
 class Entry(NamedTuple):
-    """A thread whose next run may start."""
+    """A thread whose next run may start; `left` by a worker that had it before, as far as that is known."""
 
     lane: int
     id: str
     thread_id: str
+    left: bool = False
 
 
 class Queue:
@@ -65,7 +66,7 @@ class Queue:
                 return []
             ids = [one["message_id"] for one in silent]
             rows: Any = await redis.xclaim(ready, GROUP, self._worker, self._lease_ms, ids)
-            return self._entries(lane, rows)
+            return [entry._replace(left=True) for entry in self._entries(lane, rows)]
 
     @asynccontextmanager
     async def _mended(self, ready: str) -> AsyncIterator[Redis]:
