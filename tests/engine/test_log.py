@@ -1,5 +1,7 @@
 """What a run has written is in the log once, in order, whether or not its end waited for it."""
 
+import asyncio
+
 from holdfast.events import Event
 from holdfast.redis.claims import Claim, Outcome
 from holdfast.redis.log import Log
@@ -36,6 +38,20 @@ async def test_what_is_there_already_is_not_written_again(engine: Engine) -> Non
     await engine.append(claim, 0, "one")  # as an append does whose reply is still to come
     await log.finish(DONE, [event(claim, "end")], keep_s=60)
     assert written(await engine.log()) == ["metadata", "one", "two", "end"]
+
+
+async def test_tokens_that_are_told_while_a_run_was_about_to_end_are_counted(engine: Engine) -> None:
+    await engine.submit("a")
+    claim = await engine.claimed()
+    await engine.submit("b", decisions={"q": {"by": ["p"], "at": "now", "value": 1}})
+    log = Log(engine.client, engine.keys, claim)
+    parked = Outcome("success", "interrupted", {"t": []}, None, 0, requests=waiting("q"))
+    ending = asyncio.create_task(log.finish(parked, [], keep_s=60))
+    await asyncio.sleep(0)
+    log.spend("task", 7)
+    assert await ending != {}
+    await log.flush()
+    assert await engine.client.call("HGET", engine.keys.runs(engine.thread_id), "a:tokens") is not None
 
 
 async def test_a_run_that_goes_on_with_a_decision_writes_on(engine: Engine) -> None:

@@ -103,16 +103,16 @@ class Log:
             now=datetime.now(UTC),
             keep_s=keep_s,
         )
-        self._finishing = asyncio.ensure_future(insist(save))
-        decided = await asyncio.shield(self._finishing)
-        if decided:
+        finishing = self._finishing = asyncio.ensure_future(insist(save))
+        decided = await asyncio.shield(finishing)
+        if decided and self._finishing is finishing:
             self._go_on()
         return decided
 
     def _go_on(self) -> None:
         """The run has not ended: what it has written goes out as before."""
         self._finishing = None
-        if self._queued:
+        if self._queued or self._used:
             self._start()
 
     async def ended(self) -> bool:
