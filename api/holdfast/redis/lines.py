@@ -60,8 +60,11 @@ class Line:
             try:
                 for slot in others:
                     await self._send("SSUBSCRIBE", *slot)
-                for late in set(self._channels()).difference(channels):
+                wanted = set(self._channels())
+                for late in wanted.difference(channels):
                     await self.follow(late)  # they came while the connection was made
+                for gone in set(channels).difference(wanted):
+                    await self.leave(gone)
                 await self._receive_all(pubsub)
             finally:
                 self._pubsub = None

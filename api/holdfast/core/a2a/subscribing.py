@@ -93,7 +93,7 @@ class Follower:
         async for batch in self.platform.hub.events(self.task.thread_id, self.reader, self.after):
             for stored in batch:
                 event = stored.event
-                if not await self._is_its(event.run_id):
+                if event.run_id in self.over or not await self._is_its(event.run_id):
                     continue
                 async for update in self._tell(event):
                     yield update
