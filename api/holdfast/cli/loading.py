@@ -9,7 +9,7 @@ from types import ModuleType
 # After how many objects the young are searched for garbage, after how many such searches those that survived,
 # and so on. By Python's own figures (700, 10, 10) a tenth of all processor time went into it: what
 # hundreds of runs at once hold is looked at over and over, and next to none of it is garbage.
-SEARCH_AFTER = (20_000, 20, 20)
+SEARCH_AFTER = (20_000, 10, 10)
 
 
 def part(name: str) -> ModuleType:
