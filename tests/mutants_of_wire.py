@@ -62,7 +62,7 @@ MUTATIONS = (
     Mutation(
         "a batch whose maker has died stays",
         "api/holdfast/core/batches.py",
-        'await carry_out(platform, batch, fate)\n\n\nasync def cancel',
+        "await carry_out(platform, batch, fate)\n\n\nasync def cancel",
         "pass\n\n\nasync def cancel",
         "tests/api/test_all_or_nothing.py",
     ),

@@ -66,7 +66,7 @@ async def test_an_answer_is_told_from_where_it_went_on(server: Live) -> None:
 
 
 async def test_a_task_whose_thread_is_deleted_has_failed(server: Live) -> None:
-    thread_id, send = await send_on(server, "slow_talk", "100")
+    thread_id, send = await send_on(server, "recite", "1000")
     follower = await subscribing.follow(server.platform, ANN, thread_id, send)
     try:
         updates = follower.updates()

@@ -48,6 +48,7 @@ async def test_killed_and_started_again(holdfast_behind: Live, valkey: Valkey, t
     run = await begin(server, delay=0.4)
     async with streaming(server, run) as events:
         await reached(tmp_path / "notes", 1)
+        await server.platform.client.call("WAITAOF", 1, 0, 5000)  # a slow disk may lag behind by seconds
         valkey.kill()
         assert (await refused(server))["reason"] == "unreachable"
         valkey.start()
