@@ -9,7 +9,7 @@ import orjson
 
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
-from holdfast.redis.records import moment, timestamp_us
+from holdfast.redis.records import fields_of, moment, timestamp_us
 
 FIND = Script.load("find_api_key")
 
@@ -42,7 +42,7 @@ async def create(client: Client, keys: Keys, digest: str, record: KeyRecord) -> 
 async def find(client: Client, keys: Keys, key_id: str, digest: str, now: datetime) -> KeyRecord | None:
     """The key, whose use is noted; None when there is none, or the secret is not its own."""
     found = await client.run(FIND, [keys.api_key(key_id)], [digest, timestamp_us(now), COARSE_US])
-    return read(dict(zip(found[::2], found[1::2], strict=True))) if found else None
+    return read(fields_of(found)) if found else None
 
 
 async def list_all(client: Client, keys: Keys) -> list[KeyRecord]:

@@ -12,7 +12,7 @@ from holdfast.errors import AssistantExists, TooMany
 from holdfast.events import dump
 from holdfast.redis.client import Client, Script
 from holdfast.redis.keys import Keys
-from holdfast.redis.records import Caller, moment, timestamp_us
+from holdfast.redis.records import Caller, fields_of, moment, timestamp_us
 
 READ = Script.load("thread", "read_thread")  # an assistant is found, or not, as a thread is
 CREATE = Script.load("thread", "assistant_create")
@@ -94,7 +94,7 @@ def read_version(number: int, stored: bytes) -> Version:
 async def read(client: Client, keys: Keys, assistant_id: str, caller: Caller) -> AssistantRecord | None:
     """The assistant, if it is there and the caller may use it."""
     flat = await client.run(READ, [keys.assistant(assistant_id)], [caller.tenant, caller.owner_filter])
-    return read_record(assistant_id, dict(zip(flat[::2], flat[1::2], strict=True))) if flat else None
+    return read_record(assistant_id, fields_of(flat)) if flat else None
 
 
 async def listed(client: Client, keys: Keys, tenant: str, owner: str = "") -> list[str]:

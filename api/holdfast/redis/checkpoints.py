@@ -9,6 +9,7 @@ from redis.exceptions import ResponseError
 from holdfast.errors import Conflict, Fenced, Unreadable
 from holdfast.redis.client import STALE, Argument, Client, Script, insist
 from holdfast.redis.keys import Keys
+from holdfast.redis.records import fields_of
 
 PUT = Script.load("checkpoint_common", "checkpoint_put")
 _PUT_WRITES = Script.load("checkpoint_common", "checkpoint_put_writes")
@@ -118,7 +119,7 @@ class ThreadCheckpoints(NamedTuple):
     ) -> tuple[list[Step], Fields]:
         """The writes and values that rebuild delta channels, nearest ancestor first."""
         steps, flat = await self._run(_HISTORY, ns, checkpoint_id, *channels)
-        return [Step(*step) for step in steps], _pairs(flat)
+        return [Step(*step) for step in steps], fields_of(flat)
 
     async def drop_runs(self, run_ids: Iterable[str]) -> int:
         """Removes the checkpoints of these runs; returns how many. Raises `Conflict` as `_drop` says."""
@@ -191,8 +192,4 @@ async def registered(client: Client, keys: Keys) -> list[str]:
 
 def _loaded(reply: Any) -> Loaded:
     names, writes, flat, token = reply
-    return Loaded(names, writes, _pairs(flat), token.decode())
-
-
-def _pairs(flat: list[bytes]) -> Fields:
-    return dict(zip(flat[::2], flat[1::2], strict=True))
+    return Loaded(names, writes, fields_of(flat), token.decode())

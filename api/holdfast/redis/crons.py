@@ -11,7 +11,7 @@ from holdfast.errors import Conflict, ThreadNotFound, TooMany
 from holdfast.events import dump
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
-from holdfast.redis.records import Caller, moment, timestamp_us
+from holdfast.redis.records import Caller, fields_of, moment, timestamp_us
 from holdfast.redis.thread_index import INDEXED
 from holdfast.redis.timers import member
 
@@ -98,7 +98,7 @@ def read_record(cron_id: str, stored: Mapping[bytes, bytes]) -> CronRecord:
 async def read(client: Client, keys: Keys, cron_id: str, caller: Caller) -> CronRecord | None:
     """The cron, if it is there and the caller may use it."""
     flat = await client.run(READ, [keys.cron(cron_id)], [caller.tenant, caller.owner_filter])
-    return read_record(cron_id, dict(zip(flat[::2], flat[1::2], strict=True))) if flat else None
+    return read_record(cron_id, fields_of(flat)) if flat else None
 
 
 async def load(client: Client, keys: Keys, cron_id: str) -> CronRecord | None:

@@ -21,7 +21,7 @@ from holdfast.redis.approvals import REQUESTS, Ballot, approval_keys
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.crons import delete_of_thread
 from holdfast.redis.keys import Keys
-from holdfast.redis.records import Caller, metadata_fields, run_fields, timestamp_us
+from holdfast.redis.records import Caller, fields_of, metadata_fields, run_fields, timestamp_us
 from holdfast.redis.thread_index import INDEXED, index_keys
 from holdfast.redis.transfers import flat
 
@@ -144,11 +144,6 @@ async def create_thread(
     if not made:
         raise ThreadExists(f"Thread with ID {thread_id} already exists")
     return fields_of(made)
-
-
-def fields_of(flat: list[bytes] | None) -> dict[bytes, bytes]:
-    """What a script returns of a hash, field and value in turn."""
-    return dict(zip(flat[::2], flat[1::2], strict=True)) if flat else {}
 
 
 async def read_thread(client: Client, keys: Keys, thread_id: str, caller: Caller) -> dict[bytes, bytes]:

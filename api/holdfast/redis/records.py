@@ -1,6 +1,6 @@
 """What Redis keeps of a thread and of a run, read back into values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha1
@@ -218,6 +218,11 @@ def family(stored: dict[bytes, bytes], prefix: str) -> dict[str, Any]:
         for name, value in stored.items()
         if name.startswith(prefix.encode())
     }
+
+
+def fields_of(flat: Sequence[bytes] | None) -> dict[bytes, bytes]:
+    """What a script returns of a hash, field and value in turn."""
+    return dict(zip(flat[::2], flat[1::2], strict=True)) if flat else {}
 
 
 def read_thread(thread_id: str, stored: dict[bytes, bytes]) -> ThreadRecord:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from holdfast.redis.checkpoints import Fields
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
+from holdfast.redis.records import fields_of
 from holdfast.redis.thread_index import INDEXED, index_keys
 
 EXPORT = Script.load("export")
@@ -25,7 +26,7 @@ async def read_contents(client: Client, keys: Keys, thread_id: str) -> Contents:
     reply: Any = await client.run(
         EXPORT, [keys.thread(thread_id), keys.runs(thread_id), keys.checkpoints(thread_id)], []
     )
-    return Contents(*(dict(zip(flat[::2], flat[1::2], strict=True)) for flat in reply))
+    return Contents(*map(fields_of, reply))
 
 
 async def write_contents(
