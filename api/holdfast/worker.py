@@ -20,7 +20,7 @@ from holdfast.core.declared import declare
 from holdfast.core.platform import Platform
 from holdfast.core.webhooks.courier import Courier, open_courier
 from holdfast.errors import HoldfastError, Unavailable
-from holdfast.execute import Asking, Attempt, Limits, Watch, absent, due_at
+from holdfast.execute import Asking, Attempt, ClaimedGraph, Limits, Watch, absent, due_at
 from holdfast.redis import claims, consumers
 from holdfast.redis.checkpoints import Loaded, ThreadCheckpoints
 from holdfast.redis.claims import Claim
@@ -236,17 +236,20 @@ class Worker:
             return True
         log = Log(platform.client, platform.keys, claim)
         watch = Watch(claim, platform.recorder, await traced(platform, claim))
-        attempt = Attempt(
-            claim,
+        source = ClaimedGraph(
             spec or absent(graph_id),
             lambda graph: platform.saver(graph_id, graph, claim.token),
             platform.store(claim.tenant, claim.owner, reads_shared=True),
+            self._found.pop(claim.token, None),  # and kept nowhere else: it may be large, and the run long
+        )
+        attempt = Attempt(
+            claim,
+            source,
             log,
             limits(platform),
             Asking(platform.client, platform.keys, claim, platform.settings.told_of("approval.requested")),
             watch,
             platform.redactor,
-            self._found.pop(claim.token, None),  # and kept nowhere else: it may be large, and the run long
         )
         self._attempts[claim.token] = attempt
         self._leases.hold(claim, taken, lambda: attempt.node)

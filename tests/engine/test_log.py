@@ -54,6 +54,22 @@ async def test_tokens_that_are_told_while_a_run_was_about_to_end_are_counted(eng
     assert await engine.client.call("HGET", engine.keys.runs(engine.thread_id), "a:tokens") is not None
 
 
+async def test_tokens_that_are_told_while_an_end_is_cancelled_are_counted(engine: Engine) -> None:
+    await engine.submit("a")
+    claim = await engine.claimed()
+    await engine.submit("b", decisions={"q": {"by": ["p"], "at": "now", "value": 1}})
+    log = Log(engine.client, engine.keys, claim)
+    parked = Outcome("success", "interrupted", {"t": []}, None, 0, requests=waiting("q"))
+    ending = asyncio.create_task(log.finish(parked, [], keep_s=60))
+    await asyncio.sleep(0)
+    ending.cancel()
+    log.spend("task", 7)
+    await log.flush()
+    assert await engine.client.call("HGET", engine.keys.runs(engine.thread_id), "a:tokens") is not None
+    assert await log.finish(DONE, [event(claim, "end")], keep_s=60) == {}
+    assert written(await engine.log()) == ["metadata", "end"]
+
+
 async def test_a_run_that_goes_on_with_a_decision_writes_on(engine: Engine) -> None:
     await engine.submit("a")
     claim = await engine.claimed()

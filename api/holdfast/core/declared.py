@@ -3,16 +3,19 @@
 import secrets
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID, uuid5
 
 from holdfast.auth import TENANT
 from holdfast.auth.callers import SERVICE
 from holdfast.core import crons
 from holdfast.core.platform import Platform
+from holdfast.core.racing import again
 from holdfast.errors import Conflict
 from holdfast.project import DeclaredCron
 from holdfast.redis import crons as records
 from holdfast.redis.crons import CronRecord
+from holdfast.redis.lua import Raced
 
 CRONS = UUID("4f0a6a52-6f0e-5d0b-8a55-3f6f1f0b7f5e")  # any constant will do: it sets these ids apart
 UNBOUNDED = 2**31
@@ -29,8 +32,7 @@ async def declare(platform: Platform) -> None:
     for name, cron in wanted.items():
         cron_id = str(uuid5(CRONS, name))
         await client.call("HSET", key, name, cron_id)
-        while not await put(platform, cron_id, cron):
-            pass  # another worker has started at the same time
+        await again(partial(put, platform, cron_id, cron))  # another worker may start at the same time
 
 
 async def forget(platform: Platform, cron_id: str) -> None:
@@ -38,8 +40,8 @@ async def forget(platform: Platform, cron_id: str) -> None:
         await crons.remove(platform, record)
 
 
-async def put(platform: Platform, cron_id: str, cron: DeclaredCron) -> bool:
-    """False when somebody else has done something to it meanwhile."""
+async def put(platform: Platform, cron_id: str, cron: DeclaredCron) -> None:
+    """Raises `Raced` when somebody else has done something to it meanwhile."""
     client, keys, now = platform.client, platform.keys, await crons.clock(platform)
     found = await records.load(client, keys, cron_id)
     if found and found.tenant != tenant(platform):
@@ -50,13 +52,14 @@ async def put(platform: Platform, cron_id: str, cron: DeclaredCron) -> bool:
         try:
             await records.create(client, keys, crons.planned(record, now), most=UNBOUNDED)
         except Conflict:
-            return False
-        return True
+            raise Raced from None
+        return
     if record == found:
-        return True
+        return
     if (record.schedule, record.timezone) != (found.schedule, found.timezone):
         record = crons.planned(record, now)
-    return await records.change(client, keys, replace(record, updated_at=now))
+    if not await records.change(client, keys, replace(record, updated_at=now)):
+        raise Raced
 
 
 def tenant(platform: Platform) -> str:

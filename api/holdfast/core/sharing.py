@@ -47,8 +47,7 @@ async def bring_up(platform: Platform) -> bool:
                 await replace(platform, wanted, lock)
             return lock is not None
     except Exception as error:  # whatever the project's hook raises, and its embedding; or Redis is away
-        told = {"error": type(error).__name__, "reason": str(error)}
-        logger.warning("what the project shares is not in the store", extra=told)
+        logger.warning("what the project shares is not in the store", exc_info=error)
         return False
 
 

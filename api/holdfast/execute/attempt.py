@@ -2,29 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any, Literal, TypeVar
 
 from langgraph.errors import GraphDrained
 
-from holdfast.checkpoint import RunSaver
 from holdfast.errors import Fenced, IncompatibleGraph, Unavailable
 from holdfast.events import PROTOCOL_MODES, Encoder, Event
 from holdfast.execute.ending import End
 from holdfast.execute.feeding import NOTHING, Feed
 from holdfast.execute.limits import Limits
-from holdfast.execute.opening import ClaimedGraph, Graph
+from holdfast.execute.opening import ClaimedGraph
 from holdfast.execute.requests import Asking
 from holdfast.execute.running import Stream
 from holdfast.execute.stopping import stop
 from holdfast.execute.usage import Usage
 from holdfast.execute.watching import Watch
-from holdfast.project import GraphSpec
 from holdfast.redaction import Redactor
-from holdfast.redis.checkpoints import Loaded
 from holdfast.redis.claims import Claim
 from holdfast.redis.log import Log
-from holdfast.store import RedisStore
 
 logger = logging.getLogger(__name__)
 
@@ -38,27 +34,24 @@ class Attempt:
     def __init__(
         self,
         claim: Claim,
-        spec: GraphSpec,
-        saver_for: Callable[[Graph], RunSaver],
-        store: RedisStore,
+        source: ClaimedGraph,
         log: Log,
         limits: Limits,
         asking: Asking,
         watch: Watch,
         redactor: Redactor | None = None,
-        found: Loaded | None = None,
     ) -> None:
         self.claim = claim
         asked = claim.request["kwargs"]
         modes = [*asked["stream_mode"], *(PROTOCOL_MODES if claim.followed else ())]
         encoder = Encoder(claim.run_id, modes, redactor)
-        self._source = ClaimedGraph(spec, saver_for, store, found)
+        self._source = source
         self._feed = Feed(claim)
-        self._stream = Stream(spec.graph_id, asked, encoder, self._write)
+        self._stream = Stream(claim.request["graph_id"], asked, encoder, self._write)
         if limits.count_tokens:
             self._stream.heard_by.append(Usage(log.spend))
         self._stream.heard_by += watch.listeners
-        self._end = End(claim, self._source, self._feed, asking, encoder, log, limits, watch.ended)
+        self._end = End(claim, source, self._feed, asking, encoder, log, limits, watch.ended)
         self._log = log
         self._limits = limits
         self._cancel = claim.cancel

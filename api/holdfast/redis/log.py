@@ -45,15 +45,19 @@ class Log:
             self._start()
 
     def _start(self) -> None:
-        if self._pump is None and self._finishing is None:
+        if self._pump is None and (self._used or self._appends()):
             self._pump = asyncio.create_task(self._send())
+
+    def _appends(self) -> bool:
+        """Whether there are events that an end under way does not take along."""
+        return bool(self._queued) and self._finishing is None
 
     async def _send(self) -> None:
         try:
-            while self._queued or self._used:
+            while self._used or self._appends():
                 if self._used:
                     await self._count()
-                if self._queued:
+                if self._appends():
                     await self._append()
         except Exception as error:  # whatever it is, the run must not go on without its events
             self.failed = error
@@ -112,8 +116,7 @@ class Log:
     def _go_on(self) -> None:
         """The run has not ended: what it has written goes out as before."""
         self._finishing = None
-        if self._queued or self._used:
-            self._start()
+        self._start()
 
     async def ended(self) -> bool:
         """Whether the run ended after all, though whoever ended it was cancelled meanwhile."""
