@@ -305,11 +305,14 @@ def describe_config(config: dict[str, Any] | None) -> dict[str, Any] | None:
     configurable = (config or {}).get("configurable")
     if not configurable or "checkpoint_id" not in configurable:
         return None
-    return {
+    address = {
         "checkpoint_id": configurable["checkpoint_id"],
         "thread_id": configurable.get("thread_id"),
         "checkpoint_ns": configurable.get("checkpoint_ns", ""),
     }
+    if way := configurable.get("checkpoint_map"):
+        address["checkpoint_map"] = way
+    return address
 
 
 def public_config(config: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -275,6 +275,41 @@ async def test_a_state_of_a_graph_within(client: LangGraphClient) -> None:
     assert state["values"]["said"] == ["one", "two", "three"]
 
 
+async def test_a_run_goes_on_from_within_a_graph(client: LangGraphClient) -> None:
+    thread_id, place = await within(client)
+    found: Json = []
+    async for part in client.runs.stream(
+        thread_id, "nested", checkpoint=place, stream_mode="updates", stream_subgraphs=True
+    ):
+        if part.event.startswith("updates"):
+            found += part.data
+    assert found == ["two", "three", "inner", "last"]
+    state: Json = await client.threads.get_state(thread_id)
+    assert (state["values"]["said"], state["next"]) == (["one", "two", "three", "last"], [])
+
+
+async def test_a_state_within_a_graph_is_changed(client: LangGraphClient) -> None:
+    thread_id, place = await within(client)
+    written: Json = await client.threads.update_state(
+        thread_id, {"said": ["changed"]}, as_node="one", checkpoint=place
+    )
+    assert written["checkpoint"]["checkpoint_map"]["inner"] == written["checkpoint_id"]
+    found: Json = await client.runs.wait(thread_id, "nested", checkpoint=written["checkpoint"])
+    assert found["said"] == ["one", "changed", "two", "three", "last"]
+
+
+async def within(client: LangGraphClient) -> tuple[str, Json]:
+    """A thread whose run is over, and where the graph within it was about to take its second step."""
+    thread_id = await thread(client)
+    await client.runs.wait(thread_id, "nested", input={"topic": "x"})
+    inner: Json = {"checkpoint_ns": "inner"}
+    history: Json = await client.threads.get_history(thread_id, checkpoint=inner)
+    assert [state["next"] for state in history] == [[], ["three"], ["two"], ["one"], ["__start__"]]
+    place = history[2]["checkpoint"]
+    assert place["checkpoint_map"]["inner"] == place["checkpoint_id"]
+    return thread_id, place
+
+
 @pytest.mark.parametrize("as_node", ["one", "two", "three"])
 async def test_a_state_is_changed_in_the_name_of_a_node(client: LangGraphClient, as_node: str) -> None:
     thread_id = await thread(client)

@@ -14,8 +14,7 @@ from holdfast.core.platform import Platform
 from holdfast.redis.approvals import Approval
 from holdfast.redis.assistants import AssistantRecord
 from holdfast.redis.records import ThreadRecord
-
-PLACE = ("checkpoint_id", "checkpoint_ns")  # where that run began is not where this one does
+from holdfast.wire.common import CheckpointAddress
 
 
 async def asked_by(platform: Platform, approval: Approval) -> AssistantRecord:
@@ -59,7 +58,9 @@ async def given_to(platform: Platform, thread_id: str, run_id: str, graph_id: st
     request: dict[str, Any] = orjson.loads(stored)
     asked = request["kwargs"]
     configurable = {
-        name: value for name, value in asked["config"]["configurable"].items() if name not in PLACE
+        name: value
+        for name, value in asked["config"]["configurable"].items()
+        if name not in CheckpointAddress.model_fields  # where that run began is not where this one does
     }
     config = {**asked["config"], "configurable": configurable}
     content = replace(graph.content, config=config, context=asked["context"])

@@ -87,6 +87,8 @@ def place(asked: RunCreateStateless) -> dict[str, Any]:
     if checkpoint := getattr(asked, "checkpoint", None):
         checkpoint_id = checkpoint_id or checkpoint.checkpoint_id
         found["checkpoint_ns"] = checkpoint.checkpoint_ns
+        if checkpoint.checkpoint_map:
+            found["checkpoint_map"] = checkpoint.checkpoint_map
     if checkpoint_id:
         found["checkpoint_id"] = checkpoint_id
     return found

@@ -16,7 +16,7 @@ from holdfast.core import answers
 from holdfast.core.platform import Platform
 from holdfast.core.states import EMPTY_STATE, describe_interrupt, describe_state
 from holdfast.errors import BadRequest, Fenced, HoldfastError, ThreadBusy, ThreadExists, ThreadNotFound
-from holdfast.events import dump
+from holdfast.events import describe_config, dump
 from holdfast.lifetimes import signed, strategy_of
 from holdfast.limits import check_messages, check_metadata
 from holdfast.redis import lua, states, timers
@@ -275,18 +275,15 @@ async def update_state(
         raise ThreadBusy
     at = asked.checkpoint or CheckpointAddress()
     config = address(thread_id, asked.checkpoint_id or at.checkpoint_id, at.checkpoint_ns)
+    if at.checkpoint_map:
+        config["configurable"]["checkpoint_map"] = at.checkpoint_map
     async with opened(platform, thread) as graph:
         with explained():
             written = await graph.aupdate_state(config, asked.values, as_node=asked.as_node)
-    configurable = {
-        key: written["configurable"].get(key) for key in ("thread_id", "checkpoint_ns", "checkpoint_id")
-    }
-    await note_state(platform, caller.on(thread), thread_id, mark=str(configurable["checkpoint_id"]))
-    return {
-        "checkpoint": configurable,
-        "configurable": configurable,
-        "checkpoint_id": configurable["checkpoint_id"],
-    }
+    checkpoint_id = written["configurable"]["checkpoint_id"]
+    await note_state(platform, caller.on(thread), thread_id, mark=checkpoint_id)
+    checkpoint = describe_config(dict(written))
+    return {"checkpoint": checkpoint, "configurable": checkpoint, "checkpoint_id": checkpoint_id}
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from holdfast.execute.inputs import (
     asks_the_same,
     is_fork,
     newest,
+    outermost,
     read_request_id,
     run_config,
 )
@@ -53,7 +54,7 @@ class Feed:
         if worked:  # it goes on from where it got to, wherever it began
             self.config = newest(self.config)
         elif is_fork(self.config):
-            snapshot = await graph.aget_state(self.config, subgraphs=True)
+            snapshot = await graph.aget_state(outermost(self.config), subgraphs=True)
         if worked or resuming or not begins:
             await check_compatible(graph, snapshot, self._claim.request["graph_id"])
         if resuming:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from holdfast.events import dump, encode_interrupt
 from holdfast.redis.claims import Claim
 from holdfast.redis.records import Hold
+from holdfast.wire.common import CheckpointAddress
 
 logger = logging.getLogger(__name__)
 
@@ -120,8 +121,22 @@ def newest(config: RunnableConfig) -> RunnableConfig:
     """The same config at the thread's newest checkpoint."""
     if not is_fork(config):
         return config
-    configurable = {key: value for key, value in config["configurable"].items() if key != "checkpoint_id"}
+    configurable = {
+        key: value
+        for key, value in config["configurable"].items()
+        if key not in CheckpointAddress.model_fields
+    }
     return {**config, "configurable": configurable}
+
+
+def outermost(config: RunnableConfig) -> RunnableConfig:
+    """Where in the history of the graph itself a run begins, if it names a checkpoint of a subgraph."""
+    configurable = config["configurable"]
+    if not configurable.get("checkpoint_ns"):
+        return config
+    at = (configurable.get("checkpoint_map") or {}).get("")
+    head = newest(config)
+    return {**head, "configurable": {**head["configurable"], "checkpoint_id": at}} if at else head
 
 
 def read_hold(written: Any) -> Hold | None:

@@ -96,8 +96,11 @@ class Problem(BaseModel):
 
 
 class CheckpointAddress(Body):
-    """Where in a thread's history; without an id, the newest checkpoint of the namespace."""
+    """Where in a thread's history; without an id, the newest checkpoint of the namespace.
+
+    The map of a subgraph's checkpoint says where the graphs around it were, by namespace, and it itself.
+    """
 
     checkpoint_id: Name | None = None
     checkpoint_ns: Namespace = ""
-    checkpoint_map: JsonObject | None = None
+    checkpoint_map: dict[Namespace, Name] | None = None

@@ -70,6 +70,7 @@ class Checkpoint(BaseModel):
     checkpoint_id: str | None
     thread_id: UUID
     checkpoint_ns: str
+    checkpoint_map: dict[str, str] | None = None
 
 
 class Task(BaseModel):

@@ -58,14 +58,14 @@ def step(name: str) -> Any:
     return node
 
 
-def three() -> Any:
+def three(checkpointer: Any = None) -> Any:
     graph = StateGraph(Talk)
     for name in ("one", "two", "three"):
         graph.add_node(name, step(name))
     graph.add_edge(START, "one")
     graph.add_edge("one", "two")
     graph.add_edge("two", "three")
-    return graph.compile()
+    return graph.compile(checkpointer)
 
 
 def both() -> Any:
@@ -73,6 +73,16 @@ def both() -> Any:
     for name in ("left", "right"):
         graph.add_node(name, asker(name))
         graph.add_edge(START, name)
+    return graph.compile()
+
+
+def remembering() -> Any:
+    """One that holds a graph which keeps a history of its own."""
+    graph = StateGraph(Talk)
+    graph.add_node("inner", three(checkpointer=True))
+    graph.add_node("last", step("last"))
+    graph.add_edge(START, "inner")
+    graph.add_edge("inner", "last")
     return graph.compile()
 
 
@@ -103,5 +113,6 @@ fail = single("explode", explode)
 slow = single("wait", wait)
 named = single("configuration", configuration)
 steps = three()
+nested = remembering()
 pair = both()
 outer = routed()
