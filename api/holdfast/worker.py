@@ -21,6 +21,7 @@ from holdfast.core.platform import Platform
 from holdfast.core.webhooks.courier import Courier, open_courier
 from holdfast.errors import HoldfastError, Unavailable
 from holdfast.execute import Asking, Attempt, ClaimedGraph, Limits, Watch, absent, due_at
+from holdfast.pacing import jittered
 from holdfast.redis import claims, consumers
 from holdfast.redis.checkpoints import Loaded, ThreadCheckpoints
 from holdfast.redis.claims import Claim
@@ -316,11 +317,6 @@ class Worker:
         )
 
 
-def jittered(seconds: float) -> float:
-    """About so long, so that workers do not all come at once."""
-    return seconds * (0.75 + secrets.randbelow(500) / 1000)
-
-
 def asked_in(claim: Claim) -> dict[str, str]:
     """The id of the HTTP request that asked for a run, for its log lines."""
     request_id = claim.request.get("http_request_id")
@@ -375,7 +371,7 @@ async def running_worker(platform: Platform) -> AsyncIterator[Worker]:
         await insist(partial(declare, platform))
         worker = Worker(platform, queue, name, courier)
         task = asyncio.create_task(worker.run(), name="worker")
-        share = asyncio.create_task(sharing.keep(platform), name="share")
+        share = asyncio.create_task(sharing.watch(platform), name="share")
         try:
             yield worker
         finally:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from string import ascii_lowercase
 from typing import Any
 
@@ -18,6 +19,7 @@ from holdfast.redis.locks import alone
 from holdfast.settings import Settings
 from holdfast.store import SHARED, RedisStore
 from tests.servers import SERVED
+from tests.waiting import wait_until
 
 PAGES: Shared = {("pages", "en"): {"cats": {"text": "cats"}, "dogs": {"text": "dogs"}}}
 INDEX = StoreIndex(embed="letters", dims=len(ascii_lowercase), fields=["text"])
@@ -144,3 +146,20 @@ async def test_callers_neither_read_nor_put_it(platform: Platform) -> None:
     ):
         with pytest.raises(InvalidNamespaceError):
             await refused
+
+
+async def test_a_redis_that_was_emptied_has_it_again(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "LOOK_S", 0.01)
+    watching = asyncio.create_task(sharing.watch(platform))
+    await wait_until(partial(is_there, platform), "what is shared is there")
+    redis = platform.client.redis
+    await redis.delete(*[key async for key in redis.scan_iter(match=f"{platform.keys.prefix}:*")])
+    await wait_until(partial(is_there, platform), "it is there again")
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+async def is_there(platform: Platform) -> bool:
+    return await found(reader(platform), "cats") == ["cats", "dogs"]

@@ -7,13 +7,17 @@ is another. See docs/store.md.
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
 import orjson
 from langgraph.store.base import PutOp
+from redis.exceptions import RedisError
 
 from holdfast.core.platform import Platform
+from holdfast.errors import HoldfastError
+from holdfast.pacing import jittered
 from holdfast.project import Project
 from holdfast.redis.locks import Lock, alone
 from holdfast.redis.store import Place
@@ -21,6 +25,7 @@ from holdfast.store import SHARED
 
 logger = logging.getLogger(__name__)
 
+LOOK_S = 60.0
 RETRY_S = 5.0, 300.0  # the first time, and at the longest
 LEASE_S = 60.0  # for a batch
 BATCH = 64
@@ -28,6 +33,16 @@ MOST = 100_000
 EMBEDDED_BY = "shared_index"
 
 Values = Mapping[Place, Mapping[str, Any]]
+
+
+async def watch(platform: Platform) -> None:
+    """Brings up what the project shares, and again where Redis was emptied: for ever."""
+    await keep(platform)
+    while platform.project.hooks.share:
+        await asyncio.sleep(jittered(LOOK_S))
+        with suppress(RedisError, HoldfastError):  # others complain of it
+            if await noted(platform) is None:
+                await keep(platform)
 
 
 async def keep(platform: Platform) -> None:
@@ -65,13 +80,14 @@ async def ask(project: Project) -> Values:
 async def replace(platform: Platform, wanted: Values, lock: Lock) -> None:
     """Deletes what is no longer shared, and puts what is new or has changed."""
     kept = await read(platform)
-    if kept and not await embedded_alike(platform):
+    mark = digest(platform.project)
+    if kept and await noted(platform) != mark:
         await put(platform, dict.fromkeys(kept), lock)
         kept = {}
     changed: dict[Place, Mapping[str, Any] | None] = {place: None for place in kept if place not in wanted}
     changed |= {place: value for place, value in wanted.items() if kept.get(place) != value}
+    await platform.client.call("HSET", platform.keys.installation(), EMBEDDED_BY, mark)
     if changed:
-        await note_embedding(platform)
         await put(platform, changed, lock)
         logger.info("what the project shares has changed", extra={"items": len(changed)})
 
@@ -90,15 +106,10 @@ async def put(platform: Platform, values: Mapping[Place, Mapping[str, Any] | Non
         await store.abatch(ops[start : start + BATCH])
 
 
-async def embedded_alike(platform: Platform) -> bool:
-    """Whether the items were embedded by what embeds them now."""
-    noted = await platform.client.call("HGET", platform.keys.installation(), EMBEDDED_BY)
-    return bool(noted == digest(platform.project).encode())
-
-
-async def note_embedding(platform: Platform) -> None:
-    mark = digest(platform.project)
-    await platform.client.call("HSET", platform.keys.installation(), EMBEDDED_BY, mark)
+async def noted(platform: Platform) -> str | None:
+    """What the items were embedded by, as `digest` has it; None where none were brought up."""
+    found = await platform.client.call("HGET", platform.keys.installation(), EMBEDDED_BY)
+    return found.decode() if found else None
 
 
 def digest(project: Project) -> str:

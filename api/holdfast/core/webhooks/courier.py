@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -23,6 +22,7 @@ from holdfast.core.webhooks.gates import PATIENCE_S, Gates
 from holdfast.core.webhooks.targets import host_of
 from holdfast.core.webhooks.transport import Answer, Transport, Unresolved
 from holdfast.errors import HoldfastError, TargetRefused
+from holdfast.pacing import jittered
 from holdfast.redis import outbox
 from holdfast.redis.client import cancel, insist
 from holdfast.redis.outbox import Address, Letter
@@ -220,11 +220,6 @@ def read_wait(text: str | None) -> float:
 def backoff(attempt: int, first_s: float) -> float:
     """How long to wait after an attempt: four times as long each time, for at most a day."""
     return jittered(min(first_s * 4 ** (attempt - 1), LONGEST_WAIT_S))
-
-
-def jittered(seconds: float) -> float:
-    """About so long, so that not all come at once."""
-    return seconds * (0.75 + secrets.randbelow(500) / 1000)
 
 
 def shown_host(address: str) -> str:
