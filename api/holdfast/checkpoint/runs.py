@@ -36,7 +36,10 @@ class RunSaver(BaseCheckpointSaver[str]):
         return self
 
     def begin_with(self, thread_id: str, found: Loaded) -> None:
-        """Takes what was found when the thread was claimed for its newest state, until the run changes it."""
+        """Takes what was found when the thread was claimed for its newest state.
+
+        Until the run writes, nobody does: what is read meanwhile is read once.
+        """
 
     def passing(self, ttl_s: int) -> Self:
         """The same saver for threads that expire so long after their last write, where it can do that."""

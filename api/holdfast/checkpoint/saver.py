@@ -90,7 +90,7 @@ class RedisSaver(BlockingSaver):
         self.ttl_s = ttl_s
         self.loop = running_loop()
         self._known = Known(KNOWN)
-        self._ahead: tuple[str, Loaded] | None = None
+        self._seen: dict[Address, Loaded] | None = None  # by a run that has not written yet
         self._writing: dict[Address, set[asyncio.Future[None]]] = {}
 
     @classmethod
@@ -120,12 +120,12 @@ class RedisSaver(BlockingSaver):
         """The same saver for one run: its writes are accepted as long as the thread's fence holds `token`."""
         run = copy.copy(self)
         run.token, run.newest_put = token, Put()
-        run._known, run._writing, run._ahead = Known(KNOWN), {}, None
+        run._known, run._writing, run._seen = Known(KNOWN), {}, None
         return run
 
     def begin_with(self, thread_id: str, found: Loaded) -> None:
         if found.token == self.token:
-            self._ahead = thread_id, found
+            self._seen = {Address(thread_id, "", ""): found}
 
     def passing(self, ttl_s: int) -> Self:
         saver = self.for_run("")
@@ -251,10 +251,13 @@ class RedisSaver(BlockingSaver):
         return tuples[0] if tuples else None
 
     async def _load(self, at: Address) -> Loaded:
-        if self._ahead and (at.thread_id, at.ns, at.checkpoint_id) == (self._ahead[0], "", ""):
-            return self._ahead[1]
-        thread = self._thread(at.thread_id)
-        return await (thread.named([at.name]) if at.checkpoint_id else thread.newest(at.ns))
+        if self._seen and at in self._seen:
+            return self._seen[at]
+        thread = self._read(at.thread_id)
+        loaded = await (thread.named([at.name]) if at.checkpoint_id else thread.newest(at.ns))
+        if self._seen:
+            self._seen[at] = loaded
+        return loaded
 
     def _tuples(self, thread_id: str, loaded: Loaded) -> list[CheckpointTuple]:
         self._known.add(thread_id, [name for name in loaded.fields if name[:1] == b"e"])
@@ -387,5 +390,8 @@ class RedisSaver(BlockingSaver):
         return f"{number + 1:08x}.{random.getrandbits(32):08x}"
 
     def _thread(self, thread_id: str) -> ThreadCheckpoints:
-        self._ahead = None  # whatever Redis is asked now may change it
+        self._seen = None  # whatever Redis is asked now may change it
+        return self._read(thread_id)
+
+    def _read(self, thread_id: str) -> ThreadCheckpoints:
         return ThreadCheckpoints(self.client, self.keys, thread_id, self.token, self.ttl_s)
