@@ -275,6 +275,16 @@ async def test_a_state_of_a_graph_within(client: LangGraphClient) -> None:
     assert state["values"]["said"] == ["one", "two", "three"]
 
 
+@pytest.mark.parametrize("graph", ["nested", "outer"])
+async def test_a_run_goes_back_to_where_a_graph_within_began(client: LangGraphClient, graph: str) -> None:
+    thread_id = await thread(client)
+    first: Json = await client.runs.wait(thread_id, graph, input={"topic": "go on"})
+    history: Json = await client.threads.get_history(thread_id)
+    place = next(state["checkpoint"] for state in history if state["next"] == ["inner"])
+    again: Json = await client.runs.wait(thread_id, graph, checkpoint=place)
+    assert again == first
+
+
 async def test_a_run_goes_on_from_within_a_graph(client: LangGraphClient) -> None:
     thread_id, place = await within(client)
     found: Json = []

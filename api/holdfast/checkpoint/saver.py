@@ -276,7 +276,8 @@ class RedisSaver(BlockingSaver):
         Checkpoints of one page share equal list elements as Python objects: change copies of them.
         """
         wanted = (config or {}).get("configurable", {})
-        older = Address.of(before).checkpoint_id if before else ""
+        # LangGraph names no thread with it where it replays a subgraph.
+        older = checked("checkpoint_id", (before or {}).get("configurable", {}).get("checkpoint_id") or "")
         if (left := -1 if limit is None else limit) == 0:
             return
         async for found in self._found(wanted, older, PAGE if left < 0 or filter else min(left, PAGE)):
