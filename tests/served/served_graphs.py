@@ -53,6 +53,7 @@ def note(line: str) -> None:
 
 
 async def reply(state: Talk) -> dict[str, Any]:
+    await asyncio.sleep(state.get("delay") or 0)
     return {"messages": [AIMessage("echo: " + str(state["messages"][-1].content))]}
 
 

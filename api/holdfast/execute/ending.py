@@ -66,7 +66,7 @@ class End:
         """Ends the run as its thread stands; the decisions made meanwhile, if there are any, come first."""
         snapshot = await self._feed.head(graph) if paused or self._reported else None
         requests = await self._asking.read(
-            snapshot if paused else None, self._feed.answered, "success", heed=True
+            snapshot if paused else None, self._feed.given, "success", heed=True
         )
         if snapshot is None or not paused:
             values = snapshot.values if snapshot else None
@@ -113,12 +113,14 @@ class End:
             return
         if rollback:
             self._log.write(self._encoder.event("values", read_values(snapshot)))
+        given = self._feed.given._replace(answered=self._feed.decisions)  # a decision goes with its run
+        requests = await self._asking.read(snapshot, given, "interrupted", heed=False)
         await self._finish(
             "interrupted",
             rest(snapshot),
             interrupts=read_interrupts(snapshot),
             values=snapshot.values,
-            requests=await self._asking.read(snapshot, self._feed.decisions, "interrupted", heed=False),
+            requests=requests,
             after="rollback" if rollback else "",
         )
 
@@ -145,7 +147,7 @@ class End:
         try:
             async with self._open() as (graph, _):
                 snapshot = await self._feed.head(graph)
-                return snapshot, await self._asking.read(snapshot, self._feed.answered, status, heed=False)
+                return snapshot, await self._asking.read(snapshot, self._feed.given, status, heed=False)
         except (Fenced, Unavailable):
             raise
         except Exception:  # a graph that cannot even be opened, or asks nonsense: so the run failed

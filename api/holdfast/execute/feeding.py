@@ -18,6 +18,7 @@ from holdfast.execute.inputs import (
     run_config,
 )
 from holdfast.execute.opening import Graph
+from holdfast.execute.requests import Given
 from holdfast.redis.claims import Claim
 from holdfast.wire.commands import read_command
 
@@ -37,7 +38,9 @@ class Feed:
     def __init__(self, claim: Claim) -> None:
         self.config = run_config(claim)
         self.decisions: Answers = claim.request.get("decisions") or {}
-        self.answered: set[str] = set()
+        self._answered: set[str] = set()
+        self._worked = False  # before this attempt
+        self._idle = False  # nothing was there to do
         self._claim = claim
         self._asked = claim.request["kwargs"]
         self._command = self._asked.get("command") or {}
@@ -45,25 +48,35 @@ class Feed:
         self._retried: list[str] = claim.request.get("retries") or []
 
     async def first(self, graph: Graph) -> Any:
+        feed = await self._first(graph)
+        self._idle = feed is NOTHING and not self._worked
+        return feed
+
+    async def _first(self, graph: Graph) -> Any:
         resuming = self._resume is not None or bool(self.decisions)
         begins = self._asked.get("input") is not None or bool(self._command)
         if self._claim.attempt == 1 and begins and not resuming and not self._retried:
             return self._input()
         snapshot = await self.head(graph, subgraphs=True)
-        worked = await self._has_worked(graph, snapshot)
-        if worked:  # it goes on from where it got to, wherever it began
+        self._worked = await self._has_worked(graph, snapshot)
+        if self._worked:  # it goes on from where it got to, wherever it began
             self.config = newest(self.config)
         elif is_fork(self.config):
             snapshot = await graph.aget_state(outermost(self.config), subgraphs=True)
-        if worked or resuming or not begins:
+        if self._worked or resuming or not begins:
             await check_compatible(graph, snapshot, self._claim.request["graph_id"])
         if resuming:
             answer = self._answer(snapshot)
             if answer is not NOTHING:
                 return answer
-        if not worked:
-            return NOTHING if resuming else self._input()
-        return self._rest(graph, snapshot)
+        if self._worked or self.decisions:
+            return self._rest(graph, snapshot)
+        return NOTHING if resuming else self._input()
+
+    @property
+    def given(self) -> Given:
+        before = self.decisions if self._worked else ()
+        return Given(self._answered, {*self._answered, *before}, self._idle)
 
     async def next(self, graph: Graph, decided: Answers) -> Any:
         """What follows when requests were decided while the graph was running."""
@@ -106,8 +119,8 @@ class Feed:
         """One decision at a time, so that the graph is told exactly who made it."""
         for interrupt in snapshot.interrupts:
             request_id = read_request_id(interrupt.value)
-            if request_id and request_id in decisions and request_id not in self.answered:
-                self.answered.add(request_id)
+            if request_id and request_id in decisions and request_id not in self._answered:
+                self._answered.add(request_id)
                 decision = decisions[request_id]
                 if asks_the_same(interrupt.value, decision):
                     self._stamp(request_id, decision)
@@ -115,12 +128,15 @@ class Feed:
         return NOTHING
 
     def _rest(self, graph: Graph, snapshot: StateSnapshot) -> Any:
-        """None, for what an earlier attempt has left to do."""
+        """None, for what an earlier attempt has left to do, or a run that was cut off while a request waited.
+
+        What that one had asked before is asked again, and answered then.
+        """
         # Not `next`: it can be empty after a crash while tasks are left.
         if all(task.interrupts for task in snapshot.tasks) or self._at_breakpoint(graph, snapshot):
             return NOTHING
-        for request_id, decision in list(self.decisions.items())[:1]:  # the one its last worker was at
-            self._stamp(request_id, decision)
+        if self._worked and self.decisions:
+            self._stamp(*next(iter(self.decisions.items())))  # the one its last worker was at
         return None
 
     def _stamp(self, request_id: str, decision: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from holdfast.events import dump, encode_interrupt
 from holdfast.redis.claims import Claim
 from holdfast.redis.records import Hold
+from holdfast.wire.approvals import policy_of
 from holdfast.wire.common import CheckpointAddress
 
 logger = logging.getLogger(__name__)
@@ -152,9 +153,8 @@ def read_hold(written: Any) -> Hold | None:
 
 
 def read_request_id(value: Any) -> str | None:
-    """The id of the request that an interrupt asks about, when its payload carries a policy."""
-    policy = value.get("policy") if isinstance(value, dict) else None
-    request_id = policy.get("request_id") if isinstance(policy, dict) else None
+    """The id of the request that an interrupt asks about, if it does."""
+    request_id = (policy_of(value) or {}).get("request_id")
     return request_id if isinstance(request_id, str) and request_id else None
 
 

@@ -2,18 +2,30 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from langgraph.types import Interrupt, StateSnapshot
 
 from holdfast.events import dump
-from holdfast.execute.inputs import read_request_id
 from holdfast.redis import audit
 from holdfast.redis.approvals import Act, Asked, Requests, Told, ask, dumped, read_cards
 from holdfast.redis.claims import Claim
 from holdfast.redis.client import Client, insist
 from holdfast.redis.keys import Keys
+from holdfast.wire.approvals import policy_of, read_policy
+
+
+class Given(NamedTuple):
+    """What the graph was given of the decisions that a run brings: ids of requests.
+
+    `answered` in this attempt, `carried` also before it, as far as that can be told. A run that found nothing
+    to do is `idle`.
+    """
+
+    answered: Collection[str]
+    carried: Collection[str]
+    idle: bool
 
 
 class Asking:
@@ -27,16 +39,14 @@ class Asking:
         self._webhooks = webhooks
 
     async def read(
-        self, snapshot: StateSnapshot | None, answered: Collection[str], status: str, *, heed: bool
+        self, snapshot: StateSnapshot | None, given: Given, status: str, *, heed: bool
     ) -> Requests:
-        """How they stand; without a snapshot nothing waits. `answered` are those whose answer the graph was
-        given in this attempt.
+        """How they stand; without a snapshot nothing waits.
 
         Raises `Invalid` for a policy that makes no sense.
         """
-        carried = {*answered, *(self._claim.request.get("decisions") or ())}
         waiting = questions(snapshot)
-        if not (waiting or carried or self._claim.asking):
+        if not (waiting or given.carried or self._claim.asking):
             return Requests()
         who = (self._claim.lane, self._claim.tenant, self._claim.request["caller"])
         requester = await insist(partial(audit.pseudonym, self._client, self._keys, *who))
@@ -44,12 +54,12 @@ class Asking:
             partial(read_cards, self._client, self._keys, self._claim.thread_id, waiting.keys())
         )
         asked = [
-            self._asked(interrupt, requester, cards.get(request_id), answered=request_id in answered)
+            self._asked(interrupt, requester, cards.get(request_id), answered=request_id in given.answered)
             for request_id, interrupt in waiting.items()
         ]
-        gone = self._gone(waiting) if status == "success" else []
+        gone = self._gone(waiting) if status == "success" and not given.idle else []
         outcome = dumped({"run_id": self._claim.run_id, "status": status})
-        done = [Told(one, Act("carried_out", said=outcome)) for one in carried.difference(waiting)]
+        done = [Told(one, Act("carried_out", said=outcome)) for one in given.carried if one not in waiting]
         return Requests(heed, asked, gone, done)
 
     def _asked(
@@ -79,7 +89,7 @@ class Asking:
 def questions(snapshot: StateSnapshot | None) -> dict[str, Interrupt]:
     """The interrupts of a state that ask for approval, by request id."""
     interrupts = snapshot.interrupts if snapshot else ()
-    return {found: one for one in interrupts if (found := read_request_id(one.value))}
+    return {read_policy(policy).request_id: one for one in interrupts if (policy := policy_of(one.value))}
 
 
 def told_gone(request: str, successor: str | None) -> Told:

@@ -1,5 +1,6 @@
 """Approvals: what a graph says of a request, and what a client sends about one."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 
@@ -48,6 +49,13 @@ class Policy(BaseModel):
     on_expiry: Literal["reject"] | Escalation = "reject"
     edit_schema: JsonObject | None = None
     supersedes: str | None = None
+
+
+def policy_of(payload: Any) -> Mapping[str, Any] | None:
+    """What makes an interrupt's payload a request for approval: a policy that names it, or who decides."""
+    policy = payload.get("policy") if isinstance(payload, Mapping) else None
+    asks = isinstance(policy, Mapping) and policy.keys() & {"request_id", "roles", "deciders"}
+    return policy if asks else None
 
 
 def read_policy(given: Any) -> Policy:
