@@ -14,6 +14,10 @@ ROWS: dict[str, tuple[str, ...]] = {
         "test_errors.py::test_a_cron_that_cannot_be[{'assistant_id': 'echo'}]",
         "test_errors.py::test_a_cron_that_cannot_be[{'schedule': '* * * * *'}]",
     ),
+    "an answer whose run is canceled": (
+        "test_runs.py::test_an_answer_goes_with_the_run_that_is_canceled[interrupt]",
+        "test_runs.py::test_an_answer_goes_with_the_run_that_is_canceled[rollback]",
+    ),
     "ids of a stream's events": ("test_streams.py::test_each_event_has_an_id",),
     "`Last-Event-ID: 1-2-3`": ("test_streams.py::test_nothing_of_it[1-2-3]",),
     "following a thread that is not there": (

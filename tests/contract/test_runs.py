@@ -282,6 +282,22 @@ async def test_a_run_that_is_canceled_and_undone(client: LangGraphClient) -> Non
         await client.runs.get(thread_id, run["run_id"])
 
 
+@pytest.mark.parametrize("action", ["interrupt", "rollback"])
+async def test_an_answer_goes_with_the_run_that_is_canceled(client: LangGraphClient, action: Any) -> None:
+    thread_id, _ = await asked(client, "pondering")
+    run_id = ""
+    async for part in client.runs.stream(
+        thread_id, "pondering", command={"resume": "slow"}, stream_mode="custom"
+    ):
+        if part.event == "metadata":
+            run_id = part.data["run_id"]
+        else:
+            await client.runs.cancel(thread_id, run_id, wait=True, action=action)
+            break
+    values: Json = await client.runs.wait(thread_id, "pondering", command={"resume": "quick"})
+    assert values["said"] == ["answered quick"]
+
+
 async def test_a_run_that_is_canceled_before_it_begins(client: LangGraphClient) -> None:
     thread_id = await thread(client)
     run = await client.runs.create(thread_id, "echo", input=human("x"), after_seconds=60)

@@ -112,6 +112,17 @@ async def request(state: Talk, config: RunnableConfig) -> dict[str, Any]:
     return {"answers": {name: {"decision": decision, "by": by}}}
 
 
+async def launch(state: Talk, config: RunnableConfig) -> dict[str, Any]:
+    """A yes takes a while, or fails where it takes none; a no does neither."""
+    thread_id = config["configurable"]["thread_id"]
+    decision = interrupt(approval(f"{thread_id}-one"))
+    kind = decision["decisions"][0]["type"]
+    note(f"launch {thread_id} {kind}")
+    if kind == "approve":
+        await asyncio.sleep(state["delay"])
+    return {"log": [kind]}
+
+
 async def step(state: Talk) -> dict[str, Any]:
     await asyncio.sleep(state.get("delay") or 0)
     done = f"step {len(state.get('log') or ())}"
@@ -311,6 +322,7 @@ pair = questions()
 half = mixed()
 secretive = untracked()
 desk = asking_again()
+launching = chain(launch=launch)
 ask_who = chain(question=question, tell=tell_user)
 calling = chain(call=call, tell=tell_user)
 calling_inside = chain(child=chain(call=call))

@@ -28,7 +28,7 @@ from redisvl.query import FilterQuery  # type: ignore[import-untyped]
 from redisvl.query.filter import Tag  # type: ignore[import-untyped]
 
 from holdfast.checkpoint.constructors import SURROGATE
-from holdfast.checkpoint.runs import RunSaver
+from holdfast.checkpoint.runs import RunSaver, was_cancelled
 from holdfast.checkpoint.serde import Serializer
 from holdfast.errors import StartError, Unstorable
 
@@ -146,6 +146,16 @@ class HardenedRedisSaver(RunSaver, AsyncRedisSaver):
                     f"CHECKPOINTER=langgraph-checkpoint-redis needs the Redis module {module}, which this "
                     "server does not have: use Redis 8 or Redis Stack, or leave CHECKPOINTER unset."
                 ) from None
+
+    async def aput_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        if not was_cancelled(writes):
+            await super().aput_writes(config, writes, task_id, task_path)
 
     async def alist(
         self,

@@ -1,9 +1,12 @@
 """What the platform asks of a checkpointer beyond LangGraph's interface."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Self, cast
 
 from langgraph._internal._serde import build_serde_allowlist
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.serde.types import ERROR
 from langgraph.pregel import Pregel
 
 from holdfast.redis.checkpoints import Loaded
@@ -51,6 +54,11 @@ class RunSaver(BaseCheckpointSaver[str]):
     async def forget_run(self, thread_id: str, run_id: str) -> None:
         """Removes the checkpoints of a run on this thread."""
         await self.adelete_for_runs([run_id])
+
+
+def was_cancelled(writes: Sequence[tuple[str, Any]]) -> bool:
+    """Whether a task was cut off: it has not written what it was to write, nor was it answered."""
+    return any(channel == ERROR and isinstance(value, asyncio.CancelledError) for channel, value in writes)
 
 
 def state_types(graph: Pregel[Any, Any, Any, Any]) -> set[tuple[str, ...]]:

@@ -34,7 +34,7 @@ from holdfast.checkpoint.names import (
     value_name,
 )
 from holdfast.checkpoint.reading import Reading, places
-from holdfast.checkpoint.runs import Put
+from holdfast.checkpoint.runs import Put, was_cancelled
 from holdfast.checkpoint.serde import Serializer
 from holdfast.errors import Invalid
 from holdfast.redis.checkpoints import Fields, Loaded, TaskWrites, ThreadCheckpoints, Write, registered
@@ -204,6 +204,8 @@ class RedisSaver(BlockingSaver):
         task_id: str,
         task_path: str = "",
     ) -> None:
+        if was_cancelled(writes):
+            return
         at = Address.of(config)
         # Begun before the first await: a put that is asked for later in this turn already sees it.
         task = asyncio.ensure_future(self._put_writes(at, *self._drafted(at, writes, task_id, task_path)))

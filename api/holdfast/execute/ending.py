@@ -113,7 +113,8 @@ class End:
             return
         if rollback:
             self._log.write(self._encoder.event("values", read_values(snapshot)))
-        given = self._feed.given._replace(answered=self._feed.decisions)  # a decision goes with its run
+        # A decision goes with its run.
+        given = self._feed.given._replace(answered=dict.fromkeys(self._feed.decisions, ""))
         requests = await self._asking.read(snapshot, given, "interrupted", heed=False)
         await self._finish(
             "interrupted",

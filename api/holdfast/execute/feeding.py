@@ -38,7 +38,7 @@ class Feed:
     def __init__(self, claim: Claim) -> None:
         self.config = run_config(claim)
         self.decisions: Answers = claim.request.get("decisions") or {}
-        self._answered: set[str] = set()
+        self._answered: dict[str, str] = {}  # by request, the interrupt that was answered
         self._worked = False  # before this attempt
         self._idle = False  # nothing was there to do
         self._claim = claim
@@ -120,7 +120,7 @@ class Feed:
         for interrupt in snapshot.interrupts:
             request_id = read_request_id(interrupt.value)
             if request_id and request_id in decisions and request_id not in self._answered:
-                self._answered.add(request_id)
+                self._answered[request_id] = interrupt.id
                 decision = decisions[request_id]
                 if asks_the_same(interrupt.value, decision):
                     self._stamp(request_id, decision)

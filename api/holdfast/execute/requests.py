@@ -17,15 +17,23 @@ from holdfast.wire.approvals import policy_of, read_policy
 
 
 class Given(NamedTuple):
-    """What the graph was given of the decisions that a run brings: ids of requests.
+    """What the graph was given of the decisions that a run brings, by request.
 
-    `answered` in this attempt, `carried` also before it, as far as that can be told. A run that found nothing
-    to do is `idle`.
+    `answered` in this attempt, each with its interrupt; `carried` also before it, as far as that can be told.
+    A run that found nothing to do is `idle`.
     """
 
-    answered: Collection[str]
+    answered: Mapping[str, str]
     carried: Collection[str]
     idle: bool
+
+    def asks_again(self, request: str, interrupt_id: str, status: str) -> bool:
+        """Whether a request waits for another decision than the one that the graph was given.
+
+        It does not where a node has failed with it: LangGraph keeps the answer, and the node has it again.
+        """
+        failed = status in ("error", "timeout")
+        return request in self.answered and not (failed and self.answered[request] == interrupt_id)
 
 
 class Asking:
@@ -54,7 +62,12 @@ class Asking:
             partial(read_cards, self._client, self._keys, self._claim.thread_id, waiting.keys())
         )
         asked = [
-            self._asked(interrupt, requester, cards.get(request_id), answered=request_id in given.answered)
+            self._asked(
+                interrupt,
+                requester,
+                cards.get(request_id),
+                answered=given.asks_again(request_id, interrupt.id, status),
+            )
             for request_id, interrupt in waiting.items()
         ]
         gone = self._gone(waiting) if status == "success" and not given.idle else []

@@ -45,6 +45,13 @@ async def wait(state: Talk) -> Talk:
     return {"said": ["slept"]}
 
 
+async def ponder(state: Talk) -> Talk:
+    answer = interrupt({"question": "which one?"})
+    get_stream_writer()({"at": "work"})
+    await asyncio.sleep(5 if answer == "slow" else 0)
+    return {"said": [f"answered {answer}"]}
+
+
 def configuration(state: Talk, config: RunnableConfig) -> Talk:
     chosen = config.get("configurable", {})
     return {"said": [str(chosen.get("shop", "no shop"))], "topic": ",".join(sorted(config.get("tags") or []))}
@@ -111,6 +118,7 @@ echo = single("answer", answer)
 ask = single("ask", ask_one)
 fail = single("explode", explode)
 slow = single("wait", wait)
+pondering = single("ponder", ponder)
 named = single("configuration", configuration)
 steps = three()
 nested = remembering()
