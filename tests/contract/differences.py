@@ -14,6 +14,7 @@ ROWS: dict[str, tuple[str, ...]] = {
         "test_errors.py::test_a_cron_that_cannot_be[{'assistant_id': 'echo'}]",
         "test_errors.py::test_a_cron_that_cannot_be[{'schedule': '* * * * *'}]",
     ),
+    "an answer to what was not asked": ("test_runs.py::test_an_answer_to_what_was_not_asked",),
     "an answer whose run is canceled": (
         "test_runs.py::test_an_answer_goes_with_the_run_that_is_canceled[interrupt]",
         "test_runs.py::test_an_answer_goes_with_the_run_that_is_canceled[rollback]",

@@ -282,6 +282,14 @@ async def test_a_run_that_is_canceled_and_undone(client: LangGraphClient) -> Non
         await client.runs.get(thread_id, run["run_id"])
 
 
+async def test_an_answer_to_what_was_not_asked(client: LangGraphClient) -> None:
+    thread_id = await thread(client)
+    await client.runs.wait(thread_id, "ask", input={}, interrupt_before=["ask"])
+    await client.runs.wait(thread_id, "ask", command={"resume": "unasked"})
+    state: Json = await client.threads.get_state(thread_id)
+    assert (state["next"], state["values"].get("said", [])) == (["ask"], [])
+
+
 @pytest.mark.parametrize("action", ["interrupt", "rollback"])
 async def test_an_answer_goes_with_the_run_that_is_canceled(client: LangGraphClient, action: Any) -> None:
     thread_id, _ = await asked(client, "pondering")
