@@ -74,6 +74,20 @@ MUTATIONS = (
         "tests/api/test_approvals.py -k excluded",
     ),
     Mutation(
+        "who decides has asked for what follows",
+        "api/holdfast/execute/requests.py",
+        "known = (*line, *self._decided) if self._decided else",
+        "known =",
+        "tests/api/test_approval_successors.py -k what_follows",
+    ),
+    Mutation(
+        "who asks in the place of another's request has not asked",
+        "api/holdfast/execute/requests.py",
+        "(one for one in line if one in answered)",
+        "line",
+        "tests/api/test_approval_successors.py -k in_its_place",
+    ),
+    Mutation(
         "a claim keeps nobody off",
         "api/holdfast/core/votes.py",
         'if claim and claim["by"] != caller.subject:',

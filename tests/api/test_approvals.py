@@ -298,22 +298,6 @@ async def test_a_request_that_is_not_asked_again_is_withdrawn(server: Live) -> N
         assert await listed(ann) == []
 
 
-async def test_a_request_that_another_takes_the_place_of_is_superseded(server: Live) -> None:
-    async with server.http("ann") as ann:
-        thread_id, ids = await ask(ann, "old")
-        body = {
-            "assistant_id": "approve",
-            "input": {"questions": ["new"], "policy": {"supersedes": f"{thread_id}-old"}},
-        }
-        await ann.post(f"/threads/{thread_id}/runs/wait", json=body)
-        found = await shown(ann, ids["old"])
-        assert found["status"] == "superseded"
-        status, sentence = refusal(await decide(ann, ids["old"], APPROVE))
-        assert status == 409
-        assert "another one has taken its place" in sentence
-        assert await listed(ann) == [f"{thread_id}:{thread_id}-new"]
-
-
 async def test_a_request_goes_on_waiting_while_the_conversation_does(server: Live) -> None:
     async with server.http("ann") as ann:
         thread_id, ids = await ask(ann, graph="desk")
@@ -365,6 +349,7 @@ async def test_a_decision_goes_with_the_run_that_was_to_carry_it_out(server: Liv
         ({"request_id": ""}, "request_id"),
         ({"request_id": None}, "request_id"),
         ({"request_id": 5}, "request_id"),
+        ({"supersedes": ["one"]}, "supersedes"),
         ({"edit_schema": "any"}, "edit_schema"),
     ],
     ids=str,

@@ -123,6 +123,17 @@ async def launch(state: Talk, config: RunnableConfig) -> dict[str, Any]:
     return {"log": [kind]}
 
 
+async def request_anew(state: Talk, config: RunnableConfig) -> dict[str, Any]:
+    """The same once more in its place, as when figures have moved."""
+    [name] = state["questions"]
+    policy = {**state["policy"], "supersedes": f"{config['configurable']['thread_id']}-{name}"}
+    return await request({**state, "questions": ["new"], "policy": policy}, config)
+
+
+async def request_more(state: Talk, config: RunnableConfig) -> dict[str, Any]:
+    return await request({**state, "questions": ["more"]}, config)
+
+
 async def step(state: Talk) -> dict[str, Any]:
     await asyncio.sleep(state.get("delay") or 0)
     done = f"step {len(state.get('log') or ())}"
@@ -303,6 +314,8 @@ def approvals() -> Any:
 echo = chain(reply=reply)
 ask = chain(question=question, effect=effect)
 approve = approvals()
+renewed = chain(request=request, anew=request_anew, more=request_more)
+stumbling_renewed = chain(request=request, stumble=break_once, anew=request_anew)
 steps = chain(first=step, second=step, third=step)
 fail = chain(first=step, broken=broken)
 flaky = chain(first=break_once, reply=reply)

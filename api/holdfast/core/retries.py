@@ -73,4 +73,5 @@ def new_request(failed: RunRecord) -> dict[str, Any]:
     kept = {name: value for name, value in failed.request.items() if name not in OF_THE_FAILED}
     retries = [*failed.request.get("retries", ()), failed.run_id]
     new = {"run_id": str(uuid7()), "created_at": now, "due_at": now, "multitask_strategy": "reject"}
-    return {**kept, **new, "retries": retries}
+    decided = failed.request.get("decisions") or failed.request.get("decided") or ()
+    return {**kept, **new, "retries": retries, "decided": list(decided)}

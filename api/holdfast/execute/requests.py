@@ -56,15 +56,11 @@ class Asking:
         waiting = questions(snapshot)
         if not (waiting or given.carried or self._claim.asking):
             return Requests()
-        who = (self._claim.lane, self._claim.tenant, self._claim.request["caller"])
-        requester = await insist(partial(audit.pseudonym, self._client, self._keys, *who))
-        cards = await insist(
-            partial(read_cards, self._client, self._keys, self._claim.thread_id, waiting.keys())
-        )
+        cards = await self._cards(waiting)
         asked = [
-            self._asked(
+            await self._asked(
                 interrupt,
-                requester,
+                self._requester((request_id, predecessor(interrupt)), cards, given.answered),
                 cards.get(request_id),
                 answered=given.asks_again(request_id, interrupt.id, status),
             )
@@ -75,22 +71,52 @@ class Asking:
         done = [Told(one, Act("carried_out", said=outcome)) for one in given.carried if one not in waiting]
         return Requests(heed, asked, gone, done)
 
-    def _asked(
+    async def _cards(self, waiting: Mapping[str, Interrupt]) -> dict[str, dict[str, Any]]:
+        """Of what was asked before: these, those whose place they take, and what was decided."""
+        named = {*waiting, *map(predecessor, waiting.values()), *self._decided} if waiting else set[str]()
+        ids = [one for one in named if ":" not in one]  # what a policy supersedes is any text
+        return await insist(partial(read_cards, self._client, self._keys, self._claim.thread_id, ids))
+
+    async def _asked(
         self, interrupt: Interrupt, requester: str, known: dict[str, Any] | None, *, answered: bool
     ) -> Asked:
         claim = self._claim
+        who = (claim.lane, claim.tenant, requester)
         about = {
             "tenant": claim.tenant,
             "owner": claim.owner,
-            "requester": claim.request["caller"],
+            "requester": requester,
             "run_id": claim.run_id,
             "graph_id": claim.request["graph_id"],
             "assistant_id": claim.request["assistant_id"],
         }
-        question = orjson.loads(dump(interrupt.value))
         return ask(
-            interrupt.id, question, about, requester, answered=answered, known=known, tell=self._webhooks
+            interrupt.id,
+            orjson.loads(dump(interrupt.value)),
+            about,
+            await insist(partial(audit.pseudonym, self._client, self._keys, *who)),
+            answered=answered,
+            known=known,
+            tell=self._webhooks,
         )
+
+    def _requester(
+        self, line: Collection[str], cards: Mapping[str, dict[str, Any]], answered: Collection[str]
+    ) -> str:
+        """Who asks for a request: the `line` is its own id, and that of the one whose place it takes.
+
+        It is the run's caller. But who answers asks for nothing: then it is who asked for what was answered.
+        A run with input may do both, so in that only what was answered itself has the requester it had.
+        """
+        known = (*line, *self._decided) if self._decided else (one for one in line if one in answered)
+        found = (cards[one]["requester"] for one in known if one in cards)
+        return str(next(found, self._claim.request["caller"]))
+
+    @property
+    def _decided(self) -> Collection[str]:
+        """The requests whose decision the run has come about for, or the failed one that it goes on with."""
+        request = self._claim.request
+        return request.get("decisions") or request.get("decided") or ()
 
     def _gone(self, waiting: Mapping[str, Interrupt]) -> list[Told]:
         """Those that waited when the run began, and that the graph has ended without asking again."""
@@ -103,6 +129,11 @@ def questions(snapshot: StateSnapshot | None) -> dict[str, Interrupt]:
     """The interrupts of a state that ask for approval, by request id."""
     interrupts = snapshot.interrupts if snapshot else ()
     return {read_policy(policy).request_id: one for one in interrupts if (policy := policy_of(one.value))}
+
+
+def predecessor(interrupt: Interrupt) -> str:
+    """The request whose place this one takes; "" for none."""
+    return interrupt.value["policy"].get("supersedes") or ""
 
 
 def told_gone(request: str, successor: str | None) -> Told:
