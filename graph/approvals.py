@@ -2,15 +2,15 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from graph.lookups import REQUEST_REFUND, major
 from graph.prompts import label, sentence, word
 from graph.state import UNDECIDED, Request, Terms
 from tools.errors import RefundRefused
-from tools.money import Money, parse_amount
+from tools.money import Money, exponent_of, parse_amount
 from tools.policy import OWNER, RefundPolicy, Tier
 from tools.quotes import UNSTATED, Quote
 from tools.requests import Asked
@@ -43,11 +43,16 @@ class Approve(Strict):
 
 class Reject(Strict):
     type: Literal["reject"]
-    message: str = Field("", max_length=2_000)
+    message: str = ""  # a no counts however long it is; the ledger keeps its beginning
+
+
+def whole(value: Any) -> Any:
+    """A number without a fraction as the integer that it is: JSON does not tell 5.0 from 5."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Arguments(Strict):
-    amount: str | int
+    amount: Annotated[str | int, BeforeValidator(whole)]
     order_id: str | None = None
     currency: str | None = None
     reason: str | None = None
@@ -217,8 +222,13 @@ def deciders_of(request: Request) -> str:
 
 
 def policy(request: Request) -> dict[str, Any]:
-    """Who decides by when; only the amount may be changed, and only downwards."""
+    """Who decides by when; only the amount may be changed, and only downwards.
+
+    What `read_answer` would refuse, the schema refuses first: a decision that was taken cannot be put right.
+    """
     amount, terms = amount_of(request), request["terms"]
+    decimals = exponent_of(amount.currency)
+    part = rf"(\.[0-9]{{1,{decimals}}})?" if decimals else ""
     fixed = {name: {"const": request[name]} for name in ("order_id", "currency", "reason")}
     return {
         "request_id": request["request_id"],
@@ -231,8 +241,9 @@ def policy(request: Request) -> dict[str, Any]:
                 "amount": {
                     "title": label("amount", request["language"]),
                     "type": ["string", "integer"],
-                    "pattern": r"^[0-9]{1,13}(\.[0-9]{1,3})?$",
+                    "pattern": rf"^[0-9]{{1,13}}{part}$(?!\n)",  # in Python $ comes before a last newline too
                     # For the decimal text as for a number: whoever reads the schema compares values.
+                    "exclusiveMinimum": 0,
                     "maximum": float(major(amount)),
                 },
             },

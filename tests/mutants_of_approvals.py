@@ -88,6 +88,13 @@ MUTATIONS = (
         "tests/api/test_approval_successors.py -k in_its_place",
     ),
     Mutation(
+        "a bound of an edit is forgotten",
+        "api/holdfast/core/answers.py",
+        '"exclusiveMinimum": (gt,',
+        '"exclusiveMinimum": (ge,',
+        "tests/api/test_approval_answers.py -k is_no_answer",
+    ),
+    Mutation(
         "a claim keeps nobody off",
         "api/holdfast/core/votes.py",
         'if claim and claim["by"] != caller.subject:',

@@ -94,6 +94,8 @@ MALFORMED: list[Any] = [
     {"type": "edit", "edited_action": "2"},
     {"type": "edit", "edited_action": {"name": "launch"}},
     {"type": "edit", "edited_action": {"name": "land", "args": {"count": "1"}}},
+    edit("0"),
+    edit("-1"),
     edit("4"),
     edit("3.01"),
     edit("1e9"),

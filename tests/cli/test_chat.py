@@ -123,7 +123,7 @@ async def test_an_edit_is_asked_field_by_field_and_a_refused_one_again(server: L
     shown = await talk(server.url, "approve", "edit", "", "edit", "9", "edit", "1", thread=thread_id)
     assert "count is 3, at most 3; an empty line keeps it." in shown
     assert "Nothing was changed." in shown
-    assert "! The edit is refused: count may be at most 3" in shown
+    assert "! The edit is refused: count must be at most 3" in shown
     [answer] = (await answers(server, thread_id)).values()
     assert answer["decision"]["decisions"][0]["edited_action"]["args"] == {"count": "1"}
 

@@ -135,9 +135,9 @@ async def test_a_bare_resume_with_a_wrong_answer_does_not_answer_the_next_questi
 
 async def test_a_rejection_is_kept_with_its_message(dialogue: Dialogue, model: DemoModel) -> None:
     (request_id,) = await dialogue.request(model, o12345=None)
-    await dialogue.answer(request_id, reject("我想换货"))
+    await dialogue.answer(request_id, reject("我想换货" + "。" * 2_400))
     (entry,) = await dialogue.ledger("12345")
-    assert (entry.status, entry.message) == ("rejected", "我想换货")
+    assert (entry.status, entry.message) == ("rejected", "我想换货".ljust(2_000, "。"))
     assert "我想换货" in (await dialogue.told(request_id))[0]
     await dialogue.say("谢谢")
     assert not await dialogue.asked()

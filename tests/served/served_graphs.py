@@ -88,7 +88,7 @@ def approval(named: str, **policy: Any) -> dict[str, Any]:
             "deciders": 1,
             "edit_schema": {
                 "type": "object",
-                "properties": {"count": {"type": "string", "maximum": 3}},
+                "properties": {"count": {"type": "string", "exclusiveMinimum": 0, "maximum": 3}},
                 "required": ["count"],
                 "additionalProperties": False,
             },

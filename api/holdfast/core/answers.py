@@ -7,6 +7,7 @@ JSON.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from operator import ge, gt, le, lt
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -14,6 +15,12 @@ from jsonschema import Draft202012Validator
 from holdfast.errors import Invalid, NothingPending
 from holdfast.redis.records import ThreadRecord
 
+BOUNDS = {
+    "minimum": (ge, "at least"),
+    "exclusiveMinimum": (gt, "more than"),
+    "maximum": (le, "at most"),
+    "exclusiveMaximum": (lt, "less than"),
+}
 INBOX = {"accept": "approve", "edit": "edit", "response": "respond", "ignore": "reject"}
 
 
@@ -147,13 +154,19 @@ def read_edit(
 
 
 def check_edit(schema: Mapping[str, Any], args: Mapping[str, Any]) -> None:
-    """JSON Schema, and its `maximum` for decimal text too: amounts travel as text so that none is rounded."""
+    """JSON Schema, and its bounds for decimal text too: amounts travel as text so that none is rounded."""
     for error in Draft202012Validator(dict(schema)).iter_errors(dict(args)):
         where = "".join(f"{part}: " for part in error.absolute_path)
         raise Invalid(f"The edit is refused: {where}{error.message}.")
     for name, rule in (schema.get("properties") or {}).items():
-        if "maximum" in rule and name in args and amount(args[name]) > Decimal(str(rule["maximum"])):
-            raise Invalid(f"The edit is refused: {name} may be at most {rule['maximum']}.")
+        if name in args and isinstance(rule, dict):
+            check_bounds(name, rule, args[name])
+
+
+def check_bounds(name: str, rule: Mapping[str, Any], value: Any) -> None:
+    for bound, (holds, words) in BOUNDS.items():
+        if bound in rule and not holds(amount(value), Decimal(str(rule[bound]))):
+            raise Invalid(f"The edit is refused: {name} must be {words} {rule[bound]}.")
 
 
 def amount(value: Any) -> Decimal:

@@ -70,10 +70,7 @@ export function readFields(fields, words) {
  */
 function fitting(text, rule) {
   if (!text) return false;
-  if (bounded(rule)) {
-    const typed = Number(text);
-    if (!Number.isFinite(typed) || typed > (rule.maximum ?? Infinity) || typed < (rule.minimum ?? -Infinity)) return false;
-  }
+  if (bounded(rule) && !within(Number(text), rule)) return false;
   if (Array.isArray(rule.enum) && !rule.enum.map(String).includes(text)) return false;
   return typeof rule.pattern !== "string" || matches(rule.pattern, text);
 }
@@ -93,7 +90,16 @@ function matches(pattern, text) {
 
 /** @param {Json} rule */
 function bounded(rule) {
-  return rule.maximum !== undefined || rule.minimum !== undefined;
+  return ["minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"].some((bound) => rule[bound] !== undefined);
+}
+
+/**
+ * @param {number} typed
+ * @param {Json} rule
+ */
+function within(typed, rule) {
+  const { minimum = -Infinity, exclusiveMinimum = -Infinity, maximum = Infinity, exclusiveMaximum = Infinity } = rule;
+  return Number.isFinite(typed) && typed >= minimum && typed > exclusiveMinimum && typed <= maximum && typed < exclusiveMaximum;
 }
 
 /** @param {number} bound */
