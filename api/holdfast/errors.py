@@ -24,6 +24,7 @@ HoldfastError
 │   ├── NotRetryable
 │   ├── Contended
 │   └── NothingPending
+│       └── Decided
 ├── TooLarge 413
 ├── Invalid 422
 │   ├── Unstorable
@@ -42,7 +43,7 @@ HoldfastError
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -224,6 +225,15 @@ class NothingPending(Conflict):
     """The request that this answers is not waiting any more."""
 
     code = "no_such_interrupt"
+
+
+class Decided(NothingPending):
+    """The request that this answers was decided: says by whom and when."""
+
+    def __init__(self, request_id: str, by: Sequence[str], at: str) -> None:
+        what = f"was decided by {', '.join(by)}" if by else "expired"
+        super().__init__(f"This request {what} at {at}.")
+        self.request_id = request_id
 
 
 class TooLarge(HoldfastError):

@@ -116,8 +116,10 @@ async def test_what_is_no_answer_is_refused_and_the_request_goes_on_waiting(serv
         before = (await http.get(f"/threads/{thread_id}")).json()
         for given in MALFORMED:
             for resume in (given, {ids["one"]: given}):
-                status, sentence = refusal(await answer(http, thread_id, resume))
+                response = await answer(http, thread_id, resume)
+                status, sentence = refusal(response)
                 assert (status, len(sentence) < 300) == (422, True), (given, status, sentence)
+                assert response.json()["approval"]["status"] == "open"
         assert (await http.get(f"/threads/{thread_id}")).json() == before
         assert len((await http.get(f"/threads/{thread_id}/runs")).json()) == 1
         assert (await answer(http, thread_id, APPROVE)).status_code == 200
@@ -161,6 +163,7 @@ async def test_a_second_decision_is_told_who_decided_and_when(server: Live) -> N
             status, sentence = refusal(response)
             assert (status, response.json()["code"]) == (409, "no_such_interrupt")
             assert "decided by ann at 20" in sentence
+            assert response.json()["approval"]["decision"]["by"] == ["ann"]
         assert len((await http.get(f"/threads/{thread_id}/runs")).json()) == 2
 
 
@@ -174,6 +177,7 @@ async def test_only_the_roles_of_the_policy_decide(server: Live) -> None:
         thread_id, ids = await ask(owner)
         refused = await answer(operator, thread_id, {ids["one"]: APPROVE})
         assert refusal(refused)[0] == 403  # sees every thread, decides nothing here
+        assert refused.json()["approval"]["interrupt_id"] == ids["one"]
         assert refusal(await answer(stranger, thread_id, {ids["one"]: APPROVE}))[0] == 404  # sees none
         assert await waiting(owner, thread_id) == ["one"]
         values = (await answer(chief, thread_id, {ids["one"]: APPROVE})).json()
@@ -211,7 +215,10 @@ async def test_racing_decisions_have_one_winner_whose_word_is_done(
             notes = [line for line in (tmp_path / "notes").read_text().splitlines() if thread_id in line]
             assert notes == [f"decided {thread_id}-one {kind}"]
             for response in responses:
-                assert response.status_code == 200 or f"decided by {by} at" in response.json()["detail"]
+                if response.status_code == 409:
+                    told = response.json()
+                    assert f"decided by {by} at" in told["detail"]
+                    assert told["approval"]["decision"]["by"] == [by]
 
 
 async def test_a_question_asked_meanwhile_leaves_the_request_waiting(server: Live) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from redis.exceptions import ResponseError
 
-from holdfast.errors import Fenced, NothingPending, RunNotFound, ThreadBusy, ThreadNotFound
+from holdfast.errors import Decided, Fenced, RunNotFound, ThreadBusy, ThreadNotFound
 from holdfast.redis import claims, lua
 from holdfast.redis.approvals import Asked, Requests
 from holdfast.redis.claims import Outcome
@@ -240,7 +240,7 @@ async def test_a_request_is_decided_once(engine: Engine) -> None:
     )
     winners = [i for i, outcome in enumerate(outcomes) if not isinstance(outcome, BaseException)]
     assert len(winners) == 1
-    assert {type(outcome) for i, outcome in enumerate(outcomes) if i not in winners} == {NothingPending}
+    assert {type(outcome) for i, outcome in enumerate(outcomes) if i not in winners} == {Decided}
     assert f"p{winners[0]}" in str(next(outcome for i, outcome in enumerate(outcomes) if i not in winners))
     assert await engine.ready() == 1
 

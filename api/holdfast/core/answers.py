@@ -12,7 +12,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from holdfast.errors import Invalid, NothingPending
+from holdfast.errors import Decided, Invalid, NothingPending
 from holdfast.redis.records import ThreadRecord
 
 BOUNDS = {
@@ -89,10 +89,9 @@ def choose(thread: ThreadRecord, waiting: Sequence[Pending]) -> Pending | None:
 
 def check_gone(thread: ThreadRecord, interrupt_id: str, waiting: Any) -> None:
     """Refuses the answer to a request that does not wait any more; to a plain interrupt it has no effect."""
-    for decision in thread.decisions.values():
+    for request_id, decision in thread.decisions.items():
         if decision.get("interrupt_id") == interrupt_id:
-            by = ", ".join(decision["by"])
-            raise NothingPending(f"This request was decided by {by} at {decision['at']}.")
+            raise Decided(request_id, decision["by"], decision["at"])
     approvals = [one.interrupt_id for one in waiting if one.policy]
     if approvals:
         raise NothingPending(f"Interrupt {interrupt_id} is not waiting. Waiting: {', '.join(approvals)}.")

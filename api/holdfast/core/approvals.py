@@ -18,6 +18,7 @@ from holdfast.core.racing import again
 from holdfast.core.votes import check_claim, check_open, check_role, claimed, judge
 from holdfast.errors import (
     ApprovalNotFound,
+    Decided,
     Forbidden,
     HoldfastError,
     Invalid,
@@ -220,13 +221,21 @@ async def insist(
     request_id: str,
     attempt: Callable[[Approval], Awaitable[T]],
 ) -> T:
-    """Changes a request as it is found; what is refused shows it as it is then."""
+    """Changes a request as it is found."""
+    changing = again(lambda: attempt_on(platform, caller, thread_id, request_id, attempt))
+    return await showing(platform, thread_id, changing, request_id)
+
+
+async def showing(platform: Platform, thread_id: str, attempt: Awaitable[T], request_id: str = "") -> T:
+    """What an attempt comes to; what is refused shows the request as it is then, where it is known which."""
     try:
-        return await again(lambda: attempt_on(platform, caller, thread_id, request_id, attempt))
+        return await attempt
     except ApprovalNotFound:
         raise
     except HoldfastError as error:
-        await show(platform, error, thread_id, request_id)
+        about = error.request_id if isinstance(error, Decided) else request_id
+        if approval := about and await stored.read(platform.client, platform.keys, thread_id, about):
+            error.more = {"approval": describe(approval, await server_time(platform.client))}
         raise
 
 
@@ -238,13 +247,6 @@ async def attempt_on(
     attempt: Callable[[Approval], Awaitable[T]],
 ) -> T:
     return await attempt(await find(platform, caller, thread_id, request_id))
-
-
-async def show(platform: Platform, error: HoldfastError, thread_id: str, request_id: str) -> None:
-    """Adds the request, as it is now, to what is said of the error."""
-    approval = await stored.read(platform.client, platform.keys, thread_id, request_id)
-    if approval:
-        error.more = {"approval": describe(approval, await server_time(platform.client))}
 
 
 async def act_of(platform: Platform, caller: Caller, approval: Approval, kind: str, said: Any = None) -> Act:
@@ -282,7 +284,7 @@ async def read_resume(
 
     Raises `NothingPending` (409) when it answers a decided request, or does not say which one it means;
     `Invalid` (422) when the answer is not one that the request takes; `Forbidden` (403) when it is not this
-    caller's to give.
+    caller's to give. Where it is known which request it is about, it shows that.
     """
     matched = answers.match(thread, resume)
     if matched is None:
@@ -291,7 +293,8 @@ async def read_resume(
     for one, value in matched:
         if one.policy:
             approval = await kept(platform, thread, one)
-            found.ballots.append(await ballot(platform, caller, approval, value))
+            said = ballot(platform, caller, approval, value)
+            found.ballots.append(await showing(platform, thread.thread_id, said, approval.request_id))
             found.asked_in = found.asked_in or approval.card["run_id"]
         else:
             found.resume[one.interrupt_id] = value

@@ -143,7 +143,8 @@ async def submit(
     bind_contextvars(thread_id=thread_id, run_id=request["run_id"])
     delay_ms = HELD_MS if held else round(after_s * 1000)
     how: dict[str, Any] = {"create_thread": create_thread, "once": once, "delay_ms": delay_ms}
-    place = await again(partial(submit_once, platform, caller, request, asked, **how))
+    attempt = again(partial(submit_once, platform, caller, request, asked, **how))
+    place = await approvals.showing(platform, thread_id, attempt)
     now = datetime.fromisoformat(request["created_at"])
     record = RunRecord(request["run_id"], thread_id, request, "pending", now, now, 0, "")
     return Created(caller, record, place, asked.stream_resumable, frozenset(asked.stream_mode))

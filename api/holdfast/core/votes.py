@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from holdfast.core.answers import read_decisions
-from holdfast.errors import Conflict, Forbidden, NothingPending
+from holdfast.errors import Conflict, Decided, Forbidden, NothingPending
 from holdfast.redis.approvals import Approval
 from holdfast.redis.records import Caller
 from holdfast.redis.stats import DecisionKind
@@ -92,8 +92,7 @@ def check_open(approval: Approval, now: datetime) -> None:
     """Raises `NothingPending` unless the request waits for an answer."""
     match approval.status:
         case "decided" | "expired" if approval.decision and approval.decision["by"]:
-            by = ", ".join(approval.decision["by"])
-            raise NothingPending(f"This request was decided by {by} at {approval.decision['at']}.")
+            raise Decided(approval.request_id, approval.decision["by"], approval.decision["at"])
         case "expired":
             raise NothingPending(f"This request expired at {moment(approval.due)}.")
         case "superseded":

@@ -9,6 +9,7 @@ import orjson
 
 from holdfast.errors import (
     Conflict,
+    Decided,
     Invalid,
     NothingPending,
     RunNotFound,
@@ -297,8 +298,7 @@ async def submit(client: Client, keys: Keys, asked: Submission) -> Place:
             raise Raced(request_id.decode())
         case [b"decided", request_id, decision]:
             made = orjson.loads(decision)
-            by = ", ".join(made.get("by", ()))
-            raise NothingPending(f"Request {request_id.decode()} was decided by {by} at {made.get('at')}.")
+            raise Decided(request_id.decode(), made.get("by", ()), made.get("at"))
         case [b"answered", interrupt_id]:
             raise NothingPending(f"Interrupt {interrupt_id.decode()} is not waiting for an answer.")
     raise ThreadNotFound(f"Thread with ID {asked.thread_id} not found")
