@@ -260,6 +260,8 @@ async def test_a_thread_that_somebody_else_makes_again_is_silent(server: Live) -
 
 # what is malformed
 
+TAKEN = {"interrupt_id": "0" * 32, "response": 1}
+
 
 @pytest.mark.parametrize(
     ("method", "params", "code"),
@@ -272,7 +274,8 @@ async def test_a_thread_that_somebody_else_makes_again_is_silent(server: Live) -
         ("run.start", {"assistant_id": "zzz"}, "invalid"),
         ("input.respond", {}, "invalid_argument"),
         ("input.respond", {"responses": []}, "invalid_argument"),
-        ("input.respond", {"interrupt_id": "0" * 32, "response": 1}, "thread_not_found"),
+        ("input.respond", {"responses": [TAKEN, {**TAKEN, "response": 2}]}, "invalid_argument"),
+        ("input.respond", TAKEN, "thread_not_found"),
     ],
 )
 async def test_a_command_that_cannot_be_carried_out(

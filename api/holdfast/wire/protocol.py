@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from holdfast.wire.common import Body, Few, JsonObject, Limit, Many, Metadata, Name, Uuid
 from holdfast.wire.runs import Goto, RunConfig
@@ -44,10 +44,16 @@ class Response(Body):
     response: Any
 
 
+def one_each(responses: list[Response]) -> list[Response]:
+    if len({one.interrupt_id for one in responses}) < len(responses):
+        raise ValueError("must answer each interrupt once")
+    return responses
+
+
 class InputRespond(Body):
     """One answer, or several in `responses`."""
 
-    responses: Annotated[Many[Response], Field(min_length=1)]
+    responses: Annotated[Many[Response], Field(min_length=1), AfterValidator(one_each)]
     update: JsonObject | None = None
     goto: Name | Goto | Many[Name | Goto] | None = None
     config: RunConfig | None = None
