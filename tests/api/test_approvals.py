@@ -72,6 +72,13 @@ async def test_a_list_that_cannot_be_is_refused(server: Live, wanted: dict[str, 
         assert (await ann.get("/approvals", params=wanted)).status_code == 400
 
 
+async def test_a_status_that_is_none_is_told_those_there_are(server: Live) -> None:
+    async with server.http("ann") as ann:
+        told = (await ann.get("/approvals", params={"status": "lost"})).json()["detail"]
+    those = "'open', 'decided', 'expired', 'superseded', 'withdrawn' or 'all'"
+    assert told == f"status: Input should be {those}"
+
+
 async def test_a_request_is_shown_with_its_figures_and_history(server: Live) -> None:
     async with server.http("ann") as ann, server.http("bob", "operator", "chief") as bob:
         one = await ask_one(ann, reason="many", version="v7")
@@ -127,9 +134,10 @@ async def test_who_has_not_the_role_is_refused(server: Live) -> None:
     async with server.http("ann") as ann, server.http("eve", "operator") as eve:
         one = await ask_one(ann, roles=["chief"])
         for http in (ann, eve):
-            response = await decide(http, one, APPROVE)
-            assert refusal(response) == (403, "This request is for chief to decide.")
-            assert response.json()["approval"]["status"] == "open"
+            for path in ("decisions", "claim", "release"):
+                response = await http.post(f"/approvals/{one}/{path}", json=APPROVE)
+                assert refusal(response) == (403, "This request is for chief to decide.")
+                assert response.json()["approval"]["status"] == "open"
 
 
 async def test_who_asked_may_be_excluded(server: Live) -> None:

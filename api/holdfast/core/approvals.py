@@ -187,8 +187,10 @@ async def release(platform: Platform, caller: Caller, approval: Approval) -> App
     """Lets go of a claim; who holds none has nothing to do. Raises as `votes.judge` does, and `Raced`."""
     now = await server_time(platform.client)
     check_open(approval, now)
-    check_claim(approval, caller, now)
-    if claimed(approval, now) is None:
+    claim = claimed(approval, now)
+    if claim is None or claim["by"] != caller.subject:
+        check_role(approval, caller)
+        check_claim(approval, caller, now)
         return approval
     act = await act_of(platform, caller, approval, "released")
     return await change(platform, approval, act, {":claim": ""}, now)

@@ -72,7 +72,7 @@ def read_policy(given: Any) -> Policy:
 class ApprovalSearch(BaseModel):
     """Which approvals, and which of them: `min_age_s` is how long one has been waiting at least."""
 
-    status: ApprovalStatus | Literal["all"] = "open"
+    status: Literal[ApprovalStatus, "all"] = "open"
     role: str | None = None
     assignee: str | None = None
     graph_id: str | None = None
