@@ -95,6 +95,20 @@ MUTATIONS = (
         "tests/api/test_approval_answers.py -k is_no_answer",
     ),
     Mutation(
+        "a late answer without a name is not refused",
+        "api/holdfast/core/approvals.py",
+        "if not matched and answers.is_decision(resume):",
+        "if False:",
+        "tests/api/test_approval_answers.py -k second_decision",
+    ),
+    Mutation(
+        "a late answer without a name is for a request before the last question",
+        "api/holdfast/core/pauses.py",
+        'if request.get("resume"):',
+        "if False:",
+        "tests/api/test_approval_answers.py -k before_the_last_question",
+    ),
+    Mutation(
         "a claim keeps nobody off",
         "api/holdfast/core/votes.py",
         'if claim and claim["by"] != caller.subject:',

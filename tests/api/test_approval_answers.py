@@ -158,13 +158,26 @@ async def test_a_second_decision_is_told_who_decided_and_when(server: Live) -> N
     async with server.http("ann") as http:
         thread_id, ids = await ask(http)
         await answer(http, thread_id, APPROVE)
-        for again in (APPROVE, REJECT):
-            response = await answer(http, thread_id, {ids["one"]: again})
+        by_id = [{ids["one"]: again} for again in (APPROVE, REJECT)]
+        for again in (*by_id, APPROVE, {"decisions": [REJECT]}, [{"type": "ignore", "args": None}]):
+            response = await answer(http, thread_id, again)
             status, sentence = refusal(response)
             assert (status, response.json()["code"]) == (409, "no_such_interrupt")
             assert "decided by ann at 20" in sentence
             assert response.json()["approval"]["decision"]["by"] == ["ann"]
         assert len((await http.get(f"/threads/{thread_id}/runs")).json()) == 2
+
+
+async def test_a_late_answer_without_a_name_is_no_answer_to_a_request_before_the_last_question(
+    server: Live,
+) -> None:
+    async with server.http("ann") as http:
+        thread_id, _ = await ask(http)
+        await answer(http, thread_id, APPROVE)
+        assert (await answer(http, thread_id, "yes")).status_code == 200, "no form of a decision"
+        await http.post(f"/threads/{thread_id}/runs/wait", json={"assistant_id": "ask", "input": {}})
+        for _ in range(2):
+            assert (await answer(http, thread_id, APPROVE, "ask")).status_code == 200
 
 
 async def test_only_the_roles_of_the_policy_decide(server: Live) -> None:

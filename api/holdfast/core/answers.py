@@ -22,6 +22,7 @@ BOUNDS = {
     "exclusiveMaximum": (lt, "less than"),
 }
 INBOX = {"accept": "approve", "edit": "edit", "response": "respond", "ignore": "reject"}
+KINDS = {"approve", "edit", "reject", "respond", *INBOX}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +98,20 @@ def check_gone(thread: ThreadRecord, interrupt_id: str, waiting: Any) -> None:
         raise NothingPending(f"Interrupt {interrupt_id} is not waiting. Waiting: {', '.join(approvals)}.")
 
 
+def is_decision(resume: Any) -> bool:
+    """Whether an answer has a form that only an answer to a request has."""
+    kinds = [one.get("type") if isinstance(one, dict) else None for one in listed(resume)]
+    return bool(kinds) and all(isinstance(kind, str) and kind in KINDS for kind in kinds)
+
+
+def listed(answer: Any) -> list[Any]:
+    given = answer.get("decisions") if isinstance(answer, dict) and "decisions" in answer else answer
+    return given if isinstance(given, list) else [given]
+
+
 def read_decisions(request: Mapping[str, Any], answer: Any) -> list[dict[str, Any]]:
     """An answer in LangChain's form, whichever of the forms in use it came in. Raises `Invalid`."""
-    given = answer.get("decisions") if isinstance(answer, dict) and "decisions" in answer else answer
-    given = given if isinstance(given, list) else [given]
+    given = listed(answer)
     actions, configs = request.get("action_requests") or [], request.get("review_configs") or []
     if len(given) != len(actions):
         raise Invalid(f"Send {len(actions)} decision(s), one for each action, in order; got {len(given)}.")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from holdfast.core import answers, threads
+from holdfast.core import answers, pauses, threads
 from holdfast.core.answers import Pending
 from holdfast.core.platform import Platform
 from holdfast.core.racing import again
@@ -291,6 +291,8 @@ async def read_resume(
     matched = answers.match(thread, resume)
     if matched is None:
         return None
+    if not matched and answers.is_decision(resume):
+        await check_late(platform, thread)
     found = Answers()
     for one, value in matched:
         if one.policy:
@@ -305,6 +307,13 @@ async def read_resume(
     if found.ballots and found.resume:
         raise Invalid("Answer requests for approval and other interrupts in separate runs.")
     return found
+
+
+async def check_late(platform: Platform, thread: ThreadRecord) -> None:
+    """Refuses a decision that names no request and finds none, if a request is what was answered last."""
+    request_id = await pauses.last_decided(platform, thread.thread_id) if thread.decisions else ""
+    if decision := thread.decisions.get(request_id):
+        raise Decided(request_id, decision["by"], decision["at"])
 
 
 async def kept(platform: Platform, thread: ThreadRecord, one: Pending) -> Approval:

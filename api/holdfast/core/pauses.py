@@ -45,6 +45,19 @@ async def task_of(platform: Platform, thread_id: str, asked_in: str) -> str:
     return first_of(run_id, orjson.loads(stored)) if stored else run_id
 
 
+async def last_decided(platform: Platform, thread_id: str) -> str:
+    """The request that was decided last; "" where something else was answered after it, or nothing was."""
+    client, keys = platform.client, platform.keys
+    for run_id in await client.call("ZREVRANGE", keys.run_order(thread_id), 0, -1):
+        stored = await client.call("HGET", keys.runs(thread_id), run_id)
+        request = orjson.loads(stored) if stored else {}
+        if decided := request.get("decisions"):
+            return str([*decided][-1])
+        if request.get("resume"):
+            return ""
+    return ""
+
+
 def first_of(run_id: str, request: Mapping[str, Any]) -> str:
     return str(request.get("task") or run_id)
 
