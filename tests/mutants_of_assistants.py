@@ -27,7 +27,7 @@ MUTATIONS = (
     Mutation(
         "an answer goes back to where the run began that paused",
         "api/holdfast/core/pauses.py",
-        "if name not in PLACE",
+        "if name not in CheckpointAddress.model_fields",
         "if True",
         "tests/api/test_assistant_runs.py -k began_at_a_checkpoint",
     ),
