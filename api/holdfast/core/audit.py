@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from holdfast.core.audited import check_requests, find_kept
+from holdfast.core.audited import check_requests
+from holdfast.core.kept import find_kept
 from holdfast.core.platform import Platform
 from holdfast.core.trail import Chain, Deed, Finding, Head, Request, check_people, read_deed, read_names
 from holdfast.redis import audit

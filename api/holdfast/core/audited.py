@@ -1,13 +1,13 @@
 """Requests for approval as they are kept, held against what the audit trail says of them."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from holdfast.core.kept import Kept, Raw, is_gone, read_kept, read_raw
 from holdfast.core.platform import Platform
 from holdfast.core.trail import Chain, Deed, Finding, Request
 from holdfast.core.votes import kind_of
@@ -15,8 +15,6 @@ from holdfast.errors import Invalid
 from holdfast.redis import approvals as stored
 from holdfast.redis import traces
 from holdfast.redis.audit import digest
-from holdfast.redis.records import DECISION
-from holdfast.wire.approvals import ApprovalStatus
 
 TRIES = 10
 BEGINS = ("requested", "reopened")
@@ -25,57 +23,7 @@ STATUS = dict.fromkeys(BEGINS, "open") | {
 }
 ABOUT = {"created_at", "salt", "requester"}  # of a card, what its question does not say
 
-Raw = tuple[bytes | None, ...]
 Names = Mapping[str, str]  # of those who were not erased, by pseudonym
-
-
-class Line(BaseModel):
-    """Of a request's history."""
-
-    at: int
-    kind: str
-    by: str
-    said: Any = None
-
-
-class Vote(BaseModel):
-    by: str
-    decisions: list[dict[str, Any]]
-
-
-class Decision(BaseModel):
-    by: list[str]
-    value: dict[str, list[dict[str, Any]]]
-    asked: Any = None
-
-
-class Card(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-    salt: str
-    requester: str
-    on_expiry: Any
-
-    @property
-    def escalates_to(self) -> list[str] | None:
-        return self.on_expiry.get("escalate") if isinstance(self.on_expiry, dict) else None
-
-
-class Kept(BaseModel):
-    """A request. `carried` is the decision that its thread holds."""
-
-    card: Card
-    status: ApprovalStatus
-    votes: list[Vote]
-    decision: Decision | None
-    roles: list[str] | None
-    question: dict[str, Any]
-    history: list[Line]
-    carried: Decision | None
-
-
-STATUS_FIELD = ":status"
-FIELDS = ("", STATUS_FIELD, ":votes", ":decision", ":roles", ":question", ":history")
 
 
 class Complaint(NamedTuple):
@@ -125,49 +73,6 @@ async def judge_again(
         if before == raw:
             break
     return raw, judge(raw, chain.deeds.get(request, ()), names)
-
-
-async def find_kept(platform: Platform) -> dict[int, list[Request]]:
-    """All requests by lane. Looks at all keys that the server has."""
-    client, keys = platform.client, platform.keys
-    found: dict[int, list[Request]] = defaultdict(list)
-    async for key in traces.scan(client, keys.every("approvals")):
-        thread_id = key.rpartition(":")[2]
-        fields = (name.decode() for name in await client.call("HKEYS", key))
-        names = [name.removesuffix(STATUS_FIELD) for name in fields if name.endswith(STATUS_FIELD)]
-        found[keys.lane(thread_id)] += [(thread_id, name) for name in names]
-    return found
-
-
-async def read_raw(platform: Platform, request: Request) -> Raw:
-    """The request as it stands in Redis, and the decision that its thread holds."""
-    thread_id, request_id = request
-    client, keys = platform.client, platform.keys
-    fields = [request_id + suffix for suffix in FIELDS]
-    kept = client.call("HMGET", keys.approvals(thread_id), *fields)
-    carried = client.call("HGET", keys.thread(thread_id), DECISION + request_id)
-    return (*await kept, await carried)
-
-
-def is_gone(raw: Raw) -> bool:
-    return not any(raw[: len(FIELDS)])
-
-
-def read_kept(raw: Raw) -> Kept:
-    """Raises ValueError for what the server never writes."""
-    card, status, votes, decision, roles, question, history, carried = (value or b"" for value in raw)
-    return Kept.model_validate(
-        {
-            "card": orjson.loads(card),
-            "status": status.decode(),
-            "votes": orjson.loads(votes or b"[]"),
-            "decision": orjson.loads(decision or b"null"),
-            "roles": orjson.loads(roles or b"null"),
-            "question": orjson.loads(question),
-            "history": [orjson.loads(line) for line in history.splitlines()],
-            "carried": orjson.loads(carried or b"null"),
-        }
-    )
 
 
 # judged
@@ -304,13 +209,6 @@ def made(kept: Kept) -> list[dict[str, Any]] | None:
     if not kept.votes:
         return None
     return kept.votes[-1 if by_one(kept) else 0].decisions
-
-
-def is_refusal(decision: Decision) -> bool:
-    said = decision.value.get("decisions")
-    return isinstance(said, list) and all(
-        isinstance(one, dict) and one.get("type") == "reject" for one in said
-    )
 
 
 def deciders(kept: Kept) -> list[str]:
