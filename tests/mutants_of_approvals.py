@@ -4,6 +4,20 @@ from tests.mutants import SCRIPTS, Mutation
 
 MUTATIONS = (
     Mutation(
+        "the trail has no digest of whose a request is and when it was answered",
+        f"{SCRIPTS}/approvals.lua",
+        "if act.details ~= '' then",
+        "if false then",
+        "tests/api/test_audit_requests.py -k each_single",
+    ),
+    Mutation(
+        "nobody holds the run that carried a decision out against the trail",
+        "api/holdfast/core/audited.py",
+        'if deed.digest and deed.kind != "requested":',
+        'if deed.digest and deed.kind not in ("requested", "carried_out"):',
+        "tests/api/test_audit_requests.py -k another_outcome",
+    ),
+    Mutation(
         "parking does not look for a decision",
         f"{SCRIPTS}/finish.lua",
         "if #decided > 1 then return decided end",

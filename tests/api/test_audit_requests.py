@@ -1,11 +1,15 @@
 """Requests for approval held against the audit trail: what was changed on their thread is found and named."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from copy import copy
 from typing import Any
 
 import orjson
 import pytest
 
+from holdfast.core import kept
+from holdfast.core.audited import judge
+from holdfast.core.trail import Chain, read_names
 from holdfast.redis import approvals as stored
 from tests.api.trails import EDIT, REJECT, Story, found, rows, told_story
 
@@ -16,6 +20,7 @@ async def story(redis_url: str) -> AsyncIterator[Story]:
         yield told
 
 
+Place = tuple[str | int, ...]
 Tamper = Callable[[Story], Awaitable[None]]
 ON_THE_THREAD: dict[str, tuple[Tamper, dict[str, list[str]]]] = {}
 
@@ -51,9 +56,27 @@ async def another_who_asked(story: Story) -> None:
     await story.put("two", "", {**await story.get("two"), "requester": "eve"})
 
 
-@tampering("two", "its question is not that of entry {first} (requested)")
+@tampering(
+    "two",
+    "its question is not that of entry {first} (requested)",
+    "what its card says of its owner, its run or its time is not that of entry {first} (requested)",
+)
 async def another_salt(story: Story) -> None:
     await story.put("two", "", {**await story.get("two"), "salt": "0" * 32})
+
+
+@tampering(
+    "two", "what its card says of its owner, its run or its time is not that of entry {first} (requested)"
+)
+async def another_owner(story: Story) -> None:
+    await story.put("two", "", {**await story.get("two"), "owner": "eve"})
+
+
+@tampering("one", "what its history says is not that of entry 7 (carried_out)")
+async def another_outcome(story: Story) -> None:
+    failed = {**await story.get("one", ":outcome"), "status": "error"}
+    await story.put("one", ":outcome", failed)
+    await edit_history(story, 5, lambda line: {**line, "said": failed})
 
 
 @tampering("two", "is for others to decide than its policy and the trail say")
@@ -120,7 +143,11 @@ async def other_deciders(story: Story) -> None:
     await story.put("one", ":decision", {**decision, "by": ["ann", "carol"]})
 
 
-@tampering("one", "its decision is about something else than its question")
+@tampering(
+    "one",
+    "its decision is about something else than its question",
+    "its thread holds another decision than was made",
+)
 async def a_decision_about_something_else(story: Story) -> None:
     decision = await story.get("one", ":decision")
     await story.put("one", ":decision", {**decision, "asked": []})
@@ -134,7 +161,12 @@ async def no_decision(story: Story) -> None:
     )
 
 
-@tampering("one", "the vote is not that of entry 4 (voted)", "its decision is not the one that was made")
+@tampering(
+    "one",
+    "the vote is not that of entry 4 (voted)",
+    "the vote of entry 4 is said to be another than it is",
+    "its decision is not the one that was made",
+)
 async def another_vote(story: Story) -> None:
     first, second = await story.get("one", ":votes")
     await story.put("one", ":votes", [{**first, "decisions": [EDIT]}, second])
@@ -189,6 +221,54 @@ async def test_what_was_done_to_a_request_is_found(story: Story, how: str) -> No
         story.about(name, what.format(first=firsts[name])) for name in expected for what in expected[name]
     ]
     assert sorted(await found(story.server)) == sorted(told)
+
+
+async def test_each_single_thing_that_is_kept_of_a_request_is_held_against_the_trail(story: Story) -> None:
+    platform, request = story.server.platform, (story.thread_id, story.id("one"))
+    chain = Chain(0)
+    await chain.read(platform)
+    names = await read_names(platform, 0)
+    raw, deeds = await kept.read_raw(platform, request), chain.deeds[request]
+    assert judge(raw, deeds, names) == []
+    for place, (suffix, value) in enumerate(zip((*kept.FIELDS, "on the thread"), raw, strict=True)):
+        for where, changed in changes_of(suffix, value):
+            assert judge((*raw[:place], changed, *raw[place + 1 :]), deeds, names), (suffix, where)
+
+
+def changes_of(suffix: str, value: bytes | None) -> Iterator[tuple[Place, bytes]]:
+    """A field with one thing in it changed, in each way."""
+    match suffix:
+        case ":status":
+            yield (), b"expired"
+        case ":roles":
+            yield (), b'["boss"]'
+        case ":history":
+            lines = (value or b"").split(b"\n")
+            for index, line in enumerate(lines):
+                for where, other in others(orjson.loads(line)):
+                    changed = [*lines[:index], orjson.dumps(other), *lines[index + 1 :]]
+                    yield (index, *where), b"\n".join(changed)
+        case _:
+            yield from ((where, orjson.dumps(other)) for where, other in others(orjson.loads(value or b"")))
+
+
+def others(value: Any) -> Iterator[tuple[Place, Any]]:
+    """Values that differ in one leaf, each with where that is."""
+    match value:
+        case dict() | list():
+            for key in value if isinstance(value, dict) else range(len(value)):
+                for where, other in others(value[key]):
+                    changed = copy(value)
+                    changed[key] = other
+                    yield (key, *where), changed
+        case bool():
+            yield (), not value
+        case int():
+            yield (), value + 1
+        case None:
+            yield (), "x"
+        case str():
+            yield (), f"{value}x"
 
 
 async def test_a_request_that_was_put_in_is_found(story: Story) -> None:

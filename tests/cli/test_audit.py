@@ -68,12 +68,32 @@ async def test_an_export_can_be_checked_without_us(story: Story, capsys: pytest.
         assert tuple(line) == audit_views.COLUMNS
         link = sha256((link + line["text"]).encode()).hexdigest()
         assert (line["lane"], line["seq"], line["link"]) == (0, seq, link)
-        assert {**orjson.loads(line["text"]), "seq": seq}["digest"] == line["digest"]
+        said = orjson.loads(line["text"])
+        assert (line["digest"], line["details"]) == (said["digest"], said.get("details", ""))
     done = [(line["kind"], line["subject"]) for line in map(orjson.loads, lines)]
     assert done == [
         ("requested", "ann"), ("requested", "ann"), ("claimed", "bob"), ("voted", "bob"), ("viewed", "carol"),
         ("decided", "carol"), ("carried_out", None),
     ]  # fmt: skip
+
+
+async def test_an_export_says_what_the_run_came_to_while_that_can_be_proved(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def told() -> tuple[str | None, str | None]:
+        lines = map(orjson.loads, (await exported(story, capsys, "jsonl")).splitlines())
+        [line] = [line for line in lines if line["kind"] == "carried_out"]
+        return line["run_id"], line["status"]
+
+    outcome = await story.get("one", ":outcome")
+    assert await told() == (outcome["run_id"], "success")
+    kept = await story.call("HGET", story.approvals, story.id("one") + ":history")
+    for forged in (kept.replace(b'"success"', b'"error"'), b"{\n" + kept):
+        await story.put("one", ":history", forged)
+        assert await told() == (None, None)
+    async with story.server.http("ann") as ann:
+        await ann.delete(f"/threads/{story.thread_id}")
+    assert await told() == (None, None)
 
 
 async def test_an_export_as_a_table(story: Story, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from holdfast.redis import approvals, lua
+from holdfast.redis.acts import Act
 from holdfast.redis.approvals import Asked, Ballot, Requests
 from holdfast.redis.claims import Outcome
 from holdfast.redis.lua import Raced, Submission
@@ -54,7 +55,7 @@ async def test_a_change_whose_reply_was_lost_is_made_once(engine: Engine) -> Non
     await park(engine)
     approval = await approvals.read(engine.client, engine.keys, engine.thread_id, "q")
     assert approval is not None
-    act, times = approvals.Act("claimed", "p", "x"), {"due": None, "wake": None}
+    act, times = Act("claimed", "p", "x"), {"due": None, "wake": None}
     changes = (
         approvals.change(
             engine.client, engine.keys, approval, act, {":claim": '{"by":"x"}'}, now=now(), **times

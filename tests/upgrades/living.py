@@ -31,6 +31,7 @@ class Living:
     """A server of the installation, asked by several people."""
 
     url: str
+    redis_url: str
     folder: Path
     people: dict[str, httpx.AsyncClient]
 
@@ -90,7 +91,7 @@ async def living(
                 signed = await http.post("/dev/token", json={"subject": name, "roles": roles})
                 token = {"Authorization": f"Bearer {signed.json()['token']}"}
                 people[name] = httpx.AsyncClient(base_url=url, headers=token, timeout=60)
-            yield Living(url, folder, people)
+            yield Living(url, redis_url, folder, people)
             for client in people.values():
                 await client.aclose()
 

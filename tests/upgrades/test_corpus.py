@@ -11,9 +11,10 @@ from redis.asyncio import Redis
 
 from holdfast.redis.keys import Keys
 from holdfast.redis.timers import member
+from tests.cli.test_operators import said_by
 from tests.servers import valkey
 from tests.upgrades.dumps import FOLDER, lines_of, load
-from tests.upgrades.living import PREFIX, SHOP, Living, living
+from tests.upgrades.living import CONFIG, PREFIX, SHOP, Living, living
 from tests.waiting import wait_until
 
 Json = Any
@@ -77,6 +78,9 @@ async def test_what_was_asked_is_answered_and_done_once(recorded: tuple[Living, 
         f"/approvals/{made['decided']}:{made['decided']}-done/decisions", json={"type": "reject"}
     )
     assert late.status_code == 409, "what was decided before stays decided"
+    beside = {"REDIS_URL": server.redis_url, "HOLDFAST_PREFIX": PREFIX}
+    told = await said_by("audit", "verify", "--config", str(CONFIG), beside=beside)
+    assert "all as it was written" in told, "entries of before say less, and hold for what they say"
 
 
 async def test_a_refund_is_paid_once(recorded: tuple[Living, Json]) -> None:

@@ -17,8 +17,8 @@ from holdfast.core.trail import Head
 Format = Literal["jsonl", "csv"]
 
 COLUMNS = (
-    "lane", "seq", "at", "kind", "tenant", "thread_id", "request_id", "policy", "actor", "subject", "digest",
-    "link", "text",
+    "lane", "seq", "at", "kind", "tenant", "thread_id", "request_id", "policy", "actor", "subject", "run_id",
+    "status", "digest", "details", "link", "text",
 )  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take the beginning of a text for
 

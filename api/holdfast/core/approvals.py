@@ -28,7 +28,8 @@ from holdfast.errors import (
 )
 from holdfast.redis import approvals as stored
 from holdfast.redis import audit
-from holdfast.redis.approvals import Act, Approval, Ballot, dumped
+from holdfast.redis.acts import Act, dumped, saying
+from holdfast.redis.approvals import Approval, Ballot
 from holdfast.redis.lua import Raced
 from holdfast.redis.records import Caller, ThreadRecord
 from holdfast.redis.timers import server_time
@@ -251,12 +252,14 @@ async def attempt_on(
     return await attempt(await find(platform, caller, thread_id, request_id))
 
 
-async def act_of(platform: Platform, caller: Caller, approval: Approval, kind: str, said: Any = None) -> Act:
-    lane = platform.keys.lane(approval.thread_id)
-    actor = await audit.pseudonym(platform.client, platform.keys, lane, approval.tenant, caller.subject)
-    digest, told = ("", "") if said is None else (audit.digest(approval.card["salt"], said), dumped(said))
+async def act_of(platform: Platform, caller: Caller, approval: Approval, kind: str) -> Act:
     tell = platform.settings.told_of(f"approval.{kind}")
-    return Act(kind, actor, caller.subject, digest, told, tell)
+    return Act(kind, await pseudonym(platform, caller, approval), caller.subject, tell=tell)
+
+
+async def pseudonym(platform: Platform, caller: Caller, approval: Approval) -> str:
+    lane = platform.keys.lane(approval.thread_id)
+    return await audit.pseudonym(platform.client, platform.keys, lane, approval.tenant, caller.subject)
 
 
 # answered
@@ -267,7 +270,15 @@ async def ballot(platform: Platform, caller: Caller, approval: Approval, answer:
     client, keys = platform.client, platform.keys
     question = await stored.read_question(client, keys, approval.thread_id, approval.request_id)
     verdict = judge(approval, question or {}, caller, answer, await server_time(client))
-    act = await act_of(platform, caller, approval, verdict.act, verdict.said)
+    act = saying(
+        verdict.act,
+        approval.card["salt"],
+        verdict.said,
+        kept=verdict.kept,
+        actor=await pseudonym(platform, caller, approval),
+        by=caller.subject,
+        tell=platform.settings.told_of(f"approval.{verdict.act}"),
+    )
     return Ballot(
         approval.request_id,
         dumped(verdict.decision) if verdict.decision else "",

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from holdfast.core.audited import check_requests
-from holdfast.core.kept import find_kept
+from holdfast.core.kept import Outcome, find_kept, read_outcome
 from holdfast.core.platform import Platform
 from holdfast.core.trail import Chain, Deed, Finding, Head, Request, check_people, read_deed, read_names
 from holdfast.redis import audit
@@ -58,7 +58,8 @@ async def verify_lane(platform: Platform, chain: Chain, kept: Collection[Request
 async def tell(
     platform: Platform, since: datetime | None = None, tenant: str | None = None
 ) -> AsyncIterator[dict[str, Any]]:
-    """The entries of every lane in their order, each with the name of who did it, unless that was erased.
+    """The entries of every lane in their order, each with the name of who did it, unless that was erased, and
+    with the run that carried a decision out, while the request is kept.
 
     What cannot be read is told too, whatever is asked for: it is for `verify` to say what that is.
     """
@@ -67,14 +68,17 @@ async def tell(
         async for entry in audit.entries(platform.client, platform.keys, lane):
             deed = read_deed(entry)
             if deed is None or wanted(deed, since, tenant):
-                yield tell_entry(lane, entry, deed, names)
+                outcome = await read_outcome(platform, deed) if deed else Outcome()
+                yield tell_entry(lane, entry, deed, names, outcome)
 
 
 def wanted(deed: Deed, since: datetime | None, tenant: str | None) -> bool:
     return tenant in (None, deed.tenant) and (since is None or since <= deed.moment)
 
 
-def tell_entry(lane: int, entry: Entry, deed: Deed | None, names: Mapping[str, str]) -> dict[str, Any]:
+def tell_entry(
+    lane: int, entry: Entry, deed: Deed | None, names: Mapping[str, str], outcome: Outcome
+) -> dict[str, Any]:
     return {
         "lane": lane,
         "seq": deed.seq if deed else None,
@@ -86,7 +90,10 @@ def tell_entry(lane: int, entry: Entry, deed: Deed | None, names: Mapping[str, s
         "policy": deed.policy if deed else None,
         "actor": deed.actor if deed else None,
         "subject": names.get(deed.actor) if deed else None,
+        "run_id": outcome.run_id,
+        "status": outcome.status,
         "digest": deed.digest if deed else None,
+        "details": deed.details if deed else None,
         "link": entry.link,
         "text": entry.text,
     }

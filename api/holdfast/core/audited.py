@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from holdfast.core.kept import Kept, Raw, is_gone, read_kept, read_raw
+from holdfast.core.kept import Kept, Line, Raw, is_gone, read_kept, read_raw
 from holdfast.core.platform import Platform
 from holdfast.core.trail import Chain, Deed, Finding, Request
 from holdfast.core.votes import kind_of
 from holdfast.errors import Invalid
 from holdfast.redis import approvals as stored
 from holdfast.redis import traces
+from holdfast.redis.acts import details_of
 from holdfast.redis.audit import digest
 
 TRIES = 10
@@ -22,6 +23,8 @@ STATUS = dict.fromkeys(BEGINS, "open") | {
     kind: kind for kind in ("decided", "expired", "superseded", "withdrawn")
 }
 ABOUT = {"created_at", "salt", "requester"}  # of a card, what its question does not say
+# Earlier versions put no digest of what these say into the trail.
+ONCE_WITHOUT_DIGEST = ("carried_out", "escalated", "superseded")
 
 Names = Mapping[str, str]  # of those who were not erased, by pseudonym
 
@@ -89,9 +92,7 @@ def judge(raw: Raw, deeds: Sequence[Deed], names: Names) -> list[Complaint]:
     except (ValueError, ValidationError):
         return [Complaint("what is kept of it is nothing that the server writes")]
     life = life_of(kept, deeds)
-    checks = (check_question, check_history, check_status, check_rules, check_roles, check_votes)
-    found = [complaint for check in checks for complaint in check(kept, life, names)]
-    return [*found, *check_decision(kept), *check_carried(kept)]
+    return [complaint for check in CHECKS for complaint in check(kept, life, names)]
 
 
 def check_gone(deeds: Sequence[Deed]) -> Iterator[Complaint]:
@@ -117,6 +118,9 @@ def check_question(kept: Kept, life: Sequence[Deed], names: Names) -> Iterator[C
     """It may have been asked in other words before: those are not kept."""
     first, last = life[0], next((deed for deed in reversed(life) if deed.kind == "requested"), life[0])
     yield from compare(kept.card.salt, kept.question, last.digest, "its question", last)
+    yield from compare_details(kept, kept.card, last, "what its card says of its owner, its run or its time")
+    if kept.card.tenant != last.tenant:
+        yield Complaint(f"its card is of another tenant than entry {last.seq}")
     if not same_person(kept.card.requester, first, names):
         yield Complaint(f"its card names another as who asked than entry {first.seq}")
 
@@ -128,12 +132,26 @@ def check_history(kept: Kept, life: Sequence[Deed], names: Names) -> Iterator[Co
             return
         if not same_person(line.by, deed, names):
             yield Complaint(f"its history names another than entry {deed.seq} ({deed.kind})")
-        if deed.digest and deed.kind != "requested":
-            yield from compare(kept.card.salt, line.said, deed.digest, "what its history says", deed)
+        yield from check_line(kept, line, deed)
     for deed in life[len(kept.history) :]:
         yield Complaint(f"its history lacks what entry {deed.seq} ({deed.kind}) tells")
     for line in kept.history[len(life) :]:
         yield Complaint(f"its history tells of something ({line.kind}) that the trail does not know")
+
+
+def check_line(kept: Kept, line: Line, deed: Deed) -> Iterator[Complaint]:
+    if deed.digest and deed.kind != "requested":
+        yield from compare(kept.card.salt, line.said, deed.digest, "what its history says", deed)
+    elif line.said is not None and deed.kind not in ONCE_WITHOUT_DIGEST:
+        yield Complaint(f"its history says more than entry {deed.seq} ({deed.kind})")
+
+
+def check_outcome(kept: Kept, life: Sequence[Deed], _names: Names) -> Iterator[Complaint]:
+    """That of the first run that carried the decision out, as the history has it."""
+    since = len(life) - len(round_of(life, BEGINS))
+    told = [line.said for line in kept.history[since:] if line.kind == "carried_out"]
+    if kept.outcome != (told[0] if told else None):
+        yield Complaint("its outcome is not what its history says of the run")
 
 
 def check_status(kept: Kept, life: Sequence[Deed], _names: Names) -> Iterator[Complaint]:
@@ -174,6 +192,10 @@ def check_votes(kept: Kept, life: Sequence[Deed], names: Names) -> Iterator[Comp
     found: list[Complaint] = []
     for vote, deed in zip(votes, cast[voided:], strict=True):
         found += compare(kept.card.salt, {"decisions": vote.decisions}, deed.digest, "the vote", deed)
+        if deed.kind == "voted":
+            found += compare_details(kept, vote, deed, "the time of the vote")
+        if vote.type != kind_of(vote.decisions):
+            found.append(Complaint(f"the vote of entry {deed.seq} is said to be another than it is"))
         if not same_person(vote.by, deed, names):
             found.append(Complaint(f"the vote is by another than entry {deed.seq} says"))
     yield from found
@@ -187,8 +209,8 @@ def round_of(life: Sequence[Deed], kinds: Sequence[str]) -> Sequence[Deed]:
     return life[begun[-1] + 1 :] if begun else life
 
 
-def check_decision(kept: Kept) -> Iterator[Complaint]:
-    """It has to be what the votes make."""
+def check_decision(kept: Kept, life: Sequence[Deed], _names: Names) -> Iterator[Complaint]:
+    """It has to be what the votes make, and made when the last one was cast."""
     decision = kept.decision
     if (decision is not None) != (kept.status in ("decided", "expired")):
         yield Complaint(f"is {kept.status}, {'with a' if decision else 'without a'} decision")
@@ -199,6 +221,10 @@ def check_decision(kept: Kept) -> Iterator[Complaint]:
         yield Complaint("its decision is not the one that was made")
     if decision.asked != kept.question.get("action_requests"):
         yield Complaint("its decision is about something else than its question")
+    if kept.status == "decided" and kept.votes and decision.at != kept.votes[-1].at:
+        yield Complaint("its decision and its last vote are of different times")
+    for deed in [deed for deed in life if deed.kind in ("decided", "expired")][-1:]:
+        yield from compare_details(kept, decision, deed, "the time or the interrupt of its decision")
 
 
 def made(kept: Kept) -> list[dict[str, Any]] | None:
@@ -223,15 +249,21 @@ def by_one(kept: Kept) -> bool:
     return not {str(one.get("type")) for one in last} <= {"approve", "edit"}
 
 
-def check_carried(kept: Kept) -> Iterator[Complaint]:
+def check_carried(kept: Kept, _life: Sequence[Deed], _names: Names) -> Iterator[Complaint]:
     """What the thread hands to the graph."""
     carried, decision = kept.carried, kept.decision
     if carried is None:
         return
     if decision is None:
         yield Complaint("its thread holds a decision that was not made")
-    elif carried.value != decision.value or not same_names(carried.by, decision.by):
+    elif carried != decision.model_copy(update={"by": carried.by}) or not same_names(carried.by, decision.by):
         yield Complaint("its thread holds another decision than was made")
+
+
+CHECKS = (
+    check_question, check_history, check_outcome, check_status, check_rules, check_roles, check_votes,
+    check_decision, check_carried,
+)  # fmt: skip
 
 
 # compared
@@ -248,6 +280,12 @@ def compare(salt: str, value: Any, expected: str, what: str, deed: Deed) -> Iter
         yield Complaint(f"{what} is not that of entry {deed.seq} ({deed.kind})")
 
 
+def compare_details(kept: Kept, one: BaseModel, deed: Deed, what: str) -> Iterator[Complaint]:
+    """Of a card, a vote or a decision; entries of earlier versions do not cover them."""
+    if deed.details:
+        yield from compare(kept.card.salt, details_of(one.model_dump()), deed.details, what, deed)
+
+
 def is_nameless(value: Any, *, named: bool = False) -> bool:
     """Whether an erasure may have taken a name out of it."""
     match value:
@@ -259,8 +297,8 @@ def is_nameless(value: Any, *, named: bool = False) -> bool:
 
 
 def same_person(name: str, deed: Deed, names: Names) -> bool:
-    """Whether a name is that of who did it, as far as that is still known."""
-    return deed.actor not in names or names[deed.actor] == name
+    """Whether a name is that of who did it, as far as that is still known; "" where nobody did."""
+    return name == "" if deed.actor == "" else deed.actor not in names or names[deed.actor] == name
 
 
 def same_names(one: Sequence[str], other: Sequence[str]) -> bool:

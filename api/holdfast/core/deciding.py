@@ -12,8 +12,9 @@ from holdfast.core.platform import Platform
 from holdfast.core.votes import decide
 from holdfast.errors import AssistantNotFound, Conflict
 from holdfast.redis import approvals as stored
-from holdfast.redis import audit, lua
-from holdfast.redis.approvals import Act, Approval, Ballot, dumped
+from holdfast.redis import lua
+from holdfast.redis.acts import Act, dumped, saying
+from holdfast.redis.approvals import Approval, Ballot
 from holdfast.redis.records import Caller
 from holdfast.redis.timers import server_time
 from holdfast.wire.approvals import Decide
@@ -108,7 +109,7 @@ async def expire(platform: Platform, approval: Approval, now: datetime) -> None:
         return
     longer = now + ((approval.due or now) - datetime.fromisoformat(approval.card["created_at"]))
     fields = {":roles": dumped(others), ":votes": "[]", ":claim": ""}
-    act = Act("escalated", said=dumped({"roles": others}))
+    act = saying("escalated", approval.card["salt"], {"roles": others})
     await approvals.change(platform, approval, act, fields, now, due=longer, wake=longer)
 
 
@@ -123,10 +124,9 @@ async def reject(platform: Platform, approval: Approval, now: datetime) -> None:
         platform.client, platform.keys, approval.thread_id, approval.request_id
     )
     no = [{"type": "reject", "message": TOO_LATE} for _ in question.get("action_requests") or ()]
-    decision = dumped(decide(approval, question, no, [], now))
+    decision = decide(approval, question, no, [], now)
     tell = platform.settings.told_of("approval.expired")
-    said = {"decisions": no}
-    act = Act("expired", "", "", audit.digest(approval.card["salt"], said), dumped(said), tell)
-    votes = dumped(approval.votes)
-    ballot = Ballot(approval.request_id, decision, approval.revision, votes, "expired", act, "expired")
+    act = saying("expired", approval.card["salt"], {"decisions": no}, kept=decision, tell=tell)
+    made, votes = dumped(decision), dumped(approval.votes)
+    ballot = Ballot(approval.request_id, made, approval.revision, votes, "expired", act, "expired")
     await enqueue(platform, Caller(NOBODY, approval.tenant, staff=True), approval, ballot)

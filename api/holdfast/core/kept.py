@@ -1,14 +1,16 @@
 """Requests for approval as they are kept, read as an operator checks them."""
 
 from collections import defaultdict
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import BaseModel, ConfigDict
 
 from holdfast.core.platform import Platform
-from holdfast.core.trail import Request
+from holdfast.core.trail import Deed, Request
 from holdfast.redis import traces
+from holdfast.redis.audit import digest
 from holdfast.redis.records import DECISION
 from holdfast.wire.approvals import ApprovalStatus
 
@@ -24,13 +26,24 @@ class Line(BaseModel):
     said: Any = None
 
 
+class Outcome(NamedTuple):
+    """What the run came to that carried a decision out, where that is known."""
+
+    run_id: str | None = None
+    status: str | None = None
+
+
 class Vote(BaseModel):
     by: str
+    at: str
+    type: str
     decisions: list[dict[str, Any]]
 
 
 class Decision(BaseModel):
     by: list[str]
+    at: str
+    interrupt_id: str
     value: dict[str, list[dict[str, Any]]]
     asked: Any = None
 
@@ -39,6 +52,7 @@ class Card(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     salt: str
+    tenant: str
     requester: str
     on_expiry: Any
 
@@ -48,7 +62,8 @@ class Card(BaseModel):
 
 
 class Kept(BaseModel):
-    """A request. `carried` is the decision that its thread holds."""
+    """A request. `outcome` is that of the run that carried its decision out, `carried` the decision that its
+    thread holds."""
 
     card: Card
     status: ApprovalStatus
@@ -57,11 +72,12 @@ class Kept(BaseModel):
     roles: list[str] | None
     question: dict[str, Any]
     history: list[Line]
+    outcome: Any
     carried: Decision | None
 
 
 STATUS_FIELD = ":status"
-FIELDS = ("", STATUS_FIELD, ":votes", ":decision", ":roles", ":question", ":history")
+FIELDS = ("", STATUS_FIELD, ":votes", ":decision", ":roles", ":question", ":history", ":outcome")
 
 
 async def find_kept(platform: Platform) -> dict[int, list[Request]]:
@@ -86,13 +102,30 @@ async def read_raw(platform: Platform, request: Request) -> Raw:
     return (*await kept, await carried)
 
 
+async def read_outcome(platform: Platform, deed: Deed) -> Outcome:
+    """The run that an entry is about, as long as its request is kept and says what the digest is of."""
+    if deed.kind != "carried_out" or not deed.digest:
+        return Outcome()
+    key, fields = platform.keys.approvals(deed.thread), (deed.request, f"{deed.request}:history")
+    card, history = await platform.client.call("HMGET", key, *fields)
+    with suppress(ValueError):
+        salt = Card.model_validate_json(card or b"").salt
+        for line in map(orjson.loads, (history or b"").splitlines()):
+            said = Line.model_validate(line).said
+            if digest(salt, said) == deed.digest:
+                return Outcome(**said)
+    return Outcome()
+
+
 def is_gone(raw: Raw) -> bool:
     return not any(raw[: len(FIELDS)])
 
 
 def read_kept(raw: Raw) -> Kept:
     """Raises ValueError for what the server never writes."""
-    card, status, votes, decision, roles, question, history, carried = (value or b"" for value in raw)
+    card, status, votes, decision, roles, question, history, outcome, carried = (
+        value or b"" for value in raw
+    )
     return Kept.model_validate(
         {
             "card": orjson.loads(card),
@@ -102,6 +135,7 @@ def read_kept(raw: Raw) -> Kept:
             "roles": orjson.loads(roles or b"null"),
             "question": orjson.loads(question),
             "history": [orjson.loads(line) for line in history.splitlines()],
+            "outcome": orjson.loads(outcome or b"null"),
             "carried": orjson.loads(carried or b"null"),
         }
     )

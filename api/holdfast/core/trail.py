@@ -37,7 +37,10 @@ class Finding(NamedTuple):
 
 
 class Deed(BaseModel):
-    """What an entry says was done to a request; `actor` is the pseudonym of who did it."""
+    """What an entry says was done to a request; `actor` is the pseudonym of who did it.
+
+    Entries of earlier versions have no `details`.
+    """
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -50,6 +53,7 @@ class Deed(BaseModel):
     policy: str
     actor: str
     digest: str
+    details: str = ""
 
     @property
     def moment(self) -> datetime:

@@ -38,6 +38,11 @@ class Verdict:
     def act(self) -> str:
         return "decided" if self.decision else "voted"
 
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What is kept of it: the decision, else the vote."""
+        return self.decision or self.votes[-1]
+
 
 def judge(
     approval: Approval, question: Mapping[str, Any], caller: Caller, answer: Any, now: datetime

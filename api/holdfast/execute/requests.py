@@ -9,11 +9,14 @@ from langgraph.types import Interrupt, StateSnapshot
 
 from holdfast.events import dump
 from holdfast.redis import audit
-from holdfast.redis.approvals import Act, Asked, Requests, Told, ask, dumped, read_cards
+from holdfast.redis.acts import Act, saying
+from holdfast.redis.approvals import Asked, Requests, Told, ask, read_cards
 from holdfast.redis.claims import Claim
 from holdfast.redis.client import Client, insist
 from holdfast.redis.keys import Keys
 from holdfast.wire.approvals import policy_of, read_policy
+
+Cards = Mapping[str, Mapping[str, Any]]
 
 
 class Given(NamedTuple):
@@ -56,7 +59,7 @@ class Asking:
         waiting = questions(snapshot)
         if not (waiting or given.carried or self._claim.asking):
             return Requests()
-        cards = await self._cards(waiting)
+        cards = await self._cards(waiting, given)
         asked = [
             await self._asked(
                 interrupt,
@@ -66,19 +69,29 @@ class Asking:
             )
             for request_id, interrupt in waiting.items()
         ]
-        gone = self._gone(waiting) if status == "success" and not given.idle else []
-        outcome = dumped({"run_id": self._claim.run_id, "status": status})
-        done = [Told(one, Act("carried_out", said=outcome)) for one in given.carried if one not in waiting]
+        gone = self._gone(waiting, cards) if status == "success" and not given.idle else []
+        outcome = {"run_id": self._claim.run_id, "status": status}
+        done = [
+            Told(one, saying("carried_out", salt_of(cards, one), outcome))
+            for one in given.carried
+            if one not in waiting
+        ]
         return Requests(heed, asked, gone, done)
 
-    async def _cards(self, waiting: Mapping[str, Interrupt]) -> dict[str, dict[str, Any]]:
-        """Of what was asked before: these, those whose place they take, and what was decided."""
-        named = {*waiting, *map(predecessor, waiting.values()), *self._decided} if waiting else set[str]()
+    async def _cards(self, waiting: Mapping[str, Interrupt], given: Given) -> Cards:
+        """Of all that is spoken of: what waits, whose place it takes, what was decided or may be gone."""
+        named = {
+            *waiting,
+            *map(predecessor, waiting.values()),
+            *self._decided,
+            *given.carried,
+            *self._claim.asking,
+        }
         ids = [one for one in named if ":" not in one]  # what a policy supersedes is any text
         return await insist(partial(read_cards, self._client, self._keys, self._claim.thread_id, ids))
 
     async def _asked(
-        self, interrupt: Interrupt, requester: str, known: dict[str, Any] | None, *, answered: bool
+        self, interrupt: Interrupt, requester: str, known: Mapping[str, Any] | None, *, answered: bool
     ) -> Asked:
         claim = self._claim
         who = (claim.lane, claim.tenant, requester)
@@ -100,9 +113,7 @@ class Asking:
             tell=self._webhooks,
         )
 
-    def _requester(
-        self, line: Collection[str], cards: Mapping[str, dict[str, Any]], answered: Collection[str]
-    ) -> str:
+    def _requester(self, line: Collection[str], cards: Cards, answered: Collection[str]) -> str:
         """Who asks for a request: the `line` is its own id, and that of the one whose place it takes.
 
         It is the run's caller. But who answers asks for nothing: then it is who asked for what was answered.
@@ -118,11 +129,11 @@ class Asking:
         request = self._claim.request
         return request.get("decisions") or request.get("decided") or ()
 
-    def _gone(self, waiting: Mapping[str, Interrupt]) -> list[Told]:
+    def _gone(self, waiting: Mapping[str, Interrupt], cards: Cards) -> list[Told]:
         """Those that waited when the run began, and that the graph has ended without asking again."""
         successors = {one.value["policy"].get("supersedes"): request for request, one in waiting.items()}
         gone = (request for request in self._claim.asking if request not in waiting)
-        return [told_gone(request, successors.get(request)) for request in gone]
+        return [told_gone(request, successors.get(request), salt_of(cards, request)) for request in gone]
 
 
 def questions(snapshot: StateSnapshot | None) -> dict[str, Interrupt]:
@@ -136,7 +147,12 @@ def predecessor(interrupt: Interrupt) -> str:
     return interrupt.value["policy"].get("supersedes") or ""
 
 
-def told_gone(request: str, successor: str | None) -> Told:
+def salt_of(cards: Cards, request: str) -> str:
+    """Of what is not kept nothing is written down either, so any salt will do."""
+    return str(cards[request]["salt"]) if request in cards else ""
+
+
+def told_gone(request: str, successor: str | None, salt: str) -> Told:
     if successor is None:
         return Told(request, Act("withdrawn"), "withdrawn")
-    return Told(request, Act("superseded", said=dumped({"by": successor})), "superseded")
+    return Told(request, saying("superseded", salt, {"by": successor}), "superseded")

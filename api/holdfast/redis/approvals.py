@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from holdfast.redis.acts import Act, details_of, dumped
 from holdfast.redis.audit import digest
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.keys import Keys
@@ -27,6 +28,8 @@ ADOPT_APPROVAL = Script.load(*INDEXED, *REQUESTS, "adopt_approval")
 
 PAGE = 500
 
+DECIDED, ASKED = Act("decided"), Act("requested")  # by nobody
+
 FIELDS = (
     "",
     ":status",
@@ -42,22 +45,6 @@ FIELDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """Something that was done to a request: `actor` is the pseudonym of who did it, `by` the name.
-
-    `digest` is that of what was said (`audit.digest`), `said` what the history tells of it, as JSON; `tell`
-    are the webhooks that are told of it.
-    """
-
-    kind: str
-    actor: str = ""
-    by: str = ""
-    digest: str = ""
-    said: str = ""
-    tell: Collection[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Ballot:
     """What somebody said to a request, on top of a revision of it ('' = whatever it is).
 
@@ -70,7 +57,7 @@ class Ballot:
     revision: str = ""
     votes: str = "[]"
     status: ApprovalStatus = "decided"
-    act: Act = Act("decided")
+    act: Act = DECIDED
     kind: DecisionKind = "approved"
 
 
@@ -88,7 +75,7 @@ class Asked:
     question: str = "null"
     due: str = ""
     wake: str = ""
-    act: Act = Act("requested")
+    act: Act = ASKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +138,6 @@ def approval_id(thread_id: str, request_id: str) -> str:
     return f"{thread_id}:{request_id}"
 
 
-def dumped(value: Any) -> str:
-    """JSON as a text, for JSON that holds it."""
-    return orjson.dumps(value).decode()
-
-
 def ask(
     interrupt_id: str,
     question: dict[str, Any],
@@ -194,7 +176,14 @@ def ask(
         question=dumped(question),
         due=milliseconds(policy.expires_at),
         wake=milliseconds(earlier(policy.remind_at, policy.expires_at)),
-        act=Act("requested", actor, str(about["requester"]), digest(salt, question), tell=tell),
+        act=Act(
+            "requested",
+            actor,
+            str(about["requester"]),
+            digest(salt, question),
+            details=digest(salt, details_of(card)),
+            tell=tell,
+        ),
     )
 
 

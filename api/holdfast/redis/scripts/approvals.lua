@@ -25,8 +25,9 @@ local function mark(thread, request, open)
   redis.call('HSET', thread, 'asking', asking)
 end
 
--- Writes down what was done to a request: `act` is {kind, actor, by, digest, said}, where `actor` is the pseudonym and `by`
--- the name of who did it, `digest` that of what was said, `said` what the history tells of it, `tell` the webhooks.
+-- Writes down what was done to a request: `act` is {kind, actor, by, digest, said, details}, where `actor` is the pseudonym
+-- and `by` the name of who did it, `digest` that of what was said, `said` what the history tells of it, `details` the
+-- digest of what else is kept of it, `tell` the webhooks.
 local function record(approvals, thread_id, request, act, now_us)
   local kind, said = act.kind, act.said
   local at = string.format('%.0f', math.floor(now_us / 1000))
@@ -35,8 +36,13 @@ local function record(approvals, thread_id, request, act, now_us)
     .. (said ~= '' and ',"said":' .. said or '') .. '}'
   local history = redis.call('HGET', approvals.hash, request .. ':history')
   redis.call('HSET', approvals.hash, request .. ':history', history and history .. '\n' .. line or line)
-  audit(approvals.trail, {'at', at, 'kind', kind, 'tenant', card.tenant or '', 'thread', thread_id, 'request', request,
-    'policy', tostring(card.version or ''), 'actor', act.actor, 'digest', act.digest})
+  local entry = {'at', at, 'kind', kind, 'tenant', card.tenant or '', 'thread', thread_id, 'request', request,
+    'policy', tostring(card.version or ''), 'actor', act.actor, 'digest', act.digest}
+  if act.details ~= '' then
+    entry[#entry + 1] = 'details'
+    entry[#entry + 1] = act.details
+  end
+  audit(approvals.trail, entry)
 end
 
 -- Writes it down, and tells it those who follow the tenant's approvals, and the webhooks.
@@ -53,7 +59,7 @@ local function note(approvals, thread_id, request, act, now_us)
     cjson.encode(act.by) .. ',"said":' .. (act.said ~= '' and act.said or 'null') .. '}')
 end
 
-local function by_nobody(kind) return {kind = kind, actor = '', by = '', digest = '', said = '', tell = {}} end
+local function by_nobody(kind) return {kind = kind, actor = '', by = '', digest = '', said = '', details = '', tell = {}} end
 
 -- When a request expires, and when the clock is to look at it (ms, '' = never).
 local function await_clock(approvals, thread_id, request, due, wake)
