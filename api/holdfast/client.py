@@ -72,7 +72,8 @@ class Decided:
 class ApprovalEvent:
     """Something that happened to an approval: `type` is what, as in its history; `GAP` for what was missed.
 
-    `approval` is how it stands now; None for a `GAP`, and for one that went with its thread.
+    `approval` is how it stands now; None for a `GAP`, and for one that is not to be seen any more:
+    it is for others to decide now, or went with its thread.
     """
 
     type: str

@@ -65,12 +65,15 @@ async def test_who_asked_is_forgotten(server: Live) -> None:
     async with server.http("Yolande Pemberton") as yolande, server.http("bob", "chief") as bob:
         one = await ask_one(yolande, reason="because Yolande Pemberton said so")
         tenant = await tenant_of(server, one)
+        await ask_one(yolande, roles=["chief"])
         await decide(bob, one, REJECT, message="no, Yolande Pemberton")
         await settled(yolande, one)
         entries = await whole(server)
-        await erasure.erase(server.platform, Person("Yolande Pemberton", tenant))
+        person = Person("Yolande Pemberton", tenant)
+        await erasure.erase(server.platform, person)
         assert await mentions(server.platform.client.redis, "Yolande Pemberton") == []
-        assert await whole(server) == entries
+        assert await mentions(server.platform.client.redis, person.digest) == []
+        assert await whole(server) == entries + 1, "the one that waited was deleted"
         assert (await bob.get(f"/approvals/{one}")).status_code == 404
 
 

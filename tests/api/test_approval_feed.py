@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import httpx
 import pytest
 
-from tests.api.approving import APPROVE, ask_one, decide
+from tests.api.approving import APPROVE, ask_one, decide, later, listed
 from tests.api.thread_streams import Heard
 from tests.servers import Live, live
 
@@ -62,6 +62,50 @@ async def test_only_what_the_reader_may_see_is_told(server: Live) -> None:
         assert [event.data["approval_id"] for event in owner.events] == [secret, shared]
         assert [event.data["approval_id"] for event in chief.events] == [shared]
         assert stranger.events == []
+
+
+async def test_who_sees_a_request_no_more_is_told(server: Live) -> None:
+    async with (
+        server.http("ann") as ann,
+        server.http("carl", "chief") as carl,
+        server.http("bob", "boss") as bob,
+        server.http("eve", "other") as eve,
+        hearing(ann) as owner,
+        hearing(carl) as chief,
+        hearing(bob) as boss,
+        hearing(eve) as stranger,
+    ):
+        soon = later(seconds=1)
+        handed_on = await ask_one(ann, roles=["chief"], expires_at=soon, on_expiry={"escalate": ["boss"]})
+        await boss.until_count(1)
+        deleted = await ask_one(ann, roles=["chief"])
+        for approval in (handed_on, deleted):
+            await ann.delete(f"/threads/{approval.partition(':')[0]}")
+        last = await ask_one(ann, roles=["chief", "boss", "other"])
+        for feed in (owner, chief, boss, stranger):
+            await heard_of(feed, last)
+        seen = {"requested": [handed_on, deleted], "escalated": [handed_on], "deleted": [handed_on, deleted]}
+        assert told(owner) == seen
+        assert told(chief) == {**seen, "deleted": [deleted]}
+        assert told(boss) == {"escalated": [handed_on], "deleted": [handed_on]}
+        assert told(stranger) == {}
+        shown = {event.name: "approval" in event.data for event in chief.events}
+        assert shown == {"requested": True, "escalated": False, "deleted": False}
+        waiting = {event.data["approval_id"] for event in chief.events if "approval" in event.data}
+        waiting -= {event.data["approval_id"] for event in chief.events if "approval" not in event.data}
+        assert sorted(waiting) == sorted(await listed(carl)) == [last]
+
+
+async def heard_of(feed: Heard, approval: str) -> None:
+    await feed.until(lambda: feed.events and feed.events[-1].data["approval_id"] == approval, approval)
+
+
+def told(feed: Heard) -> dict[str, list[str]]:
+    """What was told of which requests, but of the last one."""
+    found: dict[str, list[str]] = {}
+    for event in feed.events[:-1]:
+        found.setdefault(event.name, []).append(event.data["approval_id"])
+    return found
 
 
 @pytest.mark.parametrize("lanes", [1, 3])

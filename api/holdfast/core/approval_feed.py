@@ -12,6 +12,7 @@ from holdfast.core import approvals
 from holdfast.core.platform import Platform
 from holdfast.errors import BadRequest
 from holdfast.redis import approvals as stored
+from holdfast.redis.approvals import Approval
 from holdfast.redis.lua import Place
 from holdfast.redis.records import Caller
 from holdfast.redis.stream import Reader, Stored
@@ -71,11 +72,18 @@ class Feed:
         place = event["thread_id"], event["request_id"]
         approval = await stored.read(platform.client, platform.keys, *place)
         named = {"approval_id": stored.approval_id(*place), "type": event["type"]}
-        if approval is None:  # it went with its thread
-            return (self._id(), event["type"], named) if self.caller.staff else None
-        if not await approvals.may_see(platform, self.caller, approval):
-            return None
-        return self._id(), event["type"], {**named, "approval": approvals.describe(approval, now)}
+        if approval and await approvals.may_see(platform, self.caller, approval):
+            return self._id(), event["type"], {**named, "approval": approvals.describe(approval, now)}
+        return (self._id(), event["type"], named) if self._may_have_seen(event, approval) else None
+
+    def _may_have_seen(self, event: dict[str, Any], approval: Approval | None) -> bool:
+        """Whether the caller could see it before: now it is for others to decide, or went with its thread.
+
+        Events of earlier versions do not say whom it was for.
+        """
+        caller = self.caller
+        asked = set(event.get("roles", ())) & set(caller.roles)
+        return bool(asked) or event.get("owner") == caller.digest or (approval is None and caller.staff)
 
     def _id(self) -> str:
         return ".".join(str(place.seq) for place in self.places)

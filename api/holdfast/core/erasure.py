@@ -275,6 +275,13 @@ async def forget_letters_of(platform: Platform, person: Person, thread_id: str) 
     return Counts(letters=sum(gone), names=await traces.replace(client, key, changes))
 
 
+async def forget_followed(platform: Platform, person: Person) -> Counts:
+    """What the feed of approvals says of the person's threads: those that followed it live have heard it."""
+    client, keys = platform.client, platform.keys
+    feeds = [keys.feed(lane, person.tenant) for lane in range(keys.lanes)]
+    return Counts(events=sum([await traces.drop_events(client, keys, one, person.digest) for one in feeds]))
+
+
 # the person's name in what belongs to others
 
 
@@ -337,6 +344,7 @@ EVERYTHING: tuple[Callable[[Platform, Person], Awaitable[Counts]], ...] = (
     delete_items,  # of the store
     forget_own_keys,  # Idempotency-Keys
     delete_threads,  # records, runs, events, checkpoints, sessions of the chat door, lists of threads
+    forget_followed,  # which of their requests for approval went with them
     forget_departed,  # events of stateless runs
     forget_use,  # tokens of the day, requests of the last moments, open streams
     forget_letters,  # what webhooks were still to be told, or could not be

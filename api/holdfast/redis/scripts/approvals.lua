@@ -45,12 +45,27 @@ local function record(approvals, thread_id, request, act, now_us)
   audit(approvals.trail, entry)
 end
 
--- Writes it down, and tells it those who follow the tenant's approvals, and the webhooks.
-local function note(approvals, thread_id, request, act, now_us)
+-- Whom a request is for, as JSON.
+local function roles_of(approvals, request)
+  local known = redis.call('HMGET', approvals.hash, request .. ':roles', request)
+  if known[1] then return known[1] end
+  local roles = known[2] and cjson.decode(known[2]).roles or {}
+  return #roles > 0 and cjson.encode(roles) or '[]'
+end
+
+-- Writes it down, and tells it those who follow the tenant's approvals, and the webhooks. `before` are the roles that the
+-- request was for until then, if they have changed: who holds one of them sees it no more, and is to hear of that. So is
+-- whoever had the thread of one that goes.
+local function note(approvals, thread_id, request, act, now_us, before)
   record(approvals, thread_id, request, act, now_us)
   local revision = redis.call('HINCRBY', approvals.hash, request .. ':revision', 1)
+  local owner = ''
+  if act.kind == 'deleted' then
+    owner = ',"owner":"' .. digest_of(unpack(redis.call('HMGET', approvals.thread, 'tenant', 'owner'))) .. '"'
+  end
   emit(approvals.feed, approvals.log, {event('', 'approval', '', now_us, '{"type":' .. cjson.encode(act.kind) .. ',"thread_id":'
-    .. cjson.encode(thread_id) .. ',"request_id":' .. cjson.encode(request) .. ',"revision":' .. revision .. '}')})
+    .. cjson.encode(thread_id) .. ',"request_id":' .. cjson.encode(request) .. ',"revision":' .. revision .. ',"roles":'
+    .. (before or roles_of(approvals, request)) .. owner .. '}')})
   redis.call('XTRIM', approvals.log, 'MAXLEN', '~', FEED)
   expire({approvals.feed, approvals.log}, FEED_S)
   local id = redis.sha1hex(thread_id .. '\31' .. request .. '\31' .. revision)
@@ -114,9 +129,10 @@ local function ask(approvals, thread, thread_id, asked, now_us)
   local known = redis.call('HMGET', approvals.hash, request .. ':status', request .. ':question')
   redis.call('HSET', approvals.hash, request .. ':interrupt', asked.interrupt)
   if known[1] == 'open' and known[2] == asked.question then return end
+  local before = known[1] and roles_of(approvals, request)
   redis.call('HSET', approvals.hash, request, asked.card, request .. ':question', asked.question)
   open(approvals, thread, thread_id, request, asked.due, asked.wake, now_us)
-  note(approvals, thread_id, request, asked.act, now_us)
+  note(approvals, thread_id, request, asked.act, now_us, before)
 end
 
 -- What the run came to that carried a decision out; of several runs the first.
@@ -131,8 +147,9 @@ local function take_back(approvals, thread, thread_id, request, now_us)
   redis.call('HDEL', thread, 'decision:' .. request)
   if redis.call('HEXISTS', approvals.hash, request) == 0 or is_open(approvals, request) then return end
   local times = redis.call('HMGET', approvals.hash, request .. ':due', request .. ':wake')
+  local before = roles_of(approvals, request)
   open(approvals, thread, thread_id, request, times[1] or '', times[2] or '', now_us)
-  note(approvals, thread_id, request, by_nobody('reopened'), now_us)
+  note(approvals, thread_id, request, by_nobody('reopened'), now_us, before)
 end
 
 -- Ends a run that no worker has claimed. The decisions it was to carry out are taken back with it: what they

@@ -8,6 +8,7 @@ local approvals = approvals_of(2)
 local known = redis.call('HMGET', approvals.hash, request .. ':status', request .. ':revision', request .. ':mark')
 if known[3] == sign then return 1 end  -- the reply was lost
 if known[1] ~= 'open' or known[2] ~= revision then return 0 end
+local before = roles_of(approvals, request)
 for i = 9, #ARGV, 2 do
   if ARGV[i + 1] == '' then
     redis.call('HDEL', approvals.hash, request .. ARGV[i])
@@ -17,5 +18,5 @@ for i = 9, #ARGV, 2 do
 end
 redis.call('HSET', approvals.hash, request .. ':mark', sign)
 await_clock(approvals, thread_id, request, ARGV[7], ARGV[8])
-note(approvals, thread_id, request, cjson.decode(ARGV[6]), now_us)
+note(approvals, thread_id, request, cjson.decode(ARGV[6]), now_us, before)
 return 1
