@@ -5,7 +5,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 from urllib.parse import urlencode
 
 from dotenv import dotenv_values
@@ -23,8 +23,11 @@ def split_names(value: object) -> object:
     )
 
 
-# What webhooks can be told.
-EVENTS = ("run.ended", "approval.requested", "approval.decided", "approval.expired")
+# What webhooks are told.
+WebhookEvent = Literal[
+    "run.ended", "approval.requested", "approval.voted", "approval.decided", "approval.expired"
+]
+EVENTS: tuple[WebhookEvent, ...] = get_args(WebhookEvent)
 SECRET_BYTES = range(24, 65)  # as the Standard Webhooks specification has them
 
 
@@ -34,7 +37,7 @@ class StandingWebhook(NamedTuple):
     url: str
     patterns: tuple[str, ...] = ("*",)
 
-    def wants(self, event: str) -> bool:
+    def wants(self, event: WebhookEvent) -> bool:
         return any(fnmatchcase(event, pattern) for pattern in self.patterns)
 
 
@@ -270,7 +273,7 @@ class Settings(BaseModel):
             raise ValueError("HOLDFAST_REDIS_CA is for rediss://, this address has no TLS")
         return f"{url}{'&' if '?' in url else '?'}{urlencode({'ssl_ca_certs': authority})}"
 
-    def told_of(self, event: str) -> list[str]:
+    def told_of(self, event: WebhookEvent) -> list[str]:
         """The addresses of the standing webhooks that want an event."""
         return [webhook.url for webhook in self.webhooks if webhook.wants(event)]
 

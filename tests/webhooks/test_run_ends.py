@@ -12,7 +12,7 @@ import pytest
 
 from holdfast.core.webhooks import events
 from holdfast.redis import outbox
-from holdfast.settings import read_secret
+from holdfast.settings import WebhookEvent, read_secret
 from tests.api.wire import Json, has_status, new_thread
 from tests.servers import Live, live, said
 from tests.waiting import wait_until
@@ -212,7 +212,8 @@ async def test_other_events_of_a_thread_are_told_to_who_wants_them(redis_url: st
         settings = reachable(runs, approvals, webhooks=hooks, redact="emails")
         async with live(redis_url, **settings) as server, server.http() as http:
             thread_id = await new_thread(http)
-            for event in ("approval.requested", "approval.decided"):
+            happened: tuple[WebhookEvent, ...] = ("approval.requested", "approval.decided")
+            for event in happened:
                 await events.post(server.platform, event, thread_id, {"by": ["ann@example.com"], "n": 1})
             [got] = await approvals.has(1)
             await settled(server)

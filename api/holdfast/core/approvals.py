@@ -253,8 +253,7 @@ async def attempt_on(
 
 
 async def act_of(platform: Platform, caller: Caller, approval: Approval, kind: str) -> Act:
-    tell = platform.settings.told_of(f"approval.{kind}")
-    return Act(kind, await pseudonym(platform, caller, approval), caller.subject, tell=tell)
+    return Act(kind, await pseudonym(platform, caller, approval), caller.subject)
 
 
 async def pseudonym(platform: Platform, caller: Caller, approval: Approval) -> str:
@@ -277,7 +276,7 @@ async def ballot(platform: Platform, caller: Caller, approval: Approval, answer:
         kept=verdict.kept,
         actor=await pseudonym(platform, caller, approval),
         by=caller.subject,
-        tell=platform.settings.told_of(f"approval.{verdict.act}"),
+        tell=platform.settings.told_of("approval.decided" if verdict.decision else "approval.voted"),
     )
     return Ballot(
         approval.request_id,

@@ -60,6 +60,8 @@ async def enqueue(platform: Platform, caller: Caller, approval: Approval, ballot
     asked = RunCreate(assistant_id=assistant.assistant_id)
     request = requests.new_request(approval.thread_id, asked, assistant, caller)
     request |= {"resume": {}, "decisions": {ballot.request: orjson.loads(ballot.decision)}}
+    if told := platform.settings.told_of("run.ended"):
+        request["webhooks"] = told
     request["task"] = await pauses.task_of(platform, approval.thread_id, approval.card["run_id"])
     submission = lua.Submission(
         approval.thread_id,

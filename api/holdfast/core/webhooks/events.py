@@ -8,15 +8,15 @@ from holdfast.core.platform import Platform
 from holdfast.events import dump
 from holdfast.redis import outbox
 from holdfast.redis.outbox import Notice
-from holdfast.settings import Settings
+from holdfast.settings import Settings, WebhookEvent
 
 
-def addresses(settings: Settings, event: str, own: str | None = None) -> list[str]:
+def addresses(settings: Settings, event: WebhookEvent, own: str | None = None) -> list[str]:
     """Who is told of an event: `own`, and the standing webhooks of the installation that want it."""
     return list(dict.fromkeys([*([own] if own else []), *settings.told_of(event)]))
 
 
-def notice(settings: Settings, event: str, payload: Mapping[str, Any]) -> Notice:
+def notice(settings: Settings, event: WebhookEvent, payload: Mapping[str, Any]) -> Notice:
     """What the standing webhooks are told of an event, for a script that makes it happen.
 
     A script that has the keys of `lua.box_keys` calls `post` of `outbox.lua` with the notice's arguments:
@@ -25,7 +25,7 @@ def notice(settings: Settings, event: str, payload: Mapping[str, Any]) -> Notice
     return Notice(str(uuid4()), event, addresses(settings, event), dump(dict(payload)))
 
 
-async def post(platform: Platform, event: str, thread_id: str, payload: Mapping[str, Any]) -> None:
+async def post(platform: Platform, event: WebhookEvent, thread_id: str, payload: Mapping[str, Any]) -> None:
     """Tells the standing webhooks of an event that has happened by itself."""
     made = notice(platform.settings, event, payload)
     if made.addresses:
