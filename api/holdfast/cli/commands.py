@@ -24,6 +24,7 @@ from holdfast.cli import top as table
 from holdfast.cli.doctor import doctor
 from holdfast.cli.loading import part
 from holdfast.cli.operators import TENANT, Tenant, Yes, operate
+from holdfast.cli.output import piped
 
 app = typer.Typer(
     name="holdfast",
@@ -32,6 +33,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+# Graphs may print in them, and whoever reads that may go.
+SERVERS = ("dev", "serve", "worker")
+
+
+@app.callback()
+def begin(context: typer.Context) -> None:
+    if context.invoked_subcommand not in SERVERS:
+        context.with_resource(piped())
+
 
 app.add_typer(keys.app, name="keys")
 app.add_typer(threads.app, name="threads")
