@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
+from jsonschema import Draft202012Validator
 from mcp import Client
 from mcp.client import ClientRequestContext
 from mcp.client.session import ElicitationFnT
@@ -16,6 +17,17 @@ from tests.servers import said
 Json = Any
 HI: Json = said("hi")
 OLD = "legacy"  # how the client names the protocols that begin with a handshake
+
+
+class Strict(Client):
+    """Holds errors to the tool's output schema too, as the official client for TypeScript does."""
+
+    async def call_tool(self, name: str, *args: Any, **more: Any) -> CallToolResult:
+        result = await super().call_tool(name, *args, **more)
+        if result.structured_content is not None:
+            schemas = {tool.name: tool.output_schema for tool in (await self.list_tools()).tools}
+            Draft202012Validator(schemas[name] or {}).validate(result.structured_content)
+        return result
 
 
 @asynccontextmanager
@@ -30,7 +42,7 @@ async def connected(
     limits = httpx2.Limits(keepalive_expiry=2)
     async with httpx2.AsyncClient(headers=headers, timeout=60, limits=limits, trust_env=False) as http:
         transport = streamable_http_client(f"{url}/mcp", http_client=http)
-        async with Client(transport, mode=mode, elicitation_callback=elicit) as client:
+        async with Strict(transport, mode=mode, elicitation_callback=elicit) as client:
             yield client
 
 

@@ -169,7 +169,10 @@ async def test_bad_arguments_are_for_the_model_to_mend(
     async with connected(server.url) as client:
         result = await client.call_tool(tool, arguments)
         assert result.is_error
-        assert sentence in words(result)[0]
+        told, more = words(result)
+        assert sentence in told
+        code = "thread_not_found" if sentence == "not found" else "invalid"
+        assert orjson.loads(more) == {"error": told, "code": code}
 
 
 @pytest.mark.parametrize(

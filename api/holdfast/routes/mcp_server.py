@@ -23,6 +23,7 @@ from mcp.types import (
     INVALID_PARAMS,
     CallToolRequestParams,
     CallToolResult,
+    ContentBlock,
     InputRequiredResult,
     ListToolsResult,
     PaginatedRequestParams,
@@ -299,10 +300,9 @@ def guarded(call: Called) -> Called:
         try:
             return await call(ctx, params)
         except HoldfastError as error:
-            told = {"error": error.detail, "code": error.code}
-            return CallToolResult(
-                content=[TextContent(text=error.detail)], structured_content=told, is_error=True
-            )
+            told = dump({"error": error.detail, "code": error.code}).decode()
+            # Nothing structured: a refusal is not of the output's schema, and clients may hold it to that.
+            return CallToolResult(content=written(error.detail, told), is_error=True)
         except MCPError:
             raise
         except Exception:  # its own words may hold anything
@@ -332,14 +332,17 @@ def tell(outcome: Outcome) -> CallToolResult:
     words = [outcome.reply, outcome.problem or "", advice(outcome)]
     if outcome.values is not None:
         words.append(dump(outcome.values).decode())
-    content = [*filter(None, words), dump(standing).decode()]
     reply = {"reply": outcome.reply} if outcome.reply else {}
     values = {"values": outcome.values} if outcome.values is not None else {}
     return CallToolResult(
-        content=[TextContent(text=text) for text in content],
+        content=written(*filter(None, words), dump(standing).decode()),
         structured_content={**standing, **reply, **values},
         is_error=outcome.problem is not None,
     )
+
+
+def written(*texts: str) -> list[ContentBlock]:
+    return [TextContent(text=text) for text in texts]
 
 
 def advice(outcome: Outcome) -> str:
