@@ -217,6 +217,36 @@ async def test_what_is_no_change(server: Live, body: Json, status: int) -> None:
         assert (await http.get(path)).json() == made
 
 
+@pytest.mark.parametrize("path", ["/runs/crons", "/threads/{}/runs/crons"])
+async def test_a_webhook_is_refused_before_a_tick_would_be(server: Live, path: str) -> None:
+    async with server.http("ann") as http:
+        path = path.format((await http.post("/threads", json={})).json()["thread_id"])
+        asked = {"assistant_id": "echo", "schedule": YEARLY}
+        forbidden = {"webhook": "https://169.254.169.254/x"}
+        refused = await http.post(path, json={**asked, **forbidden})
+        assert (refused.status_code, refused.json()["code"]) == (422, "target_refused")
+        assert (await http.post("/runs/crons/count", json={})).json() == 0
+
+        made = (await http.post(path, json={**asked, "webhook": "https://hooks.example/x"})).json()
+        cron = f"/runs/crons/{made['cron_id']}"
+        refused = await http.patch(cron, json=forbidden)
+        assert (refused.status_code, refused.json()["code"]) == (422, "target_refused")
+        assert (await http.get(cron)).json() == made
+
+
+async def test_a_cron_whose_webhook_is_not_allowed_any_more_can_be_disabled(
+    server: Live, redis_url: str
+) -> None:
+    asked = {"assistant_id": "echo", "schedule": YEARLY, "webhook": "https://hooks.example/x"}
+    async with server.http("ann") as http:
+        made = (await http.post("/runs/crons", json=asked)).json()
+    narrower = live(redis_url, worker=False, webhook_ports=[8443], prefix=server.platform.keys.prefix)
+    async with narrower as later, later.http("ann") as http:
+        assert (await http.post("/runs/crons", json=asked)).status_code == 422
+        changed = await http.patch(f"/runs/crons/{made['cron_id']}", json={"enabled": False})
+        assert changed.json()["enabled"] is False
+
+
 async def test_ids_that_are_none(server: Live) -> None:
     async with server.http() as http:
         for call in (http.get, http.delete):

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -43,7 +43,7 @@ async def create(
 ) -> CronRecord:
     """Makes a cron; without a thread, each of its runs gets one of its own.
 
-    Raises `Invalid`, `ThreadNotFound` and `AssistantNotFound`, and `TooMany`.
+    Raises `Invalid`, `TargetRefused`, `ThreadNotFound` and `AssistantNotFound`, and `TooMany`.
     """
     assistant = await find_assistant(platform, caller, asked.assistant_id)
     thread = await threads.find(platform, caller, thread_id) if thread_id else None
@@ -71,6 +71,7 @@ async def create(
     await platform.rules.admit(caller, "crons", "create", value)
     record = planned(changed_by_rules(new, value), now)
     check_run(record)
+    check_webhook(platform, record.payload)
     owner = thread.owner if thread else ""
     most = platform.settings.max_crons_of_tenant
     await crons.create(platform.client, platform.keys, record, thread_owner=owner, most=most)
@@ -153,6 +154,7 @@ async def update(platform: Platform, caller: Caller, cron_id: str, asked: CronPa
         if any(getattr(new, name) != getattr(record, name) for name in TIMING):
             new = planned(new, now)
         check_run(new)
+        check_webhook(platform, value["payload"] or {})
         if not await crons.change(platform.client, platform.keys, new):
             raise Raced(cron_id)  # it was changed meanwhile, or has ticked
         return new
@@ -302,3 +304,9 @@ def check_run(record: CronRecord) -> RunCreateStateless:
         raise Invalid(f"{where}: {first['msg'].removeprefix('Value error, ')}".removeprefix(": ")) from None
     requests.kwargs(run, NO_CONTENT)
     return run
+
+
+def check_webhook(platform: Platform, given: Mapping[str, Any]) -> None:
+    """Raises `TargetRefused`: else each tick would be refused, which nobody is told."""
+    if given.get("webhook"):
+        platform.targets.check(given["webhook"])
