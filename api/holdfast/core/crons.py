@@ -23,6 +23,7 @@ from holdfast.redis.lua import Raced
 from holdfast.redis.records import Caller, contains
 from holdfast.redis.timers import clock_ms
 from holdfast.schedules import Schedule, read_schedule
+from holdfast.wire.common import sentence
 from holdfast.wire.crons import OF_RUNS, CronCreate, CronFilter, CronPatch, CronSearch
 from holdfast.wire.runs import RunCreate, RunCreateStateless
 
@@ -299,9 +300,7 @@ def check_run(record: CronRecord) -> RunCreateStateless:
             else RunCreateStateless.model_validate({**asked, "on_completion": record.on_run_completed})
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise Invalid(f"{where}: {first['msg'].removeprefix('Value error, ')}".removeprefix(": ")) from None
+        raise Invalid(sentence(error)) from None
     requests.kwargs(run, NO_CONTENT)
     return run
 

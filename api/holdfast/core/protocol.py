@@ -33,6 +33,7 @@ from holdfast.redis.client import insist
 from holdfast.redis.lua import Place
 from holdfast.redis.records import FOLLOWED, Caller, ThreadRecord, tell_hold
 from holdfast.redis.stream import Reader, Span, Stored
+from holdfast.wire.common import sentence
 from holdfast.wire.protocol import (
     Command,
     EventsRequest,
@@ -134,13 +135,6 @@ async def fork(platform: Platform, caller: Caller, thread_id: str, params: Answe
     asked = await protocol_states.fork(platform, caller, thread_id, StateFork.model_validate(params))
     result, place = await start(platform, caller, thread_id, asked)
     return {**result, "thread_id": thread_id}, place
-
-
-def sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"]))
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message
 
 
 async def start(platform: Platform, caller: Caller, thread_id: str, params: Answer) -> tuple[Answer, Place]:

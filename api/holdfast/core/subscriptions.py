@@ -10,10 +10,11 @@ from pydantic import ValidationError
 
 from holdfast.core import protocol
 from holdfast.core.platform import Platform
-from holdfast.core.protocol import Answer, InvalidArgument, refusal, sentence
+from holdfast.core.protocol import Answer, InvalidArgument, refusal
 from holdfast.errors import BadRequest, HoldfastError, ScopeMissing
 from holdfast.limits import check_depth
 from holdfast.redis.records import Caller
+from holdfast.wire.common import sentence
 from holdfast.wire.protocol import Command, EventsRequest, Reconnect, Unsubscribe
 
 Send = Callable[[bytes], Awaitable[None]]

@@ -13,7 +13,7 @@ from holdfast.core.protocol import Follower
 from holdfast.errors import BadRequest, RateLimited
 from holdfast.routes.base import JSON, CallerDep, JsonRoute, PlatformDep, ThreadId, answer, later, router
 from holdfast.routes.sse import STREAMED, event_stream
-from holdfast.wire.common import Body
+from holdfast.wire.common import Body, sentence
 from holdfast.wire.protocol import Command, EventsRequest
 
 routes = router("protocol")
@@ -86,7 +86,7 @@ async def stream_events(
         body = await read_body(request)
         asked = EventsRequest.model_validate(body if isinstance(body, dict) else {})
     except ValidationError as error:
-        raise BadRequest(protocol.sentence(error)) from None
+        raise BadRequest(sentence(error)) from None
     since = protocol.read_cursor(asked, last_event_id)
     follower = await protocol.follow(platform, caller, thread_id, asked, since)
     return event_stream(frames(request, follower))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from holdfast.errors import Invalid
-from holdfast.wire.common import Body, JsonObject, Uuid
+from holdfast.wire.common import Body, JsonObject, Uuid, sentence
 
 ApprovalStatus = Literal["open", "decided", "expired", "superseded", "withdrawn"]
 STATUSES = get_args(ApprovalStatus)
@@ -63,10 +63,7 @@ def read_policy(given: Any) -> Policy:
     try:
         return Policy.model_validate(given)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        message = first["msg"].removeprefix("Value error, ")
-        raise Invalid(f"The policy of a request is not well formed: {where}: {message}.") from None
+        raise Invalid(f"The policy of a request is not well formed: {sentence(error)}.") from None
 
 
 class ApprovalSearch(BaseModel):
