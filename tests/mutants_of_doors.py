@@ -76,6 +76,13 @@ MUTATIONS = (
         "tests/a2a/test_pushes.py -k terms_of_0_3",
     ),
     Mutation(
+        "a stream of 0.3 that asks something does not say that it has ended",
+        f"{MCP}/a2a_older.py",
+        "        update.final = True\n",
+        "        pass\n",
+        "tests/a2a/test_protocol.py -k ends_says_so",
+    ),
+    Mutation(
         "a form that is declined approves",
         f"{MCP}/mcp_forms.py",
         'if response.action == "accept" else "reject"',

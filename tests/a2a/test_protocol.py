@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from a2a.client import A2ACardResolver
 
@@ -35,6 +36,42 @@ async def test_clients_of_version_0_3_are_answered_in_its_terms(server: Live) ->
         assert gone["error"]["code"] == -32001
 
 
+async def test_a_stream_of_0_3_that_ends_says_so(server: Live) -> None:
+    """Also one that ends because the task asks something: a client reads on until it is told."""
+    asking = rpc("message/stream", message={**HI, "messageId": "m-3"})
+    async with server.http() as http:
+        streamed = await http.post("/a2a/approve", json=asking)
+        told = [
+            orjson.loads(line.removeprefix("data: "))["result"] for line in streamed.text.splitlines() if line
+        ]
+        said = [(one["status"]["state"], one["final"]) for one in told if one["kind"] == "status-update"]
+        assert said[-1] == ("input-required", True)
+        assert not any(final for _, final in said[:-1])
+        again = await http.post("/a2a/approve", json=asking)
+        assert '"final":true' in again.text.splitlines()[-2], "of a message that was heard before"
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "sentence"),
+    [
+        ("message/send", {}, "params.message: Field required"),
+        ("message/stream", {"message": {"role": "user"}}, "params.message.messageId: Field required"),
+        ("tasks/get", {}, "params.id: Field required"),
+        ("tasks/get", {"id": ["secret"]}, "params.id: Input should be a valid string"),
+        ("tasks/pushNotificationConfig/get", {}, "id: Field required"),
+    ],
+)
+async def test_bad_params_of_0_3_are_told_as_such(
+    server: Live, method: str, params: dict[str, Any], sentence: str
+) -> None:
+    async with server.http() as http:
+        answer = await http.post("/a2a/echo", json=rpc(method, **params))
+        reply = orjson.loads(answer.text.removeprefix("data: "))
+        assert (reply["id"], reply["error"]["code"]) == (7, -32602)
+        assert sentence in reply["error"]["message"]
+        assert "secret" not in answer.text
+
+
 async def test_a_card_says_where_and_how(server: Live) -> None:
     async with httpx.AsyncClient(base_url=server.url) as nobody, server.http() as http:
         card = (await nobody.get("/.well-known/agent-card.json", params={"assistant_id": "echo"})).json()
@@ -58,6 +95,7 @@ async def test_what_is_no_call_is_refused_in_the_protocols_words(server: Live) -
             ("{", -32700),
             ("[]", -32600),
             ('{"jsonrpc": "2.0", "id": 1, "method": "tasks/paint"}', -32601),
+            ('{"jsonrpc": "2.0", "id": null, "method": "tasks/get", "params": {"id": "x"}}', -32600),
             ('{"jsonrpc": "2.0", "id": 1, "method": "GetTask", "params": {"id": []}}', -32602),
         ):
             answer = await http.post("/a2a/echo", content=body, headers={"A2A-Version": "1.0"})

@@ -107,6 +107,10 @@ async def test_who_asked_in_terms_of_0_3_is_told_in_them(served: Live, receiver:
         wanted = {"taskId": task["id"], "pushNotificationConfig": target(receiver, "/set")}
         made = await call(http, "tasks/pushNotificationConfig/set", **wanted)
         assert made["pushNotificationConfig"]["url"] == f"{receiver.url}/set"
+        put_away = await call(http, "tasks/pushNotificationConfig/set", **wanted)
+        gone = {"id": task["id"], "pushNotificationConfigId": put_away["pushNotificationConfig"]["id"]}
+        deleted = await http.post("/a2a/approve", json=rpc("tasks/pushNotificationConfig/delete", **gone))
+        assert deleted.json() == {"jsonrpc": "2.0", "id": 7, "result": None}
         await put(other, task, target(receiver, "/newer"))
         await other.send(text("yes"), task=task["id"])
         done = {one.path: one.json for one in (await receiver.has(4))[1:]}
@@ -184,3 +188,15 @@ async def test_no_header_is_smuggled_and_no_task_has_too_many(served: Live, rece
         await put(other, task, target(receiver, id="9"))
         with pytest.raises(InvalidParamsError, match="at most 10"):
             await put(other, task, target(receiver, id="10"))
+
+
+async def test_a_config_is_read_without_its_id_in_0_3_only(served: Live, receiver: Receiver) -> None:
+    async with served.http() as http, agent(served.url, "approve") as other:
+        task = await other.send(text("please"))
+        none = await http.post("/a2a/approve", json=rpc("tasks/pushNotificationConfig/get", id=task["id"]))
+        assert none.json()["error"]["code"] == -32001
+        made = await put(other, task, target(receiver, id="one"))
+        found = await call(http, "tasks/pushNotificationConfig/get", id=task["id"])
+        assert (found["taskId"], found["pushNotificationConfig"]["id"]) == (task["id"], made["id"])
+        newer = await http.post("/a2a/approve", json=rpc("GetTaskPushNotificationConfig", taskId=task["id"]))
+        assert newer.json()["error"]["code"] == -32602

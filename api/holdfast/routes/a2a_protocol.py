@@ -13,10 +13,10 @@ from a2a.server.events.event_queue import Event
 from a2a.server.request_handlers.request_handler import RequestHandler, validate_request_params
 from a2a.server.request_handlers.response_helpers import agent_card_to_dict
 from a2a.server.routes.common import ServerCallContextBuilder
-from a2a.server.routes.jsonrpc_dispatcher import JsonRpcDispatcher
 from a2a.types import a2a_pb2 as pb
 from a2a.utils import constants
 from a2a.utils import errors as a2a
+from a2a.utils.proto_utils import validate_proto_required_fields
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 from sse_starlette import EventSourceResponse
@@ -41,6 +41,7 @@ from holdfast.errors import (
 )
 from holdfast.redis.assistants import AssistantRecord
 from holdfast.redis.records import Caller
+from holdfast.routes.a2a_older import Dispatcher
 
 M = TypeVar("M", bound=Message)
 
@@ -75,10 +76,10 @@ class Visit:
         self.assistant = assistant
         self.refused: HoldfastError | None = None
         self._followers: list[Follower] = []
-        newer = method in JsonRpcDispatcher.METHOD_TO_MODEL
+        newer = method in Dispatcher.METHOD_TO_MODEL
         self.version = constants.PROTOCOL_VERSION_1_0 if newer else constants.PROTOCOL_VERSION_0_3
         contexts = Contexts(self.version)
-        self._dispatcher = JsonRpcDispatcher(Handler(self), contexts, enable_v0_3_compat=True)
+        self._dispatcher = Dispatcher(Handler(self), contexts)
 
     async def reply(self, request: Request) -> bytes:
         """The reply as JSON. Raises what is to be told by the status of the answer."""
@@ -242,11 +243,12 @@ class Handler(RequestHandler):
             await pushes.put(self._platform, task, target)
             return shown(task, target)
 
-    @validate_request_params
     async def on_get_task_push_notification_config(
         self, params: pb.GetTaskPushNotificationConfigRequest, context: ServerCallContext
     ) -> pb.TaskPushNotificationConfig:
         with self._visit.told():
+            if self._visit.version == constants.PROTOCOL_VERSION_1_0:  # 0.3 may leave the config's id out
+                validate_proto_required_fields(params)
             task = await self._visit.find(params.task_id)
             return shown(task, await pushes.find(self._platform, task, params.id))
 
