@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Literal
 
 Language = Literal["en", "zh"]
@@ -16,20 +15,30 @@ _ORDER = re.compile(
     re.ASCII,
 )
 
-_NUMBER = r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
-_CODE = r"(?:USD|CNY|RMB|EUR|GBP|JPY)"
-_SIGN = rf"(?:US\$|[$¥€£]|(?<![A-Za-z]){_CODE})"
-_UNIT = (
-    r"(?:元|块钱?|圆|人民币|美元|美金|欧元|英镑|日元|"
-    rf"(?:dollars?|bucks|yuan|euros?|pounds?|yen|{_CODE})(?![A-Za-z]))"
-)
+# By what each is called: before the number or after it, after it only. 元 ends the names of others too, so
+# yuan are looked for last.
+_CURRENCIES = {
+    "HKD": (r"HK\$|HKD", "港元|港币"),
+    "USD": (r"(?:US)?\$|USD", "美元|美金|dollars?|bucks"),
+    "EUR": ("€|EUR", "欧元|euros?"),
+    "GBP": ("£|GBP", "英镑|pounds?"),
+    "JPY": ("JP¥|JPY", "日元|円|yen"),
+    "CNY": ("(?:CN)?¥|CNY|RMB|人民币", "块钱?|[元圆]|yuan"),
+}
+_NAMES = {code: "|".join(names) for code, names in _CURRENCIES.items()}
+_SIGN = rf"(?<![A-Za-z])(?:{'|'.join(sign for sign, _ in _CURRENCIES.values())})"
+_UNIT = rf"(?:{'|'.join(_NAMES.values())})(?![A-Za-z])"
+_MINUS = r"(?:(?<![A-Za-z\d])[-−]|负|\bminus\s)"
+_SCALE = r"(?:e[-+]?\d+|k|[十百千万亿]+)"
+_NUMBER = rf"(?:\d+(?:[.,]\d+)*{_SCALE}?|(?!一块(?!钱))[零〇一二两三四五六七八九十百千万亿]+)"
 _AMOUNT = re.compile(
-    rf"{_SIGN}\s?{_NUMBER}|{_NUMBER}\s?{_UNIT}"
+    rf"{_MINUS}?{_SIGN}\s?{_MINUS}?{_NUMBER}|{_MINUS}?(?<![A-Za-z\d.,]){_NUMBER}\s?{_UNIT}"
     # A bare number after the verb is money only where no order number looks like it.
-    r"|(?:退款?|\brefund)\s?(\d{1,3}(?:\.\d+)?|\d+\.\d+)(?![\d,.])",
+    rf"|(?:退款?|\brefund)\s?{_MINUS}?(?:\d{{1,3}}(?:\.\d+)?|\d+\.\d+){_SCALE}?"
+    rf"(?![A-Za-z\d十百千万亿]|[.,]\d|\s?(?:{_UNIT}|[%件个]))",
     re.IGNORECASE,
 )
-_WHOLE_UNITS = re.compile(r"JPY|日元|yen", re.IGNORECASE)
+_IN_THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 
 
 def normal(text: str) -> str:
@@ -47,8 +56,9 @@ def language_of(texts: Iterable[str]) -> Language:
 
 
 def find_amounts(text: str) -> list[str]:
-    """Sums of money named in the text, in major units: `["100.00"]`; yen without decimals."""
-    return [_plain(found) for found in _AMOUNT.finditer(text)]
+    """Sums of money named in the text, as they were said, with the currency's code where one was named:
+    `["-5.5 USD"]`. What is no sum that could be refunded is for the tool to say."""
+    return [_said(found[0]) for found in _AMOUNT.finditer(text)]
 
 
 def find_orders(text: str) -> list[str]:
@@ -57,8 +67,10 @@ def find_orders(text: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _plain(found: re.Match[str]) -> str:
-    number = next(group for group in found.groups() if group).replace(",", "")
-    if _WHOLE_UNITS.search(found[0]) or -int(Decimal(number).as_tuple().exponent) > 2:
-        return number
-    return f"{Decimal(number):.2f}"
+def _said(amount: str) -> str:
+    before, number = re.split(rf"({_NUMBER})", amount, maxsplit=1, flags=re.IGNORECASE)[:2]
+    if _IN_THOUSANDS.fullmatch(number):
+        number = number.replace(",", "")
+    sign = "-" if re.search(_MINUS, before, re.IGNORECASE) else ""
+    named = (code for code, names in _NAMES.items() if re.search(names, amount, re.IGNORECASE))
+    return f"{sign}{number} {next(named, '')}".rstrip()

@@ -3,7 +3,7 @@ import pytest
 from graph.demo import phrases
 from graph.demo.conversation import Message
 from graph.demo.phrases import Phrase
-from graph.demo.reading import normal
+from graph.demo.reading import find_amounts, find_orders, normal
 from graph.demo.understanding import answer
 from tests.demo.talks import ORDER, TOOLS, assistant, called, reply_to, talk, used, user
 
@@ -81,14 +81,44 @@ def test_words_that_need_no_tool(text: str, language: str, phrase: Phrase) -> No
         ("Where is my order?", "list_orders", {}),
         ("我的订单有哪些", "list_orders", {}),
         ("Please list my orders", "list_orders", {}),
-        ("订单 12345 退 100 元", "request_refund", {"order_id": "12345", "amount": "100.00"}),
-        ("refund $20 of order 20001", "request_refund", {"order_id": "20001", "amount": "20.00"}),
-        ("给我退1,234.5元,订单#A-77", "request_refund", {"order_id": "A-77", "amount": "1234.50"}),
-        ("退款 3000 日元 订单 20002", "request_refund", {"order_id": "20002", "amount": "3000"}),
+        ("订单 12345 退 100 元", "request_refund", {"order_id": "12345", "amount": "100 CNY"}),
+        ("refund $20 of order 20001", "request_refund", {"order_id": "20001", "amount": "20 USD"}),
+        ("给我退1,234.5元,订单#A-77", "request_refund", {"order_id": "A-77", "amount": "1234.5 CNY"}),
+        ("退款 3000 日元 订单 20002", "request_refund", {"order_id": "20002", "amount": "3000 JPY"}),
     ],
 )
 def test_what_is_asked_of_a_tool(text: str, tool: str, arguments: dict[str, str]) -> None:
     assert called(reply_to(user(text))) == [(tool, arguments)]
+
+
+@pytest.mark.parametrize(
+    ("text", "amounts"),
+    [
+        ("refund order 12346 10 USD", ["10 USD"]),
+        ("refund RMB 10 of order 12346", ["10 CNY"]),
+        ("订单12346退5美元", ["5 USD"]),
+        ("订单12346退 \uffe55", ["5 CNY"]),
+        ("refund 5€ of order 12346", ["5 EUR"]),
+        ("refund 20. It is order 12346", ["20"]),
+        ("refund order 12346 -5 CNY", ["-5 CNY"]),
+        ("refund -$5 of order 12346", ["-5 USD"]),
+        ("订单12346退款-5元", ["-5 CNY"]),
+        ("订单12346退负5元", ["-5 CNY"]),
+        ("order 12346 - 5 CNY please", ["5 CNY"]),
+        ("refund order 12346 1e3 CNY", ["1e3 CNY"]),
+        ("refund 1e3 of order 12346", ["1e3"]),
+        ("refund 10,5 EUR of order 12346", ["10,5 EUR"]),
+        ("refund 12346 5.555 CNY", ["5.555 CNY"]),
+        ("订单12346退一百元", ["一百 CNY"]),
+        ("订单12346退3万元", ["3万 CNY"]),
+        ("refund 50% of order 12346", []),
+        ("我想一块退了,订单 12346", []),
+        ("订单12346退2件", []),
+    ],
+)
+def test_a_sum_is_handed_on_as_it_was_said(text: str, amounts: list[str]) -> None:
+    assert find_amounts(normal(text)) == amounts
+    assert find_orders(normal(text)) == ["12346"]
 
 
 @pytest.mark.parametrize("text", ["转人工", "我要找人工客服", "a person please", "I want to talk to a human"])
@@ -110,7 +140,7 @@ def test_an_english_yes_asks_for_the_refund_too(text: str) -> None:
 
 
 def test_part_of_an_order_known_from_the_history() -> None:
-    part = [("request_refund", {"order_id": "12345", "amount": "100.00"})]
+    part = [("request_refund", {"order_id": "12345", "amount": "100 CNY"})]
     assert called(reply_to(*LOOKED_UP, user("退 100 元就行"))) == part
     assert called(reply_to(*LOOKED_UP_EN, user("just refund 100 yuan"))) == part
 
@@ -125,8 +155,8 @@ def test_two_orders_are_two_calls_in_one_message(text: str) -> None:
 
 def test_two_amounts_go_with_their_orders() -> None:
     assert called(reply_to(user("Refund $5 of order 20001 and $7.50 of order 20002"))) == [
-        ("request_refund", {"order_id": "20001", "amount": "5.00"}),
-        ("request_refund", {"order_id": "20002", "amount": "7.50"}),
+        ("request_refund", {"order_id": "20001", "amount": "5 USD"}),
+        ("request_refund", {"order_id": "20002", "amount": "7.50 USD"}),
     ]
 
 

@@ -51,6 +51,18 @@ async def test_look_up_confirm_and_ask(
     assert len(model.requests) == asked_of_model + 1
 
 
+async def test_a_sum_that_is_none_is_refused_by_the_tool(dialogue: Dialogue) -> None:
+    for wish, why in (
+        ("请把订单12346退款10美元", "只能以 CNY 退款"),
+        ("请把订单12346退款-5元", "金额无效"),
+        ("Please refund 10 USD of order 12346", "can only be refunded in CNY"),
+        ("refund order 12346 -5 CNY", "not a valid amount"),
+        ("refund order 12346 1e3 CNY", "not a valid amount"),
+    ):
+        assert why in await dialogue.say(wish)
+        assert not await dialogue.asked()
+
+
 async def test_the_payload_is_what_desks_and_policies_read(dialogue: Dialogue) -> None:
     await dialogue.say("请把订单12345退款100元")
     request_id, payload = await dialogue.asked_once()
