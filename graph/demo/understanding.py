@@ -179,6 +179,7 @@ def _rule(act: Callable[[Turn], Reply], *patterns: str) -> Rule:
 
 
 _WHEN_ZH = "(多久|多长时间|几天|什么时候|何时)"
+_NO_ORDER_EN = r"^(?!(?s:.*)(#|\d{4}|\b(my|this|orders?|package|parcel)\b))"
 _YES_ZH = "(好的?|是的?|对的?|可以|行|嗯|确认|同意|没问题|需要|要|[,。.!!~吧啊呀哦 ])"
 _WANTS_REFUND = re.compile(
     r"退|赔|\brefund|\bmoney back\b|\breturn(ing)?\b|\bsend (it|them) back\b|\breimburse",
@@ -201,7 +202,9 @@ RULES = [
         find_out,
         r"政策|规则|规定|无理由|退货期|(几天|多久)之?内",
         r"运费|包邮|配送(时间|范围|费)|发货时间|收货地址",
-        r"\b(shipping|delivery) (cost|fee|time|address|polic)|\bhow much is (shipping|delivery)\b",
+        r"\b(shipping|delivery) (cost|fee|time|address|polic)|\bfree (shipping|delivery)\b",
+        rf"{_NO_ORDER_EN}.*\bhow (long|much|many days|fast|soon)\b.*\b(shipping|delivery|ship|deliver)\b",
+        rf"{_NO_ORDER_EN}.*\bdo you (ship|deliver)\b",
         r"\bpolic(y|ies)\b|\breturn (window|period)\b|\brules?\b|\bhow (long|many days) do i have\b",
     ),
     _rule(

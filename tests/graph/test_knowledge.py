@@ -18,6 +18,7 @@ from tools.knowledge import Knowledge, Section
         ("What is your return policy?", "7 days", "Returns and refunds: Return policy"),
         ("你们的退货政策是什么?", "7 天", "退货与退款: 退货政策"),
         ("运费怎么算?", "包邮", "配送: 运费"),
+        ("How long does shipping take?", "2 to 5 business days", "Shipping: Delivery times"),
     ],
 )
 async def test_an_answer_names_the_page_that_it_stands_on(
