@@ -234,6 +234,16 @@ async def test_a_webhook_is_refused_before_a_tick_would_be(server: Live, path: s
         assert (await http.get(cron)).json() == made
 
 
+async def test_an_input_is_refused_before_a_tick_would_be(server: Live) -> None:
+    long = said("x" * (server.platform.settings.max_message_chars + 1))
+    async with server.http("ann") as http:
+        asked = {"assistant_id": "echo", "schedule": YEARLY}
+        refused = await http.post("/runs/crons", json={**asked, "input": long})
+        assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
+        made = (await http.post("/runs/crons", json=asked)).json()
+        assert (await http.patch(f"/runs/crons/{made['cron_id']}", json={"input": long})).status_code == 413
+
+
 async def test_a_cron_whose_webhook_is_not_allowed_any_more_can_be_disabled(
     server: Live, redis_url: str
 ) -> None:

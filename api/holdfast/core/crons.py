@@ -15,6 +15,7 @@ from holdfast.core import assistants, inspection, requests, threads
 from holdfast.core.platform import Platform
 from holdfast.core.racing import again
 from holdfast.errors import AssistantNotFound, BadRequest, Conflict, CronNotFound, Invalid
+from holdfast.limits import check_messages
 from holdfast.redis import crons
 from holdfast.redis.assistants import NO_CONTENT, AssistantRecord
 from holdfast.redis.crons import CronRecord
@@ -44,7 +45,7 @@ async def create(
 ) -> CronRecord:
     """Makes a cron; without a thread, each of its runs gets one of its own.
 
-    Raises `Invalid`, `TargetRefused`, `ThreadNotFound` and `AssistantNotFound`, and `TooMany`.
+    Raises `Invalid`, `TargetRefused`, `TooLarge`, `ThreadNotFound` and `AssistantNotFound`, and `TooMany`.
     """
     assistant = await find_assistant(platform, caller, asked.assistant_id)
     thread = await threads.find(platform, caller, thread_id) if thread_id else None
@@ -72,7 +73,7 @@ async def create(
     await platform.rules.admit(caller, "crons", "create", value)
     record = planned(changed_by_rules(new, value), now)
     check_run(record)
-    check_webhook(platform, record.payload)
+    check_given(platform, record.payload)
     owner = thread.owner if thread else ""
     most = platform.settings.max_crons_of_tenant
     await crons.create(platform.client, platform.keys, record, thread_owner=owner, most=most)
@@ -155,7 +156,7 @@ async def update(platform: Platform, caller: Caller, cron_id: str, asked: CronPa
         if any(getattr(new, name) != getattr(record, name) for name in TIMING):
             new = planned(new, now)
         check_run(new)
-        check_webhook(platform, value["payload"] or {})
+        check_given(platform, value["payload"] or {})
         if not await crons.change(platform.client, platform.keys, new):
             raise Raced(cron_id)  # it was changed meanwhile, or has ticked
         return new
@@ -305,7 +306,8 @@ def check_run(record: CronRecord) -> RunCreateStateless:
     return run
 
 
-def check_webhook(platform: Platform, given: Mapping[str, Any]) -> None:
-    """Raises `TargetRefused`: else each tick would be refused, which nobody is told."""
+def check_given(platform: Platform, given: Mapping[str, Any]) -> None:
+    """Raises `TargetRefused` and `TooLarge`: else each tick would be refused, which nobody is told."""
+    check_messages(platform.settings, given.get("input"))
     if given.get("webhook"):
         platform.targets.check(given["webhook"])
