@@ -11,7 +11,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from tests.api.protocols import CHANNELS, Json, Watch, new_id, start, watching
+from holdfast.redis.records import METADATA
+from tests.api.protocols import CHANNELS, Json, Watch, command, finished, new_id, start, watching
 from tests.servers import Live, live, said
 from tests.waiting import wait_until
 
@@ -169,6 +170,57 @@ async def test_what_cannot_be_done_is_said_in_the_reply(server: Live) -> None:
             given: dict[str, Any] = dict(params)
             assert (await one.ask(method, **given))["error"] == code, method
         await one.subscribe()
+
+
+async def test_a_state_of_any_kind_is_told_as_the_other_way_tells_it(server: Live) -> None:
+    async with server.http() as http:
+        thread_id, _ = await finished(http, "echo", said("hi"))
+        async with line(server, thread_id) as one:
+            told = await one.ask("state.get")
+        assert told["result"] == (await command(http, thread_id, "state.get"))["result"]
+    assert [message["content"] for message in told["result"]["values"]["messages"]] == ["hi", "echo: hi"]
+
+
+async def test_a_command_that_nobody_has_foreseen_to_fail_fails_alone(
+    server: Live, caplog: pytest.LogCaptureFixture
+) -> None:
+    thread_id = new_id()
+    async with server.http() as http, line(server, thread_id) as one:
+        await one.subscribe()
+        await start(http, thread_id, "echo", said("hi"))
+        await one.watch.until_phases("running", "completed")
+        async with spoiled(server, thread_id):
+            for method in ("state.get", "subscription.subscribe"):
+                refused = await one.ask(method, channels=["values"])
+                assert (refused["type"], refused["error"]) == ("error", "unknown_error")
+        assert [record.message for record in caplog.records if record.exc_info] == ["a command failed"] * 2
+        await start(http, thread_id, "echo", said("hi again"))
+        await one.watch.until_phases("running", "completed", "running", "completed")
+
+
+async def test_a_subscription_that_breaks_off_sends_its_client_to_come_again(
+    server: Live, caplog: pytest.LogCaptureFixture
+) -> None:
+    thread_id = new_id()
+    asked = {"id": 1, "method": "subscription.subscribe", "params": {"channels": ["values"]}}
+    async with server.http() as http, connect(address(server, thread_id)) as one:
+        await one.send(orjson.dumps(asked).decode())
+        assert orjson.loads(await one.recv())["type"] == "success"
+        await http.post("/threads", json={"thread_id": thread_id})
+        async with spoiled(server, thread_id):
+            await http.post(f"/threads/{thread_id}/runs", json={"assistant_id": "steps", "input": {}})
+            await one.wait_closed()
+    assert one.close_code == 1011
+    assert [record.message for record in caplog.records if record.exc_info] == ["a connection broke off"]
+
+
+@asynccontextmanager
+async def spoiled(server: Live, thread_id: str) -> AsyncIterator[None]:
+    """A record that Redis reads and Python does not, for as long as this lasts."""
+    client, keys = server.platform.client, server.platform.keys
+    await client.call("HSET", keys.thread(thread_id), METADATA + "bad", "NaN")
+    yield
+    await client.call("HDEL", keys.thread(thread_id), METADATA + "bad")
 
 
 async def test_only_a_uuid_names_a_thread(server: Live) -> None:

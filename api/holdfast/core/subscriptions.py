@@ -1,6 +1,7 @@
 """Protocol v3 over one connection: commands come in, replies and the frames of subscriptions go out."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,14 +13,18 @@ from holdfast.core import protocol
 from holdfast.core.platform import Platform
 from holdfast.core.protocol import Answer, InvalidArgument, refusal
 from holdfast.errors import BadRequest, HoldfastError, ScopeMissing
+from holdfast.events import dump
 from holdfast.limits import check_depth
 from holdfast.redis.records import Caller
 from holdfast.wire.common import sentence
 from holdfast.wire.protocol import Command, EventsRequest, Reconnect, Unsubscribe
 
+logger = logging.getLogger(__name__)
+
 Send = Callable[[bytes], Awaitable[None]]
 
 MOST = 100  # subscriptions of one connection: each reads the thread for itself
+UNFORESEEN = "unknown_error"  # the protocol's name for it
 
 
 class NoSuchSubscription(BadRequest):
@@ -48,35 +53,42 @@ class Connection:
             check_depth(text)
             body = orjson.loads(text)
             named = body.get("id") if isinstance(body, dict) else None
-            await self._take(Command.model_validate(body))
+            command = Command.model_validate(body)
         except (orjson.JSONDecodeError, ValidationError):
             await self._reply(refusal(named, "invalid_argument", protocol.NO_COMMAND))
         except HoldfastError as error:
             await self._reply(refusal(named, error.code, error.detail))
+        else:
+            if reply := await self._answer(command):
+                await self._send(reply)
 
-    async def _take(self, command: Command) -> None:
+    async def _answer(self, command: Command) -> bytes | None:
+        """The reply to a command; None where the subscription that it begins will reply."""
+        try:
+            answer = await self._take(command)
+            return dump(answer) if answer else None
+        except Exception as error:  # a defect costs its own command, not all that the connection follows
+            return dump(refused(command.id, error))
+
+    async def _take(self, command: Command) -> Answer | None:
         await self._platform.rates.take(self._caller)
         params = command.params if isinstance(command.params, dict) else {}
         try:
             match command.method:
                 case "subscription.subscribe":
                     self._subscribe(command, EventsRequest.model_validate(params))
+                    return None
                 case "subscription.unsubscribe":
                     self._unsubscribe(Unsubscribe.model_validate(params))
-                    await self._reply(protocol.success(command.id, {}))
+                    return protocol.success(command.id, {})
                 case "subscription.reconnect":
                     restored = self._holds(Reconnect.model_validate(params).subscriptions)
-                    await self._reply(protocol.success(command.id, {"restored": restored}))
-                case _:
-                    await self._carry_out(command)
+                    return protocol.success(command.id, {"restored": restored})
         except ValidationError as error:
             raise InvalidArgument(f"{command.method}: {sentence(error)}") from None
-
-    async def _carry_out(self, command: Command) -> None:
         if command.method not in protocol.READING and "write" not in self._caller.scopes:
             raise ScopeMissing
-        reply = await protocol.carry_out(self._platform, self._caller, self._thread_id, command)
-        await self._reply(reply)
+        return await protocol.carry_out(self._platform, self._caller, self._thread_id, command)
 
     def _subscribe(self, command: Command, asked: EventsRequest) -> None:
         """The reply comes from the subscription itself, before its first frame."""
@@ -89,9 +101,9 @@ class Connection:
     async def _follow(self, command_id: int, name: str, asked: EventsRequest, since: int) -> None:
         try:
             follower = await protocol.follow(self._platform, self._caller, self._thread_id, asked, since)
-        except HoldfastError as error:
+        except Exception as error:  # see `_answer`
             del self._subscriptions[name]
-            await self._reply(refusal(command_id, error.code, error.detail))
+            await self._reply(refused(command_id, error))
             return
         try:
             await self._reply(protocol.success(command_id, {"subscription_id": name}))
@@ -112,4 +124,12 @@ class Connection:
         return bool(names) and all(name in self._subscriptions for name in names)
 
     async def _reply(self, answer: Answer) -> None:
-        await self._send(orjson.dumps(answer))
+        await self._send(dump(answer))
+
+
+def refused(command_id: int, error: Exception) -> Answer:
+    """The reply to a command that failed. What nobody has foreseen is said to the log alone."""
+    if isinstance(error, HoldfastError):
+        return refusal(command_id, error.code, error.detail)
+    logger.error("a command failed", exc_info=error)
+    return refusal(command_id, UNFORESEEN, "An internal error occurred")

@@ -1,6 +1,8 @@
 """Protocol v3 over a WebSocket, behind the same sign-in, rates and bounds as every other route."""
 
 import asyncio
+import logging
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from fastapi import WebSocket, WebSocketDisconnect
@@ -18,7 +20,10 @@ from holdfast.routes.base import ids, let_in, refused
 from holdfast.routes.sse import PING_S
 from holdfast.wire.common import canonical
 
+logger = logging.getLogger(__name__)
+
 TOO_LARGE = 1009
+BROKEN = 1011
 FOREIGN = "Pages of this origin may not call: see HOLDFAST_CORS_ORIGINS."
 
 
@@ -90,6 +95,10 @@ async def converse(
             await listen(websocket, connection, platform.settings.max_body_bytes)
     except* (WebSocketDisconnect, TimeoutError):
         pass  # the client has left, or does not read
+    except* Exception as failures:  # a subscription broke off: its client is to come again, and told so
+        logger.error("a connection broke off", exc_info=failures)
+        with suppress(WebSocketDisconnect, RuntimeError):  # it has left meanwhile
+            await websocket.close(BROKEN)
 
 
 async def listen(websocket: WebSocket, connection: Connection, max_bytes: int) -> None:
