@@ -1,7 +1,6 @@
 """`http` of langgraph.json, the official key: the project's own routes, CORS, what is not served."""
 
 import re
-from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -22,9 +21,12 @@ def check_pattern(pattern: str) -> str:
 
 
 class Part(BaseModel):
-    """Keeps the keys that it does not know, for a warning."""
+    """An object of langgraph.json; `shape` names the keys of one that nothing is done about."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    WITHOUT_EFFECT: ClassVar[tuple[str, ...]] = ()  # official keys that somebody may count on
+    NEEDLESS: ClassVar[tuple[str, ...]] = ()  # official keys that nothing here depends on
 
 
 class Cors(Part):
@@ -70,13 +72,6 @@ class Http(Part):
     disable_meta: bool = False
     disable_ui: bool = False
     disable_webhooks: bool = False
-
-    @property
-    def not_heeded(self) -> Iterator[str]:
-        """The keys that nothing is done about."""
-        yield from self.model_extra or ()
-        for key in (self.cors and self.cors.model_extra) or ():
-            yield f"cors.{key}"
 
 
 NO_HTTP = Http()

@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -18,6 +17,9 @@ VARIABLE = re.compile(r"\$\{\{\s*env\.(\w+)\s*\}\}")
 
 class Addresses(Part):
     """Each rule holds beside what is true of every webhook here: its host is public."""
+
+    # An address within the server is never called here, whatever this key says.
+    WITHOUT_EFFECT: ClassVar = ("disable_loopback",)
 
     require_https: bool | None = None
     allowed_domains: list[Domain] | None = None
@@ -36,9 +38,6 @@ class Outgoing(Part):
     """`headers` may name variables, `${{ env.LG_WEBHOOK_KEY }}`: those that begin with `env_prefix`, so that
     a project's file cannot send away whatever the server knows."""
 
-    # An address within the server is never called here, whatever this key says.
-    WITHOUT_EFFECT: ClassVar = ("url.disable_loopback",)
-
     env_prefix: Annotated[str, Field(min_length=1)] = "LG_WEBHOOK_"
     url: Addresses = Addresses()
     headers: dict[Name, str] = Field(default_factory=dict)
@@ -53,13 +52,6 @@ class Outgoing(Part):
         if broken := [name for name, text in filled.items() if not text.isascii() or not text.isprintable()]:
             raise ValueError(f"the header {broken[0]} has characters that no header may have")
         return filled
-
-    @property
-    def not_heeded(self) -> Iterator[str]:
-        """The keys that nothing is done about."""
-        yield from self.model_extra or ()
-        for key in self.url.model_extra or ():
-            yield f"url.{key}"
 
 
 def read_variable(name: str, prefix: str) -> str:

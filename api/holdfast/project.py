@@ -1,9 +1,6 @@
 """langgraph.json: what is served here. The only joint between the platform and a project."""
 
-import importlib
-import importlib.util
 import inspect
-import logging
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -11,7 +8,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, fields
 from functools import cache, partial
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -19,37 +15,24 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
-from langgraph.store.base.embed import ensure_embeddings
 from langgraph_sdk import Auth
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from holdfast.errors import AssistantNotFound, Invalid, StartError
 from holdfast.hooks import NO_HOOKS, Hooks
-from holdfast.http import NO_HTTP, Http
+from holdfast.http import NO_HTTP, Http, Part
+from holdfast.imports import imported, load_target, reason
 from holdfast.lifetimes import read_ttl
+from holdfast.memory import NO_STORE, StoreConfig, load_embeddings
 from holdfast.outgoing import NO_RULES, Outgoing
 from holdfast.schedules import read_schedule
-
-logger = logging.getLogger(__name__)
+from holdfast.shape import warn
 
 # The namespace in which Agent Servers derive the id of a graph's own assistant from the graph's name.
 id_of_graph = cache(partial(uuid.uuid5, uuid.UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")))
 
-# Official keys for those who build an image; nothing here depends on them.
-IGNORED = frozenset(
-    {
-        *("api_version", "base_image", "dependencies", "dockerfile_lines", "image_distro", "keep_pkg_tools"),
-        *("node_version", "pip_config_file", "pip_installer", "python_version"),
-        *("ui", "ui_config"),
-    }
-)
-KNOWN = IGNORED | frozenset(
-    ("$schema", "auth", "checkpointer", "env", "graphs", "holdfast", "http", "store", "webhooks")
-)
-
-Part = TypeVar("Part", Http, Outgoing)
+Read = TypeVar("Read", bound=Part)
 Factory = Callable[..., Any]
-EMBEDDING = "The embedding"
 
 
 @dataclass(frozen=True)
@@ -100,35 +83,6 @@ class DeclaredCron(BaseModel):
     schedule: str
     timezone: str | None = None
     input: Any = Field(default_factory=dict)
-
-
-class Described(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
-
-
-class StoreTtl(Described):
-    """`store.ttl`, in minutes. Items vanish when their time is up, however often expired ones are deleted."""
-
-    default_ttl: Annotated[float, Field(gt=0)] | None = None
-    refresh_on_read: bool = True
-
-
-class StoreIndex(Described):
-    """`store.index`: how items are searched by meaning."""
-
-    embed: Annotated[str, Field(min_length=1)]
-    dims: Annotated[int, Field(ge=1, le=65_536)]
-    fields: list[str] | None = None
-
-
-class StoreConfig(Described):
-    """What stands under `store`."""
-
-    index: StoreIndex | None = None
-    ttl: StoreTtl | None = None
-
-
-NO_STORE = StoreConfig()
 
 
 @dataclass(frozen=True)
@@ -185,8 +139,7 @@ def env_file(path: Path) -> Path | None:
 def load_project(path: Path) -> Project:
     """Imports every graph of langgraph.json. Raises `StartError`."""
     config = read_project(path)
-    for key in sorted(config.keys() - KNOWN):
-        logger.warning("unknown key in langgraph.json", extra={"key": key})
+    warn(config)
     ttl_minutes = read_ttl(path, config)
     folder = path.resolve().parent
     # The folder goes on the path and graphs are imported under their dotted names: a graph loaded by its file
@@ -197,7 +150,7 @@ def load_project(path: Path) -> Project:
     auth = load_auth(folder, config.get("auth"))
     own = read_own(path, config)
     hooks, crons = load_hooks(path, folder, own), read_crons(path, own, graphs)
-    store = read_store(path, config)
+    store = read_part(path, config, "store", StoreConfig)
     return Project(
         folder,
         graphs,
@@ -221,24 +174,21 @@ def read_own(path: Path, config: Any) -> dict[str, Any]:
     return own
 
 
-def read_part(path: Path, config: Any, name: str, part: type[Part]) -> Part:
+def read_part(path: Path, config: Any, name: str, part: type[Read]) -> Read:
     """What stands under an official key. Raises `StartError`."""
     try:
-        found = part.model_validate({} if config.get(name) is None else config[name])
+        return part.model_validate({} if config.get(name) is None else config[name])
     except ValidationError as error:
         raise StartError(f'{path}: "{name}" cannot be read: {reason(error)}.') from error
-    for key in found.not_heeded:
-        known = key in part.WITHOUT_EFFECT
-        sentence = "a key of langgraph.json has no effect here" if known else "unknown key in langgraph.json"
-        logger.warning(sentence, extra={"key": f"{name}.{key}"})
-    return found
 
 
 def load_auth(folder: Path, entry: Any) -> Auth | None:
     """The `langgraph_sdk.Auth` that `auth.path` names. Raises `StartError`."""
+    if entry is None:
+        return None
     path = entry.get("path") if isinstance(entry, dict) else entry
     if not path:
-        return None
+        raise StartError('"auth" has no "path": name a langgraph_sdk.Auth, as in {"path": "./auth.py:auth"}.')
     target = load_target(folder, '"auth"', path)
     if not isinstance(target, Auth):
         raise StartError(f'"auth": {path} is a {type(target).__name__}: it must be a langgraph_sdk.Auth.')
@@ -289,82 +239,3 @@ def load_hooks(path: Path, folder: Path, own: Mapping[str, Any]) -> Hooks:
         if hook is not None and not inspect.iscoroutinefunction(hook):
             raise StartError(f"The hooks: {name} in {source} must be an async function.")
     return Hooks(**found)
-
-
-def read_store(path: Path, config: Any) -> StoreConfig:
-    """What stands under `store`. Raises `StartError`."""
-    try:
-        return StoreConfig.model_validate({} if config.get("store") is None else config["store"])
-    except ValidationError as error:
-        raise StartError(f'{path}: "store" cannot be read: {reason(error)}.') from error
-
-
-def load_embeddings(folder: Path, index: StoreIndex | None) -> Embeddings | None:
-    """A variable of the project, or a model by its name such as "openai:text-embedding-3-small".
-
-    Raises `StartError`.
-    """
-    if index is None:
-        return None
-    source, _, attribute = index.embed.rpartition(":")
-    if source.endswith(".py"):
-        found = load_target(folder, EMBEDDING, index.embed)
-    else:
-        module = imported(folder, EMBEDDING, source) if is_module(source) else None
-        found = getattr(module, attribute, index.embed)
-    if not isinstance(found, Embeddings | str) and not callable(found):
-        raise StartError(f"{EMBEDDING}: {index.embed} is a {type(found).__name__}, and embeds nothing.")
-    try:
-        return ensure_embeddings(found)
-    except (ValueError, ImportError) as error:
-        raise StartError(f"{EMBEDDING}: {index.embed} cannot be loaded: {error}") from error
-
-
-def is_module(name: str) -> bool:
-    try:
-        return bool(name) and importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False
-
-
-def load_target(folder: Path, what: str, path: Any) -> Any:
-    """A variable of the project's own code. Raises `StartError`."""
-    source, _, attribute = str(path or "").rpartition(":")
-    if not source or not attribute:
-        raise StartError(f'{what} must be named as "./file.py:variable" or "package.module:variable".')
-    module = imported(folder, what, source)
-    try:
-        return getattr(module, attribute)
-    except AttributeError:
-        raise StartError(f"{what}: {source} has no variable {attribute!r}.") from None
-
-
-def imported(folder: Path, what: str, source: str) -> ModuleType:
-    """The module of a "./file.py" in the project's folder, or of a dotted name. Raises `StartError`."""
-    module = module_name(folder, what, source)
-    try:
-        return importlib.import_module(module)
-    except Exception as error:  # whatever the project's own code raises on import
-        raise StartError(
-            f"{what}: importing {source} failed with {type(error).__name__}: {reason(error)}."
-        ) from error
-
-
-def reason(error: Exception) -> str:
-    """The message of an exception. Pydantic's would repeat what was wrong, which may be a key."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
-
-
-def module_name(folder: Path, what: str, source: str) -> str:
-    if not source.endswith(".py"):
-        return source
-    file = (folder / source).resolve()
-    if not file.is_file():
-        raise StartError(f"{what}: the file {source} does not exist.")
-    try:
-        return ".".join(file.relative_to(folder).with_suffix("").parts)
-    except ValueError:
-        raise StartError(f"{what}: {source} lies outside the folder of langgraph.json.") from None

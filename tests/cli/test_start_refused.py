@@ -57,6 +57,11 @@ def project(folder: Path, config: object, **files: str) -> str:
         ({"graphs": {"a": "./broken_one.py:graph"}, "auth": {"path": "auth.py"}}, '"auth" must be named as'),
         ({"graphs": {"a": "./broken_one.py:graph"}, "auth": {"path": 5}}, '"auth" must be named as'),
         (
+            {"graphs": {"a": "./broken_one.py:graph"}, "auth": {"paths": "./broken_one.py:auth"}},
+            '"auth" has no "path": name a langgraph_sdk.Auth, as in',
+        ),
+        ({"graphs": {"a": "./broken_one.py:graph"}, "auth": {}}, '"auth" has no "path"'),
+        (
             {"graphs": {"a": "./broken_one.py:graph"}, "auth": {"path": "./gone.py:auth"}},
             '"auth": the file ./gone.py does not exist',
         ),

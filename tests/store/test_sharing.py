@@ -14,7 +14,8 @@ from langgraph.store.base.embed import ensure_embeddings
 from holdfast.core import sharing
 from holdfast.core.platform import Platform, open_platform
 from holdfast.hooks import Hooks, Shared
-from holdfast.project import Project, StoreConfig, StoreIndex, load_project
+from holdfast.memory import StoreConfig, StoreIndex
+from holdfast.project import Project, load_project
 from holdfast.redis.locks import alone
 from holdfast.settings import Settings
 from holdfast.store import SHARED, RedisStore

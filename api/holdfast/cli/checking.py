@@ -1,14 +1,16 @@
 """`holdfast check`: what langgraph.json would serve, said without serving it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from starlette.routing import Route
 
 from holdfast.cli.doctor.project import try_out
-from holdfast.project import IGNORED, KNOWN, Project, load_project, read_project
+from holdfast.project import Project, load_project, read_project
 from holdfast.routes.custom import load_app
+from holdfast.shape import FILE
 
 
 async def check(config: Path, screen: Console) -> None:
@@ -19,11 +21,11 @@ async def check(config: Path, screen: Console) -> None:
         screen.print(f"graph {spec.graph_id}: assistant {spec.assistant_id}")
         if spec.description:
             screen.print(f"  {spec.description}")
-    for line in describe(project, frozenset(read_project(config))):
+    for line in describe(project, read_project(config)):
         screen.print(line)
 
 
-def describe(project: Project, keys: frozenset[str]) -> Iterator[str]:
+def describe(project: Project, config: Mapping[str, Any]) -> Iterator[str]:
     for cron in project.crons:
         yield f"cron {cron.name}: {cron.graph} at {cron.schedule} {cron.timezone or 'UTC'}"
     if project.auth:
@@ -39,7 +41,8 @@ def describe(project: Project, keys: frozenset[str]) -> Iterator[str]:
         yield f"routes of {project.http.app}: {', '.join(served) or 'none'}"
     kept = f"for {project.ttl_minutes:g} minutes" if project.ttl_minutes else "until they are deleted"
     yield f"threads are kept {kept} after their last change"
-    if ignored := sorted(keys & IGNORED):
+    unread = sorted(FILE.unread(config))
+    if ignored := [key.path for key in unread if key.effect != "unknown"]:
         yield f"without effect here: {', '.join(ignored)}"
-    if unknown := sorted(keys - KNOWN):
+    if unknown := [key.path for key in unread if key.effect == "unknown"]:
         yield f"unknown: {', '.join(unknown)}"

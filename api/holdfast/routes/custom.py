@@ -15,7 +15,8 @@ from starlette.websockets import WebSocketClose
 from holdfast.auth import DevAuthenticator
 from holdfast.auth.rules import User
 from holdfast.errors import HoldfastError, StartError
-from holdfast.project import Project, load_target, reason
+from holdfast.imports import load_target, reason
+from holdfast.project import Project
 from holdfast.redis.records import Caller
 from holdfast.routes.base import let_in, limit
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from holdfast.cli.doctor.findings import Finding, fail, ok
 from holdfast.core import checkup
 from holdfast.errors import HoldfastError, StartError
-from holdfast.project import GraphSpec, Project, load_project, reason
+from holdfast.imports import reason
+from holdfast.project import GraphSpec, Project, load_project
 
 
 async def examine(config: Path) -> list[Finding]:
