@@ -43,13 +43,25 @@ HoldfastError
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+def words(value: object, form: Callable[[object], str] = str) -> str:
+    """What an exception says of itself, or anything else, as text that can be written down.
+
+    Its `__str__` or `__repr__` may be a project's own code, and raise.
+    """
+    try:
+        said = form(value)
+    except Exception:  # whatever it raises
+        said = f"<{type(value).__name__} whose {form.__name__}() failed>"
+    return said.encode("utf-8", "replace").decode()
 
 
 def challenge(scheme: str) -> Mapping[str, str]:

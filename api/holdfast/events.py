@@ -25,6 +25,7 @@ from langchain_core.messages import (
 )
 from langgraph.types import Interrupt
 
+from holdfast.errors import words
 from holdfast.redaction import Chunks, Redactor
 
 SEPARATOR = b"\x1f"
@@ -120,8 +121,8 @@ def to_json(value: Any) -> Any:
     if isinstance(value, set | frozenset | tuple) or hasattr(value, "__iter__"):
         return list(value)
     if isinstance(value, BaseException):
-        return {"error": type(value).__name__, "message": str(value)}
-    return str(value)
+        return {"error": type(value).__name__, "message": words(value)}
+    return words(value)
 
 
 OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from holdfast.errors import StartError
+from holdfast.errors import StartError, words
 
 
 def is_module(name: str) -> bool:
@@ -44,7 +44,7 @@ def imported(folder: Path, what: str, source: str) -> ModuleType:
 def reason(error: Exception) -> str:
     """The message of an exception. Pydantic's would repeat what was wrong, which may be a key."""
     if not isinstance(error, ValidationError):
-        return str(error)
+        return words(error)
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
 

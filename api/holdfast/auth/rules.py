@@ -15,7 +15,7 @@ from langgraph_sdk import Auth
 from langgraph_sdk.auth.types import AuthContext, Handler
 
 from holdfast.auth.handlers import call
-from holdfast.errors import Forbidden
+from holdfast.errors import Forbidden, words
 from holdfast.redis.records import Caller, Condition
 
 Resource = Literal["threads", "assistants", "crons", "store"]
@@ -86,7 +86,7 @@ class Rules:
         try:
             answer = await call(handler, {"ctx": context, "value": value})
         except AssertionError as error:  # as the official documentation writes a no
-            raise Forbidden(str(error) or DENIED) from error
+            raise Forbidden(words(error) or DENIED) from error
         return replace(caller, conditions=read_conditions(answer))
 
     def _find(self, resource: str, action: str) -> Handler | None:

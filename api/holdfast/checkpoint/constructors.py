@@ -34,7 +34,7 @@ from langgraph.types import Send
 from pydantic import AliasChoices, BaseModel
 
 from holdfast.checkpoint.likeness import same
-from holdfast.errors import Unstorable
+from holdfast.errors import Unstorable, words
 
 TypeName = tuple[str, ...]
 NUMPY = (
@@ -235,7 +235,9 @@ def _proven(encode: Callable[[Any], Constructor]) -> Callable[[Any], Constructor
         try:
             twin = make(made.code, cls, made.payload, made.method)
         except Exception as error:  # whatever a constructor raises
-            raise Unstorable(f"A {cls.__qualname__} cannot be made of its own fields: {error}.") from None
+            raise Unstorable(
+                f"A {cls.__qualname__} cannot be made of its own fields: {words(error)}."
+            ) from None
         if not same(value, twin):
             raise Unstorable(
                 f"A {cls.__qualname__} comes back different from its own fields: it changes them, "

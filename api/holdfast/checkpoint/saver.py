@@ -36,7 +36,7 @@ from holdfast.checkpoint.names import (
 from holdfast.checkpoint.reading import Reading, places
 from holdfast.checkpoint.runs import Put, was_cancelled
 from holdfast.checkpoint.serde import Serializer
-from holdfast.errors import Invalid
+from holdfast.errors import Invalid, words
 from holdfast.redis.checkpoints import Fields, Loaded, TaskWrites, ThreadCheckpoints, Write, registered
 from holdfast.redis.client import Client, connect
 from holdfast.redis.keys import Keys
@@ -224,7 +224,7 @@ class RedisSaver(BlockingSaver):
         draft, drafted = Draft(Encoding(self.serde)), dict[int, Write]()
         for position, (channel, value) in enumerate(writes):
             # What went wrong is kept for people to read; an error in the state itself cannot be stored.
-            kept = repr(value) if channel == ERROR and isinstance(value, BaseException) else value
+            kept = words(value, repr) if channel == ERROR and isinstance(value, BaseException) else value
             blob = draft.encoding.encode_channel(checked("A channel", channel), kept, draft.elements)
             idx = WRITES_IDX_MAP.get(channel, position)  # of two special ones, the last
             drafted[idx] = Write(idx, channel, blob, channel in WRITES_IDX_MAP)

@@ -26,7 +26,7 @@ from holdfast.checkpoint.constructors import (
     named,
     type_name,
 )
-from holdfast.errors import HoldfastError, Unreadable, Unstorable
+from holdfast.errors import HoldfastError, Unreadable, Unstorable, words
 
 OPTIONS = (
     ormsgpack.OPT_PASSTHROUGH_BIG_INT
@@ -177,4 +177,6 @@ class Serializer(JsonPlusSerializer):
         try:
             return make(code, named(module, name), payload, method)
         except Exception as error:  # whatever a constructor raises: the value does not fit its type any more
-            raise _reason.keep(Unreadable(f"A stored {module}.{name} cannot be made: {error}")) from error
+            raise _reason.keep(
+                Unreadable(f"A stored {module}.{name} cannot be made: {words(error)}")
+            ) from error

@@ -5,6 +5,8 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
+from holdfast.errors import words
+
 logger = logging.getLogger(__name__)
 
 AGAIN_S = 10.0
@@ -41,6 +43,6 @@ async def ask(check: Check) -> str | None:
     except Exception as error:  # whatever a project's own code raises
         logger.warning("the business cannot work", extra={"error": type(error).__name__})
         # Only a RuntimeError is meant to be read: the text of any other may say what nobody should know.
-        told = str(error) if type(error) is RuntimeError else ""
+        told = words(error) if type(error) is RuntimeError else ""
         return told or f"The check of the business failed with {type(error).__name__}."
     return None

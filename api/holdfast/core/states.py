@@ -4,6 +4,7 @@ from typing import Any
 
 from langgraph.types import Interrupt, PregelTask, StateSnapshot
 
+from holdfast.errors import words
 from holdfast.events import describe_config, encode_interrupt
 
 
@@ -29,7 +30,7 @@ def describe_task(task: PregelTask) -> dict[str, Any]:
         "id": task.id,
         "name": task.name,
         "path": task.path,
-        "error": None if task.error is None else repr(task.error),
+        "error": None if task.error is None else words(task.error, repr),
         "interrupts": [describe_interrupt(interrupt) for interrupt in task.interrupts],
         "checkpoint": checkpoint,
         "state": state,

@@ -15,7 +15,7 @@ from holdfast.auth.rules import Action
 from holdfast.core import answers
 from holdfast.core.platform import Platform
 from holdfast.core.states import EMPTY_STATE, describe_interrupt, describe_state
-from holdfast.errors import BadRequest, Fenced, HoldfastError, ThreadBusy, ThreadExists, ThreadNotFound
+from holdfast.errors import BadRequest, Fenced, HoldfastError, ThreadBusy, ThreadExists, ThreadNotFound, words
 from holdfast.events import describe_config, dump
 from holdfast.lifetimes import signed, strategy_of
 from holdfast.limits import check_messages, check_metadata
@@ -296,7 +296,7 @@ def explained() -> Iterator[None]:
     except HoldfastError:
         raise
     except Exception as error:  # whatever they raise
-        raise BadRequest(str(error) or f"The graph refuses it: {type(error).__name__}.") from error
+        raise BadRequest(words(error) or f"The graph refuses it: {type(error).__name__}.") from error
 
 
 async def note_state(platform: Platform, caller: Caller, thread_id: str, mark: str) -> None:

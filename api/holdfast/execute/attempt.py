@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 
 from langgraph.errors import GraphDrained
 
-from holdfast.errors import Fenced, IncompatibleGraph, Unavailable
+from holdfast.errors import Fenced, IncompatibleGraph, Unavailable, words
 from holdfast.events import PROTOCOL_MODES, Encoder, Event
 from holdfast.execute.ending import End
 from holdfast.execute.feeding import NOTHING, Feed
@@ -183,7 +183,7 @@ class Attempt:
         return "ended"
 
     async def _fail(self, failure: BaseException) -> None:
-        name, message = type(failure).__name__, str(failure)
+        name, message = type(failure).__name__, words(failure)
         if isinstance(failure, IncompatibleGraph):
             name = failure.code
         if isinstance(failure, asyncio.CancelledError):

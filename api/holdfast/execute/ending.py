@@ -11,7 +11,7 @@ from langgraph.types import StateSnapshot
 
 from holdfast.auth.callers import SERVICE
 from holdfast.checkpoint import RunSaver
-from holdfast.errors import Fenced, Unavailable
+from holdfast.errors import Fenced, Unavailable, words
 from holdfast.events import Encoder, Event, dump
 from holdfast.execute.feeding import Feed
 from holdfast.execute.inputs import (
@@ -128,7 +128,7 @@ class End:
     async def _cancel_unseen(self, error: Exception, *, rollback: bool) -> None:
         """Ends a cancelled run whose state cannot be looked at, or not be taken back."""
         if rollback:
-            await self.fail(type(error).__name__, str(error))
+            await self.fail(type(error).__name__, words(error))
             return
         unseen = {"run_id": self._claim.run_id, "error": type(error).__name__}
         logger.warning("the state of a cancelled run cannot be read", extra=unseen)
