@@ -53,6 +53,13 @@ MUTATIONS = (
         "tests/auth/test_api_keys.py -k for_reading",
     ),
     Mutation(
+        "a node that calls sys.exit() ends its worker",
+        "api/holdfast/cli/loops.py",
+        "if main.done():",
+        "if True:",
+        "tests/faults/test_nodes.py -k exits",
+    ),
+    Mutation(
         "runs of a batch begin before all of them are made",
         "api/holdfast/core/batches.py",
         "stamp=stamp, held=True",

@@ -35,13 +35,13 @@ def imported(folder: Path, what: str, source: str) -> ModuleType:
     module = module_name(folder, what, source)
     try:
         return importlib.import_module(module)
-    except Exception as error:  # whatever the project's own code raises on import
+    except (Exception, SystemExit) as error:  # whatever the project's own code raises on import
         raise StartError(
             f"{what}: importing {source} failed with {type(error).__name__}: {reason(error)}."
         ) from error
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """The message of an exception. Pydantic's would repeat what was wrong, which may be a key."""
     if not isinstance(error, ValidationError):
         return words(error)

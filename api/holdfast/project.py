@@ -19,6 +19,7 @@ from langgraph_sdk import Auth
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from holdfast.errors import AssistantNotFound, Invalid, StartError
+from holdfast.exits import contained
 from holdfast.hooks import NO_HOOKS, Hooks
 from holdfast.http import NO_HTTP, Http, Part
 from holdfast.imports import imported, load_target, reason
@@ -49,7 +50,13 @@ class GraphSpec:
 
     @asynccontextmanager
     async def open(self, config: RunnableConfig) -> AsyncIterator[Pregel[Any, Any, Any, Any]]:
-        """The graph, compiled; for as long as the context of a factory lasts."""
+        """The graph, compiled; for as long as the context of a factory lasts. Raises `GraphExit`."""
+        with contained():
+            async with self._made(config) as graph:
+                yield graph
+
+    @asynccontextmanager
+    async def _made(self, config: RunnableConfig) -> AsyncIterator[Pregel[Any, Any, Any, Any]]:
         made = self.target
         if not isinstance(made, Pregel | StateGraph):
             made = made(config) if inspect.signature(made).parameters else made()

@@ -54,6 +54,7 @@ def project(folder: Path, config: object, **files: str) -> str:
         ({"graphs": {"a": "./broken_one.py:number"}}, "Graph 'a' is a int: langgraph.json must name"),
         ({"graphs": {"a": "./broken_two.py:graph"}}, "failed with ValueError: no good, at all."),
         ({"graphs": {"a": "./broken_three.py:graph"}}, "failed with SyntaxError"),
+        ({"graphs": {"a": "./broken_five.py:graph"}}, "failed with SystemExit: no key."),
         ({"graphs": {"a": "./broken_one.py:graph"}, "auth": {"path": "auth.py"}}, '"auth" must be named as'),
         ({"graphs": {"a": "./broken_one.py:graph"}, "auth": {"path": 5}}, '"auth" must be named as'),
         (
@@ -102,6 +103,7 @@ def test_a_broken_project(tmp_path: Path, refused: Run, config: object, sentence
         broken_two="raise ValueError('no good,\\nat all')",
         broken_three="def",
         broken_four="def erase(subject): ...",
+        broken_five="import sys\nsys.exit('no key')",
     )
     assert sentence in refused("check", "--config", path)
 

@@ -32,9 +32,8 @@ async def failed(sdk: LangGraphClient, graph: str, **asked: Any) -> tuple[str, d
     told = [part async for part in sdk.runs.stream(thread_id, graph, input={}, **asked)]
     assert [part.data["attempt"] for part in told if part.event == "metadata"] == [1]
     [error] = [part.data for part in told if part.event == "error"]
-    thread = await sdk.threads.get(thread_id)
     [run] = await sdk.runs.list(thread_id)
-    assert (thread["status"], run["status"]) == ("error", "error")
+    assert run["status"] == "error"
     return thread_id, error
 
 
@@ -48,3 +47,18 @@ async def test_an_error_that_cannot_be_put_into_words(sdk: LangGraphClient) -> N
 async def test_an_error_whose_words_no_text_can_hold(sdk: LangGraphClient) -> None:
     _, error = await failed(sdk, "unwritten")
     assert error == {"error": "ValueError", "message": "half a ? pair"}
+
+
+async def test_a_node_that_exits_fails_its_own_run_alone(sdk: LangGraphClient, tmp_path: Path) -> None:
+    (waited_for := tmp_path / "file").touch()
+    thread_id = (await sdk.threads.create())["thread_id"]
+    beside = await sdk.runs.create(thread_id, "patient", input={"said": str(waited_for)})
+    for graph in (
+        *("exits", "exits_in_a_thread", "exits_inside", "exits_in_a_tool"),
+        *("exits_beside_another", "exits_when_made"),
+    ):
+        for stream_mode in ("values", "custom"):
+            _, error = await failed(sdk, graph, stream_mode=stream_mode)
+            assert error == {"error": "GraphExit", "message": "the graph called sys.exit(3)"}
+    waited_for.unlink()
+    assert await sdk.runs.join(thread_id, beside["run_id"]) == {"said": "waited"}

@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import uvloop
 from dotenv import dotenv_values
 from rich.console import Console
 
 from holdfast import __version__
 from holdfast.cli.loading import loading
+from holdfast.cli.loops import Loop
 from holdfast.cli.monitoring import monitored
 from holdfast.core.health import Health
 from holdfast.core.platform import Platform, open_platform
@@ -55,7 +55,7 @@ def prepare(config: Path) -> Settings:
 
 def run(process: Callable[..., Coroutine[Any, Any, None]], config: Path, *args: Any) -> None:
     settings = prepare(config)
-    with guarded(settings.log_errors), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with guarded(settings.log_errors), asyncio.Runner(loop_factory=Loop) as runner:
         runner.get_loop().set_exception_handler(log_loop_error)
         executor = ThreadPoolExecutor(thread_name_prefix=THREADS)
         runner.get_loop().set_default_executor(executor)
