@@ -76,7 +76,7 @@ class Visit:
         for kind in told_kinds(wanted, told) - foreign:
             self.problems.append(f"{where} is told the {kind}: {told}")
         if is_apart(case, foreign, self.asker.person, self.owner.person):
-            if f'"{case.apart}"' not in told.text:
+            if f'"{case.apart}"' not in told.text.replace("\\", ""):  # MCP's is JSON within JSON
                 self.problems.append(f"{where}, not {case.apart}: {told}")
             return
         absent = missing(wanted)
