@@ -87,7 +87,7 @@ async def test_what_a_run_asks_for_goes_before_what_its_assistant_says(sdk: Lang
         assert told["context"] == {"model": "big", "tone": "warm"}
         assert told["configurable"] == {"model": "big", "tone": "warm", "other": None}
         assert (told["tags"], told["recursion_limit"]) == (["b"], 5)
-        assert told["metadata"]["team"] == "red", "that of the config goes before the assistant's own"
+        assert told["metadata"]["team"] == "blue", "the assistant's own goes before that of its config"
         assert told["metadata"]["place"] == way.get("metadata", {}).get("place", "sea")
 
 

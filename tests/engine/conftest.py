@@ -60,7 +60,7 @@ class Engine:
             ballots=ballots,
             **more,
         )
-        return await lua.submit(self.client, self.keys, asked)
+        return (await lua.submit(self.client, self.keys, asked)).place
 
     async def claim(self, nonce: str | None = None) -> Claim | None:
         """Takes the entry that is ready."""

@@ -16,7 +16,7 @@ from holdfast.core.platform import Platform
 from holdfast.core.replay import whole
 from holdfast.errors import Conflict, Invalid, NotFound, NothingPending, ThreadExists, ThreadNotFound
 from holdfast.events import Event, dump
-from holdfast.redis.records import Caller, RunRecord, ThreadRecord
+from holdfast.redis.records import Caller, RunRecord, ThreadRecord, run_metadata
 from holdfast.wire.chat import ChatRequest
 from holdfast.wire.runs import CommandBody, RunCreate, StreamMode
 from holdfast.wire.threads import ThreadCreate, ThreadTTL
@@ -312,7 +312,7 @@ async def task(platform: Platform, caller: Caller, task_id: str) -> dict[str, An
         return NO_TASK
     if thread.owner != caller.subject:
         return NO_TASK
-    session = {"session_id": record.request["metadata"].get("session_id")}
+    session = {"session_id": run_metadata(record.request).get("session_id")}
     if record.active:
         return {"status": "running", **session}
     account = await recall(platform, thread, record)

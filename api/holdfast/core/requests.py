@@ -10,10 +10,11 @@ from holdfast.core import threads
 from holdfast.core.assistants import BOTH
 from holdfast.core.platform import Platform
 from holdfast.errors import BadRequest, ThreadExists
+from holdfast.limits import check_metadata
 from holdfast.redis import lua
 from holdfast.redis.assistants import AssistantRecord, Content
 from holdfast.redis.lua import Place
-from holdfast.redis.records import Caller
+from holdfast.redis.records import THREAD_METADATA, Caller
 from holdfast.telemetry.tracing import traceparent
 from holdfast.wire.runs import RunCreateStateless
 from holdfast.wire.threads import ThreadCreate
@@ -22,9 +23,12 @@ from holdfast.wire.threads import ThreadCreate
 ADMITTED = ("run_id", "thread_id", "assistant_id", "metadata", "multitask_strategy", "kwargs")
 
 
-def of_assistant(assistant: AssistantRecord) -> dict[str, str]:
-    """What the metadata of a run and of its thread say of the assistant."""
-    return {"graph_id": assistant.content.graph_id, "assistant_id": assistant.assistant_id}
+def own_metadata(asked: RunCreateStateless) -> dict[str, Any]:
+    """What is asked for: a thread that the run makes has it too. Raises `Invalid` where it is too much."""
+    config = asked.config.metadata if asked.config else None
+    own = {**(config or {}), **(asked.metadata or {})}
+    check_metadata(own)
+    return own
 
 
 def new_request(
@@ -35,8 +39,10 @@ def new_request(
     return {
         "run_id": str(uuid7()),
         "thread_id": thread_id,
-        **of_assistant(assistant),
-        "metadata": {**assistant.metadata, **wanted["config"]["metadata"], **(asked.metadata or {})},
+        "graph_id": assistant.content.graph_id,
+        "assistant_id": assistant.assistant_id,
+        "metadata": own_metadata(asked),
+        "assistant_metadata": {**assistant.content.config.get("metadata", {}), **assistant.metadata},
         "multitask_strategy": getattr(asked, "multitask_strategy", "enqueue"),
         "created_at": now.isoformat(),
         "due_at": (now + timedelta(seconds=asked.after_seconds or 0)).isoformat(),
@@ -128,8 +134,9 @@ async def admit(
 
 
 async def put_in_line(platform: Platform, submission: lua.Submission) -> Place:
-    """Raises as `lua.submit` does."""
-    place = await lua.submit(platform.client, platform.keys, submission)
+    """Raises as `lua.submit` does. The request then has the thread's metadata, as the run's record does."""
+    place, metadata = await lua.submit(platform.client, platform.keys, submission)
+    submission.request[THREAD_METADATA] = metadata
     for ballot in submission.ballots:
         if ballot.decision:
             platform.recorder.decided(ballot.kind)

@@ -17,7 +17,7 @@ from holdfast.core.following import START, Followed, Result, result, with_interr
 from holdfast.core.once import read_once, thread_for
 from holdfast.core.platform import Platform
 from holdfast.core.racing import again
-from holdfast.core.requests import about, admit, new_request, of_assistant, put_in_line
+from holdfast.core.requests import about, admit, new_request, put_in_line
 from holdfast.core.webhooks.events import addresses
 from holdfast.errors import BadRequest, Conflict, RunNotFound, ThreadNotFound
 from holdfast.events import dump
@@ -25,7 +25,7 @@ from holdfast.limits import check_messages, check_tokens
 from holdfast.redis import lua
 from holdfast.redis.assistants import AssistantRecord
 from holdfast.redis.lua import Most, Place
-from holdfast.redis.records import Caller, RunRecord, ThreadRecord, read_run, run_fields
+from holdfast.redis.records import Caller, RunRecord, ThreadRecord, read_run, run_fields, run_metadata
 from holdfast.wire.runs import RunCreate, RunCreateStateless
 
 NO_STAMP: Mapping[str, Any] = MappingProxyType({})
@@ -136,7 +136,6 @@ async def submit(
     request = {**new_request(thread_id, asked, assistant, caller), **stamp}
     after_s = asked.after_seconds or 0
     caller = await admit(platform, caller, request, after_s=after_s, create_thread=create_thread)
-    request["metadata"] |= of_assistant(assistant)
     own = None if platform.project.http.disable_webhooks else request["kwargs"].get("webhook")
     if told := addresses(platform.settings, "run.ended", own):
         request["webhooks"] = told
@@ -180,6 +179,7 @@ async def submit_once(
         datetime.fromisoformat(request["created_at"]),
         create=create_thread,
         metadata={name: request[name] for name in ("graph_id", "assistant_id")},
+        config=asked.config.model_dump(exclude_none=True, exclude={"configurable"}) if asked.config else {},
         answers=list(answers.resume) if answers and is_strict(asked) else (),
         delay_ms=delay_ms,
         most=bounds(platform),
@@ -390,7 +390,7 @@ def describe(record: RunRecord) -> dict[str, Any]:
         "run_id": record.run_id,
         "thread_id": record.thread_id,
         "assistant_id": request["assistant_id"],
-        "metadata": request["metadata"],
+        "metadata": run_metadata(request),
         "status": record.status,
         "kwargs": request["kwargs"],
         "multitask_strategy": request["multitask_strategy"],

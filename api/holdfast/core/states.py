@@ -44,11 +44,12 @@ def describe_state(snapshot: StateSnapshot) -> dict[str, Any]:
     metadata = {
         key: value for key, value in dict(snapshot.metadata or {}).items() if not key.startswith("__")
     }
+    thread = {"thread_id": checkpoint["thread_id"]} if checkpoint else {}  # the saver's keys say it
     return {
         "values": snapshot.values,
         "next": snapshot.next,
         "tasks": [describe_task(task) for task in snapshot.tasks],
-        "metadata": metadata if snapshot.metadata is not None else None,
+        "metadata": metadata | thread if snapshot.metadata is not None else None,
         "created_at": snapshot.created_at,
         "checkpoint": checkpoint,
         "parent_checkpoint": parent,

@@ -146,7 +146,7 @@ def describe(thread: ThreadRecord, values: Any = None) -> dict[str, Any]:
         "state_updated_at": thread.state_updated_at.isoformat(),
         "metadata": thread.metadata,
         "status": thread.status,
-        "config": {"configurable": {}} if thread.started else {},
+        "config": {"configurable": {}, **thread.config} if thread.started else {},
         "values": values,
     }
     if thread.started:
@@ -277,6 +277,7 @@ async def update_state(
     config = address(thread_id, asked.checkpoint_id or at.checkpoint_id, at.checkpoint_ns)
     if at.checkpoint_map:
         config["configurable"]["checkpoint_map"] = at.checkpoint_map
+    config["metadata"] = {"graph_id": thread.graph_id}
     async with opened(platform, thread) as graph:
         with explained():
             written = await graph.aupdate_state(config, asked.values, as_node=asked.as_node)
@@ -351,8 +352,11 @@ async def history(
     at = asked.checkpoint or CheckpointAddress()
     config = address(thread_id, at.checkpoint_id, at.checkpoint_ns)
     before = address(thread_id, checkpoint_of(asked.before)) if asked.before else None
+    metadata = dict(asked.metadata or {})
+    if metadata.get("thread_id") == thread_id:  # shown with each, and kept with none
+        del metadata["thread_id"]
     async with opened(platform, thread) as graph:
-        found = graph.aget_state_history(config, filter=asked.metadata, before=before, limit=asked.limit)
+        found = graph.aget_state_history(config, filter=metadata, before=before, limit=asked.limit)
         return [describe_state(one) async for one in found]
 
 

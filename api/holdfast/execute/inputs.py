@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from holdfast.events import dump, encode_interrupt
 from holdfast.redis.claims import Claim
-from holdfast.redis.records import Hold
+from holdfast.redis.records import Hold, run_metadata
 from holdfast.wire.approvals import policy_of
 from holdfast.wire.common import CheckpointAddress
 
@@ -29,9 +29,7 @@ def run_config(claim: Claim) -> RunnableConfig:
     request = claim.request
     asked = request["kwargs"].get("config") or {}
     metadata = {
-        "graph_id": request["graph_id"],
-        "assistant_id": request["assistant_id"],
-        **request["metadata"],
+        **run_metadata(request),
         "run_id": claim.run_id,
         "thread_id": claim.thread_id,
         "run_attempt": claim.attempt,

@@ -1,7 +1,7 @@
 """The scripts as typed functions: the signature is the contract, the Lua (`redis/scripts`) the proof."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -22,7 +22,15 @@ from holdfast.redis.approvals import REQUESTS, Ballot, approval_keys
 from holdfast.redis.client import Argument, Client, Script
 from holdfast.redis.crons import delete_of_thread
 from holdfast.redis.keys import Keys
-from holdfast.redis.records import Caller, fields_of, metadata_fields, run_fields, timestamp_us
+from holdfast.redis.records import (
+    THREAD_METADATA,
+    Caller,
+    config_fields,
+    fields_of,
+    metadata_fields,
+    run_fields,
+    timestamp_us,
+)
 from holdfast.redis.thread_index import INDEXED, index_keys
 from holdfast.redis.transfers import flat
 
@@ -49,6 +57,13 @@ class Place(NamedTuple):
     def id(self) -> str:
         """The event's id, on the wire and in the log."""
         return f"{self.epoch}-{self.seq}"
+
+
+class Submitted(NamedTuple):
+    """Where a run's events begin, and the metadata that its thread had when it was put in line."""
+
+    place: Place
+    thread_metadata: dict[str, Any]
 
 
 class Most(NamedTuple):
@@ -217,8 +232,9 @@ async def delete_thread(client: Client, keys: Keys, thread_id: str, tenant: str)
 class Submission:
     """A run to be put in line, on a thread that need not be there when `create` is set.
 
-    `metadata` is merged into the thread's; `answers` are the plain interrupts that must still wait for what
-    the run brings, `ballots` what it says to requests; with `delay_ms` it stands in line only after that.
+    `metadata` is merged into the thread's, `config` shown as the thread's; a thread that is made has
+    the request's too. `answers` are the plain interrupts that must still wait for what the run brings,
+    `ballots` what it says to requests; with `delay_ms` it stands in line only after that.
     """
 
     thread_id: str
@@ -228,6 +244,7 @@ class Submission:
     now: datetime
     create: bool
     metadata: dict[str, Any]
+    config: Mapping[str, Any] = field(default_factory=dict)
     answers: Collection[str] = ()
     delay_ms: int = 0
     most: Most = NO_BOUNDS
@@ -254,10 +271,12 @@ class Submission:
         ]
 
     def arguments(self, lanes: int) -> list[Argument]:
+        asked = {name: value for name, value in self.request.items() if name != THREAD_METADATA}
+        first = metadata_fields(self.request.get("metadata", {})) if self.create else []
         return [
             self.thread_id,
             self.run_id,
-            orjson.dumps(self.request),
+            orjson.dumps(asked),
             timestamp_us(self.now),
             self.request["multitask_strategy"],
             self.caller.tenant,
@@ -270,12 +289,15 @@ class Submission:
             self.once.keep_s if self.once else 0,
             orjson.dumps(list(self.ballots)),
             len(self.answers),
+            len(first),
             *self.answers,
+            *first,
             *metadata_fields(self.metadata),
+            *config_fields(self.config),
         ]
 
 
-async def submit(client: Client, keys: Keys, asked: Submission) -> Place:
+async def submit(client: Client, keys: Keys, asked: Submission) -> Submitted:
     """Writes the run, makes the thread busy and puts the run in line, all or nothing.
 
     Raises `ThreadNotFound`, `ThreadBusy` under `multitask_strategy: reject`, `NothingPending` when a request
@@ -284,8 +306,8 @@ async def submit(client: Client, keys: Keys, asked: Submission) -> Place:
     `Raced` when a request that a ballot is for is another by now.
     """
     match await client.run(SUBMIT, asked.keys(keys), asked.arguments(keys.lanes)):
-        case [b"ok", epoch, seq]:
-            return Place(int(epoch), int(seq))
+        case [b"ok", epoch, seq, metadata]:
+            return Submitted(Place(int(epoch), int(seq)), orjson.loads(metadata))
         case [b"busy"]:
             raise ThreadBusy
         case [b"same", made]:

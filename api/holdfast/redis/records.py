@@ -12,6 +12,8 @@ DECISION = "decision:"  # one field for each decided request
 FOLLOWED = "protocol"  # set once a reader of protocol v3 has come: workers log what such readers need
 SCOPES = ("read", "write")  # what a credential may allow
 METADATA = "m:"  # one field of the thread's hash for each top-level key, so that a merge is one HSET
+CONFIG = "config:"  # likewise, of what runs have asked for
+THREAD_METADATA = "thread_metadata"  # in a run's request: as it was when the run was put in line
 
 
 class Condition(NamedTuple):
@@ -152,6 +154,7 @@ class ThreadRecord:
     updated_at: datetime
     state_updated_at: datetime
     metadata: dict[str, Any]
+    config: dict[str, Any] = field(default_factory=dict)
     interrupts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     error: dict[str, str] | None = None
     decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -189,6 +192,17 @@ class RunRecord:
         return self.status in ("pending", "running")
 
 
+def run_metadata(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run's metadata is: the assistant's, over it the thread's, over both what was asked for."""
+    return {
+        **request.get("assistant_metadata", {}),
+        **request.get(THREAD_METADATA, {}),
+        **request["metadata"],
+        "graph_id": request["graph_id"],
+        "assistant_id": request["assistant_id"],
+    }
+
+
 RUN_FIELDS = ("", ":status", ":updated_at", ":attempt", ":error")
 
 
@@ -204,10 +218,19 @@ def moment(timestamp: bytes) -> datetime:
     return datetime.fromtimestamp(int(timestamp) / 1_000_000, UTC)
 
 
-def metadata_fields(metadata: dict[str, Any]) -> list[bytes | str]:
+def metadata_fields(metadata: Mapping[str, Any]) -> list[bytes | str]:
+    return fields_under(METADATA, metadata)
+
+
+def config_fields(config: Mapping[str, Any]) -> list[bytes | str]:
+    return fields_under(CONFIG, config)
+
+
+def fields_under(prefix: str, values: Mapping[str, Any]) -> list[bytes | str]:
+    """The reverse of `family`."""
     flat: list[bytes | str] = []
-    for key, value in metadata.items():
-        flat += (METADATA + key, orjson.dumps(value))
+    for key, value in values.items():
+        flat += (prefix + key, orjson.dumps(value))
     return flat
 
 
@@ -236,6 +259,7 @@ def read_thread(thread_id: str, stored: dict[bytes, bytes]) -> ThreadRecord:
         updated_at=moment(stored[b"updated_at"]),
         state_updated_at=moment(stored[b"state_updated_at"]),
         metadata=family(stored, METADATA),
+        config=family(stored, CONFIG),
         decisions=family(stored, DECISION),
         hold=Hold.decode(stored[b"hold"]) if stored.get(b"hold") else None,
         rated=stored.get(b"rated", b"").decode(),

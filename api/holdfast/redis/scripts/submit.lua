@@ -4,8 +4,10 @@
 --      creator ('' = the thread must exist), delay (ms, by the server's clock), most runs at once in all, most a tenant,
 --      most a caller, the caller, digest of what is asked ('' = no Idempotency-Key), seconds that the key is kept,
 --      ballots (JSON, a list of `redis.approvals.Ballot`), number of plain interrupts that must wait for the answers of
---      this run, interrupt id ..., field, value ...
--- Returns {'ok', epoch, seq} with the place in the log before the run's first event, or {'missing'}, {'busy'},
+--      this run, number of arguments for a thread that is made here, interrupt id ..., field, value ... of such a thread,
+--      field, value ... of any
+-- Returns {'ok', epoch, seq, metadata} with the place in the log before the run's first event and what the thread's
+-- metadata was, which the request keeps; or {'missing'}, {'busy'},
 -- {'full', 0 = in all, 1 = of the tenant, 2 = of the caller}, {'decided', request_id, decision}, {'raced', request_id}
 -- when its revision is another by now, {'answered', interrupt id}, {'same', run_id} or {'differs'}: then nothing was
 -- changed.
@@ -14,7 +16,8 @@ local lane, index = lane_of(10), index_of(16)
 local thread_id, run, request, now_us, strategy, tenant, owner, creator, delay = unpack(ARGV, 1, 9)
 local caller, digest = ARGV[13], ARGV[14]
 local ballots = cjson.decode(ARGV[16])
-local fields = 18 + tonumber(ARGV[17])
+local made = 19 + tonumber(ARGV[17])
+local fields = made + tonumber(ARGV[18])
 local approvals = approvals_of(20)
 
 -- The interrupts that wait and that no run in line brings an answer to.
@@ -29,8 +32,20 @@ local function unanswered(thread, runs, line)
   return waiting
 end
 
+-- The thread's metadata as JSON. Each value is kept as the JSON that came: it is not read and written again.
+local function metadata_of(thread)
+  local record, parts = redis.call('HGETALL', thread), {}
+  for i = 1, #record, 2 do
+    if string.sub(record[i], 1, 2) == 'm:' then
+      parts[#parts + 1] = cjson.encode(string.sub(record[i], 3)) .. ':' .. record[i + 1]
+    end
+  end
+  return '{' .. table.concat(parts, ',') .. '}'
+end
+
 local place = redis.call('HMGET', thread, 'epoch', 'seq', 'token', 'pushes')
-if redis.call('HEXISTS', runs, run) == 1 then return {'ok', '0', '0'} end  -- the reply was lost, and the run may have begun
+local metadata = metadata_of(thread)
+if redis.call('HEXISTS', runs, run) == 1 then return {'ok', '0', '0', metadata} end  -- the reply was lost, and the run may have begun
 -- Both are asked in any case: a thread of somebody else takes as long as none at all.
 local exists, usable = redis.call('EXISTS', thread) == 1, visible(thread, tenant, owner)
 local free = creator ~= '' and vacant(KEYS[15], tenant, creator)
@@ -52,14 +67,17 @@ for _, ballot in ipairs(ballots) do
   local revision = redis.call('HGET', approvals.hash, ballot.request .. ':revision') or '0'
   if ballot.revision ~= '' and ballot.revision ~= revision then return {'raced', ballot.request} end
 end
-if fields > 18 then
+if made > 19 then
   local waiting = unanswered(thread, runs, line)
-  for i = 18, fields - 1 do
+  for i = 19, made - 1 do
     if not waiting[ARGV[i]] then return {'answered', ARGV[i]} end
   end
 end
 
-if not exists then make(thread, events, KEYS[15], tenant, creator, now_us) end
+if not exists then
+  make(thread, events, KEYS[15], tenant, creator, now_us)
+  set(thread, {unpack(ARGV, made, fields - 1)}, 1)
+end
 for _, ballot in ipairs(ballots) do vote(approvals, thread, thread_id, ballot, now_us) end
 if strategy == 'interrupt' or strategy == 'rollback' then
   for i, other in ipairs(line) do
@@ -79,6 +97,7 @@ if digest ~= '' then
   redis.call('HSET', KEYS[14], 'digest', digest, 'run', run)
   redis.call('EXPIRE', KEYS[14], ARGV[15])
 end
+request = '{"thread_metadata":' .. metadata .. ',' .. string.sub(request, 2)
 redis.call('HSET', runs, run, request, run .. ':status', 'pending', run .. ':updated_at', now_us)
 redis.call('ZADD', order, 0, run)
 local described = not exists or differs(thread, ARGV, fields)
@@ -98,4 +117,4 @@ end
 local note = described and index_thread or index_state
 note(index, thread, thread_id)
 place = redis.call('HMGET', thread, 'epoch', 'seq')
-return {'ok', place[1], place[2]}
+return {'ok', place[1], place[2], metadata}
