@@ -18,6 +18,7 @@ from langgraph.pregel import Pregel
 from langgraph_sdk import Auth
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from holdfast.allowed_types import NO_TYPES, AllowedTypes, read_allowed
 from holdfast.errors import AssistantNotFound, Invalid, StartError
 from holdfast.exits import contained
 from holdfast.hooks import NO_HOOKS, Hooks
@@ -105,6 +106,7 @@ class Project:
     store: StoreConfig = NO_STORE
     embeddings: Embeddings | None = None  # what `store.index.embed` names
     webhooks: Outgoing = NO_RULES
+    allowed_types: AllowedTypes = NO_TYPES
 
     @property
     def first_graph(self) -> GraphSpec:
@@ -147,7 +149,7 @@ def load_project(path: Path) -> Project:
     """Imports every graph of langgraph.json. Raises `StartError`."""
     config = read_project(path)
     warn(config)
-    ttl_minutes = read_ttl(path, config)
+    ttl_minutes, allowed_types = read_ttl(path, config), read_allowed(path, config)
     folder = path.resolve().parent
     # The folder goes on the path and graphs are imported under their dotted names: a graph loaded by its file
     # would be a second copy of its module, and could not use relative imports.
@@ -170,6 +172,7 @@ def load_project(path: Path) -> Project:
         store,
         load_embeddings(folder, store.index),
         read_part(path, config, "webhooks", Outgoing),
+        allowed_types,
     )
 
 

@@ -78,12 +78,13 @@ def leaves(*names: str) -> dict[str, Readable | None]:
 
 # What has expired goes by itself, however often it was to be looked for.
 THREAD_TTL = Shape(leaves("default_ttl", "strategy"), needless=("sweep_interval_minutes", "sweep_limit"))
+SERDE = Shape(leaves("allowed_msgpack_modules"), ("allowed_json_modules", "pickle_fallback"))
 FILE = Shape(
     {
         **leaves("$schema", "env"),
         "graphs": Each(Shape(leaves("path", "graph", "description"))),
         "auth": Shape(leaves("path"), ("openapi", "cache"), ("disable_studio_auth",)),  # Studio signs in too
-        "checkpointer": Shape({"ttl": THREAD_TTL}, ("path", "serde")),
+        "checkpointer": Shape({"ttl": THREAD_TTL, "serde": SERDE}, ("path",)),
         "holdfast": Shape(leaves("hooks", "crons")),
         "http": Shape.of(Http),
         "store": Shape.of(StoreConfig),

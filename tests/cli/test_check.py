@@ -20,7 +20,11 @@ CONFIG: dict[str, Any] = {
     "$schema": "https://langgra.ph/schema.json",
     "graphs": {"a": {"path": "./broken_keys.py:graph", "zzz": 1}},
     "auth": {"path": "./broken_auth.py:auth", "paths": "./auth.py:auth", "openapi": {}},
-    "checkpointer": {"q": 1, "serde": {}, "ttl": {"defualt_ttl": 5, "sweep_interval_minutes": 10}},
+    "checkpointer": {
+        "q": 1,
+        "serde": {"pickle_fallback": True},
+        "ttl": {"defualt_ttl": 5, "sweep_interval_minutes": 10},
+    },
     "dependencies": ["."],
     "encryption": {"path": "./encryption.py:encryption"},
     "env": {"broken_any": "1"},
@@ -35,7 +39,7 @@ UNKNOWN = [
     *("http.cors.allow_origin", "store.ttl.zz", "store.zz", "stores", "webhooks.url.allowed_domain"),
 ]
 COUNTED_ON = [
-    *("auth.openapi", "checkpointer.serde", "encryption", "http.mount_prefix"),
+    *("auth.openapi", "checkpointer.serde.pickle_fallback", "encryption", "http.mount_prefix"),
     "webhooks.url.disable_loopback",
 ]
 NEEDLESS = ["checkpointer.ttl.sweep_interval_minutes", "dependencies", "store.ttl.sweep_interval_minutes"]

@@ -10,7 +10,7 @@ from tests.waiting import wait_until
 
 Json = Any
 MISSING = "00000000-0000-4000-8000-000000000000"
-GRAPHS = ("ask", "echo", "fail", "named", "nested", "outer", "pair", "pondering", "slow", "steps")
+GRAPHS = ("ask", "echo", "fail", "named", "nested", "outer", "pair", "pondering", "shelf", "slow", "steps")
 
 
 def human(text: str) -> Json:

@@ -19,7 +19,7 @@ async def test_the_name_of_a_graph_is_no_id_of_an_assistant(http: httpx.AsyncCli
 
 
 async def test_a_search_in_the_way_of_the_studio(http: httpx.AsyncClient) -> None:
-    content = b'{"limit":10,"offset":0,"metadata":{"created_by":"system"}}'
+    content = b'{"limit":20,"offset":0,"metadata":{"created_by":"system"}}'
     response = await http.post(
         "/assistants/search", content=content, headers={"content-type": "text/plain;charset=UTF-8"}
     )

@@ -33,10 +33,10 @@ from langgraph.store.base import Item
 from langgraph.types import Send
 from pydantic import AliasChoices, BaseModel
 
+from holdfast.allowed_types import TypeName
 from holdfast.checkpoint.likeness import same
 from holdfast.errors import Unstorable, words
 
-TypeName = tuple[str, ...]
 NUMPY = (
     "bool",
     "bool_",

@@ -9,7 +9,7 @@ import asyncio
 import base64
 import math
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
@@ -27,6 +27,7 @@ from redisvl.exceptions import RedisSearchError  # type: ignore[import-untyped]
 from redisvl.query import FilterQuery  # type: ignore[import-untyped]
 from redisvl.query.filter import Tag  # type: ignore[import-untyped]
 
+from holdfast.allowed_types import NO_TYPES, AllowedTypes, TypeName
 from holdfast.checkpoint.constructors import SURROGATE
 from holdfast.checkpoint.runs import RunSaver, was_cancelled
 from holdfast.checkpoint.serde import Serializer
@@ -51,15 +52,15 @@ class HardenedSerializer(JsonPlusRedisSerializer):
     beyond LangGraph's list of safe ones. Raises `Unstorable` as `Serializer` does.
     """
 
-    def __init__(self, allowed: Iterable[tuple[str, ...]] = ()) -> None:
+    def __init__(self, allowed: Iterable[TypeName] | Literal[True] = ()) -> None:
         self.exact = Serializer(allowed)
-        self.allowed = self.exact.allowed
+        self.allowed = self.exact.listed
         # The types are named in JSON here, whole names in one tuple: ("a.b", "C") is ("a", "b", "C").
         names = [(*module.split("."), name) for module, name in self.allowed]
         super().__init__(allowed_json_modules=names or None, allowed_msgpack_modules=self.allowed or None)
 
     def with_msgpack_allowlist(self, extra_allowlist: Iterable[Any]) -> "HardenedSerializer":
-        return HardenedSerializer(self.allowed | set(extra_allowlist))
+        return HardenedSerializer(self.exact.with_msgpack_allowlist(extra_allowlist).allowed)
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
         try:
@@ -116,10 +117,10 @@ def marked(value: dict[Any, Any]) -> bool:
 class HardenedRedisSaver(RunSaver, AsyncRedisSaver):
     """The saver of langgraph-checkpoint-redis, to be used as a context manager."""
 
-    def __init__(self, redis: Redis, *, ttl_s: int = 0) -> None:
+    def __init__(self, redis: Redis, *, ttl_s: int = 0, allowed: AllowedTypes = NO_TYPES) -> None:
         ttl = {"default_ttl": ttl_s / 60, "refresh_on_read": True} if ttl_s else None
         AsyncRedisSaver.__init__(self, redis_client=redis, ttl=ttl)
-        self.serde = HardenedSerializer()
+        self.serde = HardenedSerializer(allowed)
 
     async def asetup(self) -> None:
         """Makes the indexes. Raises `StartError` on a server without the modules."""

@@ -7,17 +7,20 @@ not.
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
+import orjson
 import ormsgpack
 from langgraph.checkpoint.serde._msgpack import SAFE_MSGPACK_METHODS, SAFE_MSGPACK_TYPES
 from langgraph.checkpoint.serde.jsonplus import EXT_DELTA_SNAPSHOT, EXT_METHOD_SINGLE_ARG, JsonPlusSerializer
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
+from langgraph.types import Interrupt
 
+from holdfast.allowed_types import KEY, AllowedTypes, TypeName
 from holdfast.checkpoint.constructors import (
     PLAIN,
     Constructor,
-    TypeName,
     encoder,
     findable,
     holds_buffer,
@@ -27,6 +30,7 @@ from holdfast.checkpoint.constructors import (
     type_name,
 )
 from holdfast.errors import HoldfastError, Unreadable, Unstorable, words
+from holdfast.events import dump
 
 OPTIONS = (
     ormsgpack.OPT_PASSTHROUGH_BIG_INT
@@ -48,6 +52,9 @@ class _Reason(threading.local):
         self.error = error
         return error
 
+    def forget(self) -> None:
+        self.error = None
+
     def take(self, otherwise: HoldfastError) -> HoldfastError:
         error, self.error = self.error or otherwise, None
         return error
@@ -60,17 +67,19 @@ class Serializer(JsonPlusSerializer):
     """Serializes values for `RedisSaver`.
 
     `allowed` are the types, beyond LangGraph's own list of safe ones, that may be part of a state: classes
-    or (module, name). Raises `Unstorable` for a value of another type, `Unreadable` for bytes that do
-    not hold a value it could have written. Never uses pickle.
+    or (module, name), or True for any type of a kind that can be stored. Raises `Unstorable` for a value of
+    another type, `Unreadable` for bytes that do not hold a value it could have written. Never uses pickle.
     """
 
-    def __init__(self, allowed: Iterable[TypeName | type] = ()) -> None:
-        self.allowed = frozenset(type_name(each) if isinstance(each, type) else each for each in allowed)
+    def __init__(self, allowed: Iterable[TypeName | type] | Literal[True] = ()) -> None:
+        types = () if allowed is True else allowed
+        self.listed = frozenset(type_name(each) if isinstance(each, type) else each for each in types)
+        self.allowed: AllowedTypes = allowed is True or self.listed
         self._cleared: set[tuple[int, str, str]] = set()
-        super().__init__(allowed_msgpack_modules=tuple(self.allowed), __unpack_ext_hook__=self._revive)
+        super().__init__(allowed_msgpack_modules=tuple(self.listed), __unpack_ext_hook__=self._revive)
 
     def with_msgpack_allowlist(self, extra_allowlist: Iterable[TypeName | type]) -> "Serializer":
-        return Serializer((*self.allowed, *extra_allowlist))
+        return self if self.allowed is True else Serializer((*self.listed, *extra_allowlist))
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
         if obj is None:
@@ -102,7 +111,7 @@ class Serializer(JsonPlusSerializer):
         if method is not None:
             return (module, name, method) in SAFE_MSGPACK_METHODS
         key = (module, name)
-        return key in SAFE_MSGPACK_TYPES or key in PLAIN or key in self.allowed
+        return self.allowed is True or key in SAFE_MSGPACK_TYPES or key in PLAIN or key in self.listed
 
     def _pack(self, value: Any) -> bytes:
         try:
@@ -129,11 +138,24 @@ class Serializer(JsonPlusSerializer):
         try:
             if isinstance(value, _DeltaSnapshot):
                 return ormsgpack.Ext(EXT_DELTA_SNAPSHOT, pack(value.value))
-            made = self._constructor(value)
-            return ormsgpack.Ext(made.code, pack(made.packed()))
+            if type(value) is Interrupt:
+                return self._packed_interrupt(value, pack)
+            return self._packed_call(value, pack)
         except HoldfastError as error:
             _reason.keep(error)
             raise
+
+    def _packed_call(self, value: Any, pack: Callable[[Any], bytes]) -> ormsgpack.Ext:
+        made = self._constructor(value)
+        return ormsgpack.Ext(made.code, pack(made.packed()))
+
+    def _packed_interrupt(self, value: Interrupt, pack: Callable[[Any], bytes]) -> ormsgpack.Ext:
+        """A question is for people, who read it as JSON: it may hold what a state may not."""
+        try:
+            return self._packed_call(value, pack)
+        except (TypeError, Unstorable):
+            _reason.forget()
+            return self._packed_call(replace(value, value=orjson.loads(dump(value.value))), pack)
 
     def _constructor(self, value: Any) -> Constructor:
         cls = type(value)
@@ -155,9 +177,18 @@ class Serializer(JsonPlusSerializer):
         method = made.method if made.code == EXT_METHOD_SINGLE_ARG else None
         if not self._allows(made.module, made.name, method):
             raise Unstorable(
-                f"{name} is not a type that may be loaded again: name it in the schema of the state, "
-                f"or allow it: Serializer(allowed=[({made.module!r}, {made.name!r})])."
+                f"{name} is not a type that may be loaded again: name it in the schema of the state, or list "
+                f'["{made.module}", "{made.name}"] under checkpointer.serde.{KEY} of langgraph.json.'
             )
+
+    def _named(self, module: str, name: str) -> Any:
+        """Also where any type is allowed, only what is one is called: nothing like `os.system`."""
+        found, key = named(module, name), (module, name)
+        if key in SAFE_MSGPACK_TYPES or key in PLAIN or key in self.listed:
+            return found
+        if isinstance(found, type) and encoder(found):
+            return found
+        raise TypeError("it is no type of a state's values")
 
     def _unpack(self, body: bytes) -> Any:
         return ormsgpack.unpackb(body, ext_hook=self._revive, option=ormsgpack.OPT_NON_STR_KEYS)
@@ -175,7 +206,7 @@ class Serializer(JsonPlusSerializer):
                 Unreadable(f"Stored state holds {module}.{name}, which is not a type that may be loaded.")
             )
         try:
-            return make(code, named(module, name), payload, method)
+            return make(code, self._named(module, name), payload, method)
         except Exception as error:  # whatever a constructor raises: the value does not fit its type any more
             raise _reason.keep(
                 Unreadable(f"A stored {module}.{name} cannot be made: {words(error)}")

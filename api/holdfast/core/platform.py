@@ -106,7 +106,13 @@ async def open_platform(settings: Settings, project: Project, redis_url: str) ->
         # Ours expires with its thread, in the thread's own keys; another has to look after itself.
         own = settings.checkpointer == HOLDFAST
         checkpointer = await stack.enter_async_context(
-            open_checkpointer(settings.checkpointer, client, keys, ttl_s=0 if own else max(project.ttl_s, 0))
+            open_checkpointer(
+                settings.checkpointer,
+                client,
+                keys,
+                ttl_s=0 if own else max(project.ttl_s, 0),
+                allowed=project.allowed_types,
+            )
         )
         streams = await stack.enter_async_context(Streams(client, keys, settings).running())
         started_at = await installed_at(client, keys)

@@ -1,6 +1,8 @@
 """What any Agent Server can serve: nothing here knows of Holdfast."""
 
 import asyncio
+from dataclasses import dataclass
+from enum import Enum
 from operator import add
 from typing import Annotated, Any
 
@@ -10,6 +12,7 @@ from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.types import Command, interrupt
+from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 
@@ -19,8 +22,30 @@ class Talk(TypedDict, total=False):
     topic: str
 
 
-def single(name: str, node: Any) -> Any:
-    graph = StateGraph(Talk)
+class Color(Enum):
+    RED = "red"
+
+
+class Item(BaseModel):
+    """No schema of a state names it: langgraph.json lists it."""
+
+    name: str = "cup"
+    color: Color = Color.RED
+
+
+@dataclass
+class Note:
+    """No schema names it, and the project does not list it either."""
+
+    text: str = "chipped"
+
+
+class Shelf(Talk, total=False):
+    thing: Any
+
+
+def single(name: str, node: Any, state: type[Talk] = Talk) -> Any:
+    graph = StateGraph(state)
     graph.add_node(name, node)
     graph.add_edge(START, name)
     return graph.compile()
@@ -33,6 +58,10 @@ def answer(state: Talk) -> Talk:
 
 def ask_one(state: Talk) -> Talk:
     return {"said": [f"answered {interrupt({'question': 'which one?'})}"]}
+
+
+def put(state: Shelf) -> Shelf:
+    return {"thing": Item(), "said": [interrupt({"about": Item(), "notes": [Note()]})]}
 
 
 def explode(state: Talk) -> Talk:
@@ -120,6 +149,7 @@ fail = single("explode", explode)
 slow = single("wait", wait)
 pondering = single("ponder", ponder)
 named = single("configuration", configuration)
+shelf = single("put", put, Shelf)
 steps = three()
 nested = remembering()
 pair = both()
