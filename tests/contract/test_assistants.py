@@ -164,4 +164,7 @@ async def test_graphs_within(client: LangGraphClient) -> None:
     assert list(await client.assistants.get_subgraphs(outer)) == ["inner"]
     assert list(await client.assistants.get_subgraphs(outer, namespace="inner")) == ["inner"]
     assert await client.assistants.get_subgraphs(outer, namespace="nowhere") == {}
+    inner: Json = (await client.assistants.get_subgraphs(outer, namespace="inner"))["inner"]
+    for kind in ("input_schema", "output_schema", "state_schema"):
+        assert {"messages", "said", "topic"} <= inner[kind]["properties"].keys()
     assert await client.assistants.get_subgraphs(await system_assistant(client, "echo")) == {}

@@ -20,9 +20,7 @@ logger = logging.getLogger(__name__)
 
 async def schemas(spec: GraphSpec) -> dict[str, Any]:
     async with spec.open({}) as graph:
-        state = getattr(getattr(graph, "builder", None), "state_schema", None)
-        of_state = schema(spec, lambda: TypeAdapter(state).json_schema(), state) if state else None
-        return {"graph_id": spec.graph_id, "state_schema": of_state, **graph_schemas(spec, graph)}
+        return {"graph_id": spec.graph_id, **graph_schemas(spec, graph)}
 
 
 async def input_schema(spec: GraphSpec) -> dict[str, Any] | None:
@@ -33,10 +31,12 @@ async def input_schema(spec: GraphSpec) -> dict[str, Any] | None:
 
 def graph_schemas(spec: GraphSpec, graph: Graph) -> dict[str, Any]:
     builder = getattr(graph, "builder", None)
+    state = getattr(builder, "state_schema", None)
     context = schema(spec, graph.get_context_jsonschema, graph.context_schema)
     return {
         "input_schema": schema(spec, graph.get_input_jsonschema, getattr(builder, "input_schema", None)),
         "output_schema": schema(spec, graph.get_output_jsonschema, getattr(builder, "output_schema", None)),
+        "state_schema": schema(spec, lambda: TypeAdapter(state).json_schema(), state) if state else None,
         "config_schema": context or schema(spec, partial(config_schema, graph)),
         "context_schema": context,
     }
