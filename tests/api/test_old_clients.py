@@ -70,7 +70,6 @@ async def test_a_run(server: Live, kind: type[HTTPConnection], headers: dict[str
     ("path", "allowed"),
     [
         ("/threads/{thread}/runs/{run}/stream", "GET"),
-        ("/threads/{thread}/runs/stream", "POST"),
         ("/threads/{thread}/stream/events", "POST"),
         ("/runs/stream", "POST"),
         ("/chat/stream", "POST"),

@@ -3,6 +3,8 @@
 import httpx
 import pytest
 
+from tests.contract.asking import MISSING
+
 
 async def test_it_is_there(http: httpx.AsyncClient) -> None:
     response = await http.get("/ok")
@@ -19,6 +21,18 @@ async def test_it_says_what_it_can(http: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
 async def test_what_describes_it(http: httpx.AsyncClient, path: str) -> None:
     assert (await http.get(path, follow_redirects=True)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/ok", "/info", "/openapi.json"])
+async def test_a_probe_may_ask_for_the_head_alone(http: httpx.AsyncClient, path: str) -> None:
+    asked, whole = await http.head(path), await http.get(path)
+    assert (asked.status_code, asked.content, whole.status_code) == (200, b"", 200)
+    for header in ("content-type", "content-length"):
+        assert asked.headers[header] == whole.headers[header]
+
+
+async def test_the_head_of_what_is_not_there(http: httpx.AsyncClient) -> None:
+    assert (await http.head(f"/threads/{MISSING}")).status_code == 404
 
 
 @pytest.mark.parametrize("header", ["content-location", "x-pagination-next", "x-pagination-total"])

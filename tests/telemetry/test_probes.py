@@ -25,6 +25,15 @@ async def test_a_process_that_is_well_says_what_it_looked_at(holdfast: Watched) 
     assert (await holdfast.get("/threads")).status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/nothing"])
+async def test_a_probe_may_ask_for_the_head_alone(holdfast: Watched, path: str) -> None:
+    async with httpx.AsyncClient() as http:
+        asked = await http.head(f"http://127.0.0.1:{holdfast.port}{path}")
+    whole = await holdfast.get(path)
+    assert (asked.status_code, asked.content) == (whole.status_code, b"")
+    assert asked.headers["content-type"] == whole.headers["content-type"]
+
+
 async def test_a_process_that_stops_is_not_ready(holdfast: Watched) -> None:
     holdfast.stopping = True
     try:

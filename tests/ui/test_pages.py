@@ -28,6 +28,8 @@ async def test_every_page_comes_under_the_policy(server: Live) -> None:
             unchanged = {"If-None-Match": response.headers["etag"]}
             assert (await http.get(f"/ui{name}", headers=unchanged)).status_code == 304
         assert (await http.get("/ui/chat.js")).headers["content-type"] == "text/javascript; charset=utf-8"
+        head = await http.head("/ui/chat.js")
+        assert (head.status_code, head.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
 
 
 async def test_a_script_comes_small_and_without_its_comments(server: Live) -> None:

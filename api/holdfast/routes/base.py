@@ -9,6 +9,8 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.requests import HTTPConnection
 from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
 from holdfast.core.platform import Platform
@@ -88,6 +90,17 @@ class JsonRoute(APIRoute):
             return await handle(read)
 
         return handle_json
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return super().matches(self.as_get(scope))
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().handle(self.as_get(scope), receive, send)
+
+    def as_get(self, scope: Scope) -> Scope:
+        """A HEAD is a GET of which the server sends no body; of a stream it would have no end."""
+        asked = scope["type"] == "http" and scope["method"] == "HEAD" and not self.path.endswith(STREAMS)
+        return {**scope, "method": "GET"} if asked else scope
 
     async def let_in(self, request: Request) -> None:
         """Raises `Unauthorized`, `RateLimited`, and `ScopeMissing` for a caller who may only read."""

@@ -54,7 +54,14 @@ class Handler(BaseHTTPRequestHandler):
     server_version = "holdfast"
     sys_version = ""
 
+    def do_HEAD(self) -> None:
+        self._answer()
+
     def do_GET(self) -> None:
+        self.wfile.write(self._answer())
+
+    def _answer(self) -> bytes:
+        """Sends the head, and returns the body."""
         page = self.server.pages.get(self.path.partition("?")[0])
         body, status, media_type = page(self.headers.get("Accept", "")) if page else NOT_FOUND
         self.send_response(status)
@@ -62,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
-        self.wfile.write(body)
+        return body
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: a probe comes every few seconds."""
