@@ -6,13 +6,16 @@ the readers, and the log keeps the reference.
 """
 
 import math
+import re
 import time as clock
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from dataclasses import fields as dataclass_fields
-from datetime import date, time
+from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any, NamedTuple
 
 import orjson
@@ -118,13 +121,26 @@ def to_json(value: Any) -> Any:
         return {field.name: getattr(value, field.name) for field in dataclass_fields(value)}
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, set | frozenset | tuple) or hasattr(value, "__iter__"):
-        return list(value)
-    if isinstance(value, BaseException):
-        return {"error": type(value).__name__, "message": words(value)}
-    return words(value)
+    for kinds, write in WRITTEN:
+        if isinstance(value, kinds):
+            return write(value)
+    if is_named_tuple(value):
+        return value._asdict()
+    return list(value) if hasattr(value, "__iter__") else words(value)
 
 
+def is_named_tuple(value: Any) -> bool:
+    return isinstance(value, tuple) and hasattr(value, "_asdict")
+
+
+# Before what can be iterated over: a network would be all of its addresses.
+WRITTEN: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
+    ((bytes, bytearray, memoryview), lambda data: b64encode(data).decode()),
+    (timedelta, timedelta.total_seconds),
+    (re.Pattern, lambda pattern: pattern.pattern),
+    ((IPv4Network, IPv6Network), str),
+    (BaseException, lambda error: {"error": type(error).__name__, "message": words(error)}),
+)
 OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 MAX_DEPTH = 250  # orjson writes 254 levels
 
@@ -141,7 +157,7 @@ def plain(value: Any, inside: tuple[int, ...] = ()) -> Any:
     inside = (*inside, id(value))
     if isinstance(value, Mapping):
         return {plain_key(key): plain(item, inside) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, list | tuple | set | frozenset) and not is_named_tuple(value):
         return [plain(item, inside) for item in value]
     return plain(to_json(value), inside)
 

@@ -2,12 +2,14 @@
 
 import datetime
 import enum
+import ipaddress
 import math
+import re
 import uuid
 from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import httpx_sse
@@ -38,6 +40,11 @@ class Shape(BaseModel):
 class Box:
     shape: Shape = field(default_factory=Shape)
     tags: frozenset[str] = frozenset({"a"})
+
+
+class Corner(NamedTuple):
+    x: int
+    y: int
 
 
 def deep(levels: int) -> Any:
@@ -74,7 +81,16 @@ ODD: list[tuple[Any, Any]] = [
     (ValueError("boom"), {"error": "ValueError", "message": "boom"}),
     (Interrupt(value="?", id="i"), {"value": "?", "id": "i", "response_schema": None}),
     ({"a": [Interrupt(value=Decimal(1), id="i")]}, None),
-    (b"\xff", None),
+    (b"\xff", "/w=="),
+    (memoryview(b"x"), "eA=="),
+    (datetime.timedelta(minutes=1.5), 90.0),
+    (ipaddress.ip_network("10.0.0.0/8"), "10.0.0.0/8"),
+    (re.compile(b"a+"), "YSs="),
+    (Corner(1, 2), {"x": 1, "y": 2}),
+    (
+        {"half": "\ud800", "corner": Corner(1, 2), "raw": b"\xff"},
+        {"half": "?", "corner": {"x": 1, "y": 2}, "raw": "/w=="},
+    ),
     (Shape, None),
     (Color, None),
     (Box, None),

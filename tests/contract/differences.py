@@ -24,6 +24,10 @@ ROWS: dict[str, tuple[str, ...]] = {
     "following a thread that is not there": (
         "test_streams.py::test_a_thread_that_is_not_there_cannot_be_followed",
     ),
+    "dates, times, durations, paths and patterns in a state": (
+        "test_values.py::test_a_state_shows_it_as_a_stream_does",
+    ),
+    "a `Decimal` in a stream": ("test_values.py::test_a_price_keeps_its_places",),
     "`before` of a history": ("test_threads.py::test_the_history_before_a_state",),
 }
 DIFFERENCES = {case: row for row, cases in ROWS.items() for case in cases}

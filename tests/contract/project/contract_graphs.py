@@ -1,10 +1,18 @@
 """What any Agent Server can serve: nothing here knows of Holdfast."""
 
 import asyncio
+import math
+import re
+from collections import deque
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from enum import Enum
+from ipaddress import ip_address, ip_network
 from operator import add
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+from uuid import UUID
 
 from langchain_core.messages import AIMessage, AnyMessage
 from langchain_core.runnables import RunnableConfig
@@ -35,9 +43,42 @@ class Item(BaseModel):
 
 @dataclass
 class Note:
+    text: str = "chipped"
+
+
+@dataclass
+class Remark:
     """No schema names it, and the project does not list it either."""
 
     text: str = "chipped"
+
+
+class Point(NamedTuple):
+    x: int = 1
+    y: int = 2
+
+
+# What JSON has no form for of its own.
+ODD: dict[str, Any] = {
+    "bytes": b"\xff\x00a",
+    "bytearray": bytearray(b"x"),
+    "duration": timedelta(seconds=90),
+    "moment": datetime(2026, 1, 2, tzinfo=UTC),
+    "day": date(2026, 1, 2),
+    "id": UUID(int=5),
+    "path": Path("/x"),
+    "address": ip_address("10.0.0.1"),
+    "network": ip_network("10.0.0.0/30"),
+    "pattern": re.compile("a+"),
+    "point": Point(),
+    "set": {1},
+    "tuple": (1, 2),
+    "deque": deque([1]),
+    "color": Color.RED,
+    "note": Note(),
+    "nan": math.nan,
+    "keys": {1: "a", None: "b"},
+}
 
 
 class Shelf(Talk, total=False):
@@ -61,7 +102,15 @@ def ask_one(state: Talk) -> Talk:
 
 
 def put(state: Shelf) -> Shelf:
-    return {"thing": Item(), "said": [interrupt({"about": Item(), "notes": [Note()]})]}
+    if "topic" in state:
+        return show(state)
+    return {"thing": Item(), "said": [interrupt({"about": Item(), "remarks": [Remark()]})]}
+
+
+def show(state: Shelf) -> Shelf:
+    thing = Decimal("1.50") if state["topic"] == "price" else ODD
+    get_stream_writer()(thing)
+    return {"thing": thing}
 
 
 def explode(state: Talk) -> Talk:
