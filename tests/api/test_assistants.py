@@ -48,7 +48,6 @@ async def test_assistants_are_found(server: Live) -> None:
         ({"name": "STE"}, ["nested", "steps"]),
         ({"metadata": {"created_by": "system"}, "graph_id": "fail"}, ["fail"]),
         ({"metadata": {"created_by": "me"}}, []),
-        ({"graph_id": "nope"}, []),
     ]
     for query, names in wanted:
         found: Json = await sdk.assistants.search(**query)
@@ -103,7 +102,7 @@ async def test_the_drawing_of_a_graph(server: Live) -> None:
     async with server.http() as http:
         for xray in ("zz", "0", "-1", "", "1e3"):
             response = await http.get(f"/assistants/{assistant_id}/graph", params={"xray": xray})
-            assert refusal(response)[0] == 400
+            assert refusal(response)[0] == 422
 
 
 async def test_subgraphs(server: Live) -> None:

@@ -14,6 +14,7 @@ import pytest
 import redis
 
 from holdfast.cli import main
+from holdfast.cli.checking import describe_kept
 from holdfast.redis.checks import shown
 from holdfast.redis.embedded import embedded
 from holdfast.redis.keys import Keys
@@ -285,6 +286,18 @@ def test_a_shown_url_has_no_password() -> None:
 
 
 # what can be started
+
+
+@pytest.mark.parametrize(
+    ("minutes", "sentence"),
+    [
+        (None, "threads are kept until they are deleted"),
+        (90, "threads are kept for 90 minutes after their last change"),
+        (-5, "threads are kept, and 5 minutes after a change all but the latest checkpoint goes"),
+    ],
+)
+def test_how_long_threads_are_kept_is_said(minutes: float | None, sentence: str) -> None:
+    assert describe_kept(minutes) == sentence
 
 
 def test_check_says_what_would_be_served(

@@ -28,6 +28,13 @@ ROWS: dict[str, tuple[str, ...]] = {
         "test_values.py::test_a_state_shows_it_as_a_stream_does",
     ),
     "a `Decimal` in a stream": ("test_values.py::test_a_price_keeps_its_places",),
+    "PATCH or DELETE of the assistant that a graph has": (
+        "test_assistants.py::test_the_assistant_of_a_graph_stays_as_it_is",
+    ),
+    "a search of threads without `sort_by`": (
+        "test_threads.py::test_threads_are_found_by_the_time_of_their_making",
+    ),
+    "a search of threads with `ids: []`": ("test_threads.py::test_of_no_ids_no_thread_is_found",),
     "`before` of a history": ("test_threads.py::test_the_history_before_a_state",),
 }
 DIFFERENCES = {case: row for row, cases in ROWS.items() for case in cases}

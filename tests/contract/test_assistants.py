@@ -141,6 +141,30 @@ async def test_assistants_are_counted(client: LangGraphClient) -> None:
     assert await client.assistants.count(metadata={"mark": mark}, graph_id="named") == 0
 
 
+@pytest.mark.parametrize("way", ["search", "count"])
+async def test_a_graph_that_is_not_served_is_not_looked_for(http: httpx.AsyncClient, way: str) -> None:
+    assert (await refused(http, "POST", f"/assistants/{way}", json={"graph_id": "nothing"}))[0] == 404
+
+
+async def test_an_empty_config_changes_nothing(client: LangGraphClient) -> None:
+    made = await client.assistants.create("named", context={"shop": "one"})
+    kept = await client.assistants.update(made["assistant_id"], config={})
+    assert (kept["config"], kept["context"]) == ({"configurable": {"shop": "one"}}, {"shop": "one"})
+
+
+@pytest.mark.parametrize("xray", ["0", "-1", "foo", "2.5"])
+async def test_a_depth_that_is_none(client: LangGraphClient, http: httpx.AsyncClient, xray: str) -> None:
+    path = f"/assistants/{await system_assistant(client, 'outer')}/graph"
+    assert (await refused(http, "GET", path, params={"xray": xray}))[0] == 422
+
+
+async def test_the_assistant_of_a_graph_stays_as_it_is(
+    client: LangGraphClient, http: httpx.AsyncClient
+) -> None:
+    path = f"/assistants/{await system_assistant(client, 'echo')}"
+    assert (await refused(http, "PATCH", path, json={"name": "echo"}))[0] == 409
+
+
 @pytest.mark.parametrize("xray", [False, True])
 async def test_the_drawing_of_a_graph(client: LangGraphClient, xray: bool) -> None:
     drawing: Json = await client.assistants.get_graph(await system_assistant(client, "outer"), xray=xray)

@@ -83,6 +83,7 @@ BAD_RUNS: list[tuple[str, dict[str, Any], int]] = [
     ("a strategy that is none", {"assistant_id": "echo", "multitask_strategy": "hurry"}, 422),
     ("a mode that is none", {"assistant_id": "echo", "stream_mode": "everything"}, 422),
     ("modes of which one is none", {"assistant_id": "echo", "stream_mode": ["values", "x"]}, 422),
+    ("feedback keys that are a number", {"assistant_id": "echo", "feedback_keys": 5}, 422),
     ("metadata that is a list", {"assistant_id": "echo", "metadata": []}, 422),
     ("a config that is a text", {"assistant_id": "echo", "config": "x"}, 422),
     ("an on_disconnect that is none", {"assistant_id": "echo", "on_disconnect": "maybe"}, 422),

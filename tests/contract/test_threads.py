@@ -8,7 +8,7 @@ import pytest
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import ConflictError, NotFoundError
 
-from tests.contract.asking import Json, asked, contents, fresh, human, thread
+from tests.contract.asking import Json, asked, contents, fresh, human, refused, thread
 
 AT_FIRST = {"thread_id", "created_at", "updated_at", "metadata", "status", "values", "config"}
 
@@ -372,3 +372,26 @@ async def test_a_change_that_cannot_be(
     thread_id = await thread(client)
     await client.runs.wait(thread_id, "steps", input={})
     assert (await http.post(f"/threads/{thread_id}/state", json=body)).status_code == 400
+
+
+async def test_threads_are_found_by_the_time_of_their_making(client: LangGraphClient) -> None:
+    mark = fresh()
+    older, newer = [await thread(client, metadata={"mark": mark}) for _ in range(2)]
+    await client.threads.update(older, metadata={"changed": True})
+    found = [one["thread_id"] for one in await client.threads.search(metadata={"mark": mark})]
+    assert found == [newer, older]
+    by_change: Json = await client.threads.search(metadata={"mark": mark}, sort_by="updated_at")
+    assert [one["thread_id"] for one in by_change] == [older, newer]
+
+
+async def test_of_no_ids_no_thread_is_found(client: LangGraphClient, http: httpx.AsyncClient) -> None:
+    mark = fresh()
+    await thread(client, metadata={"mark": mark})
+    found = await http.post("/threads/search", json={"metadata": {"mark": mark}, "ids": []})
+    assert found.json() == []
+
+
+@pytest.mark.parametrize("name", ["metadata", "ttl"])
+async def test_a_change_to_nothing(client: LangGraphClient, http: httpx.AsyncClient, name: str) -> None:
+    path = f"/threads/{await thread(client)}"
+    assert (await refused(http, "PATCH", path, json={name: None}))[0] == 422

@@ -8,6 +8,7 @@ from rich.console import Console
 from starlette.routing import Route
 
 from holdfast.cli.doctor.project import try_out
+from holdfast.lifetimes import strategy_of
 from holdfast.project import Project, load_project, read_project
 from holdfast.routes.custom import load_app
 from holdfast.shape import FILE
@@ -39,10 +40,18 @@ def describe(project: Project, config: Mapping[str, Any]) -> Iterator[str]:
             if isinstance(route, Route) and route.include_in_schema
         ]
         yield f"routes of {project.http.app}: {', '.join(served) or 'none'}"
-    kept = f"for {project.ttl_minutes:g} minutes" if project.ttl_minutes else "until they are deleted"
-    yield f"threads are kept {kept} after their last change"
+    yield describe_kept(project.ttl_minutes)
     unread = sorted(FILE.unread(config))
     if ignored := [key.path for key in unread if key.effect != "unknown"]:
         yield f"without effect here: {', '.join(ignored)}"
     if unknown := [key.path for key in unread if key.effect == "unknown"]:
         yield f"unknown: {', '.join(unknown)}"
+
+
+def describe_kept(minutes: float | None) -> str:
+    """How long threads are kept; `minutes` as `lifetimes` has it."""
+    if not minutes:
+        return "threads are kept until they are deleted"
+    if strategy_of(minutes) == "delete":
+        return f"threads are kept for {minutes:g} minutes after their last change"
+    return f"threads are kept, and {-minutes:g} minutes after a change all but the latest checkpoint goes"

@@ -281,11 +281,16 @@ async def count(platform: Platform, caller: Caller, wanted: AssistantFilter) -> 
 
 
 async def matching(platform: Platform, caller: Caller, wanted: AssistantFilter) -> list[AssistantRecord]:
-    """The assistants that are asked for; the project's rules may narrow that by more `metadata`."""
+    """The assistants that are asked for; the project's rules may narrow that by more `metadata`.
+
+    Raises `AssistantNotFound` for a graph that is not served.
+    """
     admitted = {"graph_id", "metadata", "limit", "offset"}
     value: dict[str, Any] = {"graph_id": None, "metadata": {}}
     value |= wanted.model_dump(include=admitted, exclude_none=True)
     caller = await platform.rules.admit(caller, "assistants", "search", value)
+    if wanted.graph_id is not None:
+        check_graph(platform, wanted.graph_id)
     found = of_graphs(platform) + await owned(platform, caller.tenant, caller.owner_filter)
     return [
         record

@@ -6,7 +6,7 @@ from fastapi import Path, Query, Response
 from pydantic import AfterValidator
 
 from holdfast.core import assistants, cascade, schemas
-from holdfast.errors import BadRequest, Invalid
+from holdfast.errors import Invalid
 from holdfast.routes.base import CallerDep, PlatformDep, answer, page, router
 from holdfast.wire.assistants import (
     AssistantCreate,
@@ -108,7 +108,7 @@ def read_xray(text: str) -> bool | int:
         return text.lower() == "true"
     if text.isdecimal() and int(text) > 0:
         return int(text)
-    raise BadRequest("xray must be true, false or a number above 0.")
+    raise Invalid("xray must be true, false or a number above 0.")
 
 
 @routes.get("/assistants/{assistant_id}/schemas", response_model=JsonObject)

@@ -50,9 +50,9 @@ class AssistantPatch(Exact):
     description: Text | None = None
 
     def given(self) -> JsonObject:
-        """What was sent, as it is kept; an empty name is none."""
+        """What was sent, as it is kept; an empty name is none, and an empty config changes nothing."""
         found = self.model_dump(include=CONTENT, exclude_none=True)
-        return {key: value for key, value in found.items() if key != "name" or value}
+        return {key: value for key, value in found.items() if key not in ("name", "config") or value}
 
 
 class AssistantCreate(AssistantPatch):

@@ -89,6 +89,7 @@ class RunCreateStateless(Body):
     durability: Durability | None = None
     checkpoint_during: bool | None = None  # what clients sent before `durability`: false meant "exit"
     webhook: str | None = None
+    feedback_keys: Few[Name] | None = None  # for LangSmith: of no effect here
     after_seconds: Annotated[float, Field(ge=0, le=YEAR_S)] | None = None
 
     @field_validator("stream_mode", mode="before")

@@ -8,6 +8,7 @@ from holdfast.lifetimes import Strategy
 from holdfast.wire.common import (
     Body,
     CheckpointAddress,
+    Exact,
     Few,
     JsonObject,
     Limit,
@@ -86,7 +87,7 @@ class ThreadsPrune(Body):
     strategy: Strategy = "delete"
 
 
-class ThreadPatch(Body):
+class ThreadPatch(Exact):
     metadata: Metadata | None = None
     ttl: ThreadTTL | None = None
 
