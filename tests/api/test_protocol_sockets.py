@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from holdfast.redis.records import METADATA
+from holdfast.redis.records import CONFIG
 from tests.api.protocols import CHANNELS, Json, Watch, command, finished, new_id, start, watching
 from tests.servers import Live, live, said
 from tests.waiting import wait_until
@@ -218,9 +218,9 @@ async def test_a_subscription_that_breaks_off_sends_its_client_to_come_again(
 async def spoiled(server: Live, thread_id: str) -> AsyncIterator[None]:
     """A record that Redis reads and Python does not, for as long as this lasts."""
     client, keys = server.platform.client, server.platform.keys
-    await client.call("HSET", keys.thread(thread_id), METADATA + "bad", "NaN")
+    await client.call("HSET", keys.thread(thread_id), CONFIG + "bad", "NaN")
     yield
-    await client.call("HDEL", keys.thread(thread_id), METADATA + "bad")
+    await client.call("HDEL", keys.thread(thread_id), CONFIG + "bad")
 
 
 async def test_only_a_uuid_names_a_thread(server: Live) -> None:

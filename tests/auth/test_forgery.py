@@ -130,6 +130,7 @@ async def test_what_is_said_of_a_thread(served: Live, ann: httpx.AsyncClient) ->
         b"token": b"",
         b"epoch": b"0",
     }
+    thread_id = await new_thread(ann, metadata=FORGED, **beside)  # of which other names go on to its runs
     await ann.post(f"/threads/{thread_id}/runs", json={"assistant_id": "told", "input": {}})
     check(await told(ann, thread_id), thread_id, "thread")
 

@@ -27,6 +27,7 @@ OTHERS = {
     *(
         "limit",
         "offset",
+        "feedback_keys",
         "select",
         "sort_by",
         "sort_order",
