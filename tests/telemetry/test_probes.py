@@ -12,6 +12,7 @@ from holdfast.core import health
 from holdfast.errors import StartError
 from holdfast.telemetry.server import serving
 from tests.telemetry.conftest import Watched, watched
+from tests.waiting import wait_until
 
 
 async def test_a_process_that_is_well_says_what_it_looked_at(holdfast: Watched) -> None:
@@ -80,7 +81,11 @@ async def test_a_loop_that_is_blocked_for_long_is_not_alive(
     async with watched(redis_url, worker=False, lease_s=0.5) as one:
         alive = blocked_until_answered(one, "/livez")
         assert (alive.status_code, alive.json()["reason"]) == (503, "blocked")
-        assert (await one.get("/livez")).status_code == 200
+
+        async def is_alive() -> bool:
+            return (await one.get("/livez")).status_code == 200
+
+        await wait_until(is_alive, "the loop is seen to run")
 
 
 def blocked_until_answered(one: Watched, path: str) -> httpx.Response:
