@@ -27,11 +27,12 @@ class Readable(Protocol):
 
 @dataclass(frozen=True)
 class Shape:
-    """An object: what is read of it, and which official keys are not, as `Part` has them."""
+    """An object: what is read of it, and which official keys are not, as `Part` has them.
 
-    read: Mapping[
-        str, Readable | None
-    ]  # None for what is no object, or one whose keys are looked at elsewhere
+    None is for what is no object, or one whose keys are looked at elsewhere.
+    """
+
+    read: Mapping[str, Readable | None]
     without_effect: tuple[str, ...] = ()
     needless: tuple[str, ...] = ()
 

@@ -1,6 +1,7 @@
 """What a run has written is in the log once, in order, whether or not its end waited for it."""
 
 import asyncio
+from typing import Any
 
 from holdfast.events import Event
 from holdfast.redis.claims import Claim, Outcome
@@ -40,7 +41,8 @@ async def test_what_is_there_already_is_not_written_again(engine: Engine) -> Non
     assert written(await engine.log()) == ["metadata", "one", "two", "end"]
 
 
-async def test_tokens_that_are_told_while_a_run_was_about_to_end_are_counted(engine: Engine) -> None:
+async def about_to_park(engine: Engine) -> tuple[Claim, Log, asyncio.Task[dict[str, Any]]]:
+    """A run whose end is under way, and is going to find that what it waits for was decided meanwhile."""
     await engine.submit("a")
     claim = await engine.claimed()
     await engine.submit("b", decisions={"q": {"by": ["p"], "at": "now", "value": 1}})
@@ -48,24 +50,27 @@ async def test_tokens_that_are_told_while_a_run_was_about_to_end_are_counted(eng
     parked = Outcome("success", "interrupted", {"t": []}, None, 0, requests=waiting("q"))
     ending = asyncio.create_task(log.finish(parked, [], keep_s=60))
     await asyncio.sleep(0)
+    return claim, log, ending
+
+
+async def are_counted(engine: Engine) -> bool:
+    return await engine.client.call("HGET", engine.keys.runs(engine.thread_id), "a:tokens") is not None
+
+
+async def test_tokens_that_are_told_while_a_run_was_about_to_end_are_counted(engine: Engine) -> None:
+    _, log, ending = await about_to_park(engine)
     log.spend("task", 7)
     assert await ending != {}
     await log.flush()
-    assert await engine.client.call("HGET", engine.keys.runs(engine.thread_id), "a:tokens") is not None
+    assert await are_counted(engine)
 
 
 async def test_tokens_that_are_told_while_an_end_is_cancelled_are_counted(engine: Engine) -> None:
-    await engine.submit("a")
-    claim = await engine.claimed()
-    await engine.submit("b", decisions={"q": {"by": ["p"], "at": "now", "value": 1}})
-    log = Log(engine.client, engine.keys, claim)
-    parked = Outcome("success", "interrupted", {"t": []}, None, 0, requests=waiting("q"))
-    ending = asyncio.create_task(log.finish(parked, [], keep_s=60))
-    await asyncio.sleep(0)
+    claim, log, ending = await about_to_park(engine)
     ending.cancel()
     log.spend("task", 7)
     await log.flush()
-    assert await engine.client.call("HGET", engine.keys.runs(engine.thread_id), "a:tokens") is not None
+    assert await are_counted(engine)
     assert await log.finish(DONE, [event(claim, "end")], keep_s=60) == {}
     assert written(await engine.log()) == ["metadata", "end"]
 

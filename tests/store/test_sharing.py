@@ -157,6 +157,8 @@ async def test_a_redis_that_was_emptied_has_it_again(
     await wait_until(partial(is_there, platform), "what is shared is there")
     redis = platform.client.redis
     await redis.delete(*[key async for key in redis.scan_iter(match=f"{platform.keys.prefix}:*")])
+    begun = sharing.digest(platform.project)
+    await redis.hset(platform.keys.installation(), sharing.EMBEDDED_BY, begun)  # and its worker died
     await wait_until(partial(is_there, platform), "it is there again")
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)

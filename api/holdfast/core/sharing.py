@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -31,6 +32,7 @@ LEASE_S = 60.0  # for a batch
 BATCH = 64
 MOST = 100_000
 EMBEDDED_BY = "shared_index"
+WHOLE = "shared_whole"  # unless somebody is at it, or died over it
 
 Values = Mapping[Place, Mapping[str, Any]]
 
@@ -41,7 +43,7 @@ async def watch(platform: Platform) -> None:
     while platform.project.hooks.share:
         await asyncio.sleep(jittered(LOOK_S))
         with suppress(RedisError, HoldfastError):  # others complain of it
-            if await noted(platform) is None:
+            if await noted(platform, WHOLE) is None:
                 await keep(platform)
 
 
@@ -81,15 +83,18 @@ async def replace(platform: Platform, wanted: Values, lock: Lock) -> None:
     """Deletes what is no longer shared, and puts what is new or has changed."""
     kept = await read(platform)
     mark = digest(platform.project)
-    if kept and await noted(platform) != mark:
+    if kept and await noted(platform, EMBEDDED_BY) != mark:
         await put(platform, dict.fromkeys(kept), lock)
         kept = {}
     changed: dict[Place, Mapping[str, Any] | None] = {place: None for place in kept if place not in wanted}
     changed |= {place: value for place, value in wanted.items() if kept.get(place) != value}
-    await platform.client.call("HSET", platform.keys.installation(), EMBEDDED_BY, mark)
+    note = partial(platform.client.call, "HSET", platform.keys.installation())
     if changed:
+        await platform.client.call("HDEL", platform.keys.installation(), WHOLE)
+        await note(EMBEDDED_BY, mark)
         await put(platform, changed, lock)
         logger.info("what the project shares has changed", extra={"items": len(changed)})
+    await note(WHOLE, 1)
 
 
 async def read(platform: Platform) -> Values:
@@ -106,9 +111,9 @@ async def put(platform: Platform, values: Mapping[Place, Mapping[str, Any] | Non
         await store.abatch(ops[start : start + BATCH])
 
 
-async def noted(platform: Platform) -> str | None:
-    """What the items were embedded by, as `digest` has it; None where none were brought up."""
-    found = await platform.client.call("HGET", platform.keys.installation(), EMBEDDED_BY)
+async def noted(platform: Platform, what: str) -> str | None:
+    """What is noted of the items: by what they were embedded, as `digest` has it; that they are all there."""
+    found = await platform.client.call("HGET", platform.keys.installation(), what)
     return found.decode() if found else None
 
 

@@ -92,14 +92,14 @@ class JsonRoute(APIRoute):
         return handle_json
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        return super().matches(self.as_get(scope))
+        return super().matches(self.as_get(scope) if scope.get("method") == "HEAD" else scope)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await super().handle(self.as_get(scope), receive, send)
 
     def as_get(self, scope: Scope) -> Scope:
         """A HEAD is a GET of which the server sends no body; of a stream it would have no end."""
-        asked = scope["type"] == "http" and scope["method"] == "HEAD" and not self.path.endswith(STREAMS)
+        asked = scope["method"] == "HEAD" and not self.path.endswith(STREAMS)
         return {**scope, "method": "GET"} if asked else scope
 
     async def let_in(self, request: Request) -> None:
